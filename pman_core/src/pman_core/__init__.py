@@ -1,0 +1,35 @@
+"""pman: one small REST request becomes a job on whatever scheduler a site has.
+
+Authors of plugins import from here, and from ``pman_core.errors``, ``pman_core.logs``,
+``pman_core.names``, ``pman_core.settings`` and ``pman_core.testing``. Other modules may
+change in any release.
+"""
+
+from pman_core.capabilities import Capabilities, Deviation, Option
+from pman_core.hookspecs import hookimpl
+from pman_core.info import JobFilter, JobInfo, JobPage, Reason, Status
+from pman_core.job import Job, Resources, User
+from pman_core.mounts import ClaimPath, HostPath, Mount, NfsPath, Source, VolumePath
+from pman_core.storage import Storage
+
+__all__ = [
+    "Capabilities",
+    "ClaimPath",
+    "Deviation",
+    "HostPath",
+    "Job",
+    "JobFilter",
+    "JobInfo",
+    "JobPage",
+    "Mount",
+    "NfsPath",
+    "Option",
+    "Reason",
+    "Resources",
+    "Source",
+    "Status",
+    "Storage",
+    "User",
+    "VolumePath",
+    "hookimpl",
+]

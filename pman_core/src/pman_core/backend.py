@@ -1,0 +1,104 @@
+"""The typed face of the backend hooks: nobody else calls them, or sees pluggy."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import pluggy
+
+from pman_core.capabilities import Capabilities
+from pman_core.errors import ClientError, EngineUnavailableError, PluginFaultError
+from pman_core.info import JobFilter, JobInfo, JobPage
+from pman_core.job import Job
+
+T = TypeVar("T")
+
+#: Seconds to wait before a submission is handed to a flickering engine again. Repeating is
+#: safe: the contract makes ``pman_submit`` idempotent.
+_SUBMIT_AGAIN_AFTER_S = (0.2, 0.8)
+
+log = logging.getLogger(__name__)
+
+
+class Backend:
+    """Calls the selected backend, and lets nothing through that the contract forbids.
+
+    Each method does what the hook of the same name promises, raises the errors named there,
+    and ``PluginFaultError`` where the plugin breaks the contract.
+    """
+
+    def __init__(self, manager: pluggy.PluginManager, name: str) -> None:
+        self.name = name
+        self._hook = manager.hook
+        self.capabilities: Capabilities = self._ask("pman_capabilities", Capabilities)
+
+    def submit(self, job: Job) -> JobInfo:
+        """Hand a job to the engine, again if it flickers; see ``pman_submit``."""
+        for delay in _SUBMIT_AGAIN_AFTER_S:
+            try:
+                return self._checked(job.jid, "pman_submit", job=job)
+            except EngineUnavailableError as error:
+                log.warning("job %s: the engine did not take it (%s), again", job.jid, error)
+                time.sleep(delay)
+        return self._checked(job.jid, "pman_submit", job=job)
+
+    def status(self, jid: str) -> JobInfo:
+        """The state of a job; see ``pman_status``."""
+        return self._checked(jid, "pman_status", jid=jid)
+
+    def logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
+        """The end of a job's log; see ``pman_logs``."""
+        return self._ask("pman_logs", bytes, info=info, tail_lines=tail_lines, max_bytes=max_bytes)
+
+    def remove(self, jid: str) -> bool:
+        """End and delete a job; see ``pman_remove``."""
+        return self._ask("pman_remove", bool, jid=jid)
+
+    def list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        """One page of jobs; see ``pman_list``."""
+        return self._ask("pman_list", JobPage, job_filter=job_filter, limit=limit, cursor=cursor)
+
+    def ping(self) -> str:
+        """The engine's name and version; see ``pman_ping``."""
+        return self._ask("pman_ping", str)
+
+    def validate(self, job: Job) -> None:
+        """Refuse a job that can never run here; see ``pman_validate``."""
+        self._guarded("pman_validate", job=job)
+
+    def watch(self) -> Iterator[JobInfo] | None:
+        """Changes as the engine pushes them, if the backend can; see ``pman_watch``."""
+        answer: Iterator[JobInfo] | None = self._guarded("pman_watch")
+        return answer
+
+    def _checked(self, wanted: str, hook: str, **arguments: object) -> JobInfo:
+        info = self._ask(hook, JobInfo, **arguments)
+        if info.jid != wanted:
+            raise self._fault(hook, f"answered about job {info.jid!r} instead of {wanted!r}")
+        return info
+
+    def _ask(self, hook: str, expected: type[T], **arguments: object) -> T:
+        answer = self._guarded(hook, **arguments)
+        if not isinstance(answer, expected):
+            # Only the type is told: the answer itself may hold a job's environment.
+            said = type(answer).__name__
+            raise self._fault(hook, f"answered {said} instead of {expected.__name__}")
+        return answer
+
+    def _guarded(self, hook: str, **arguments: object) -> Any:
+        call: Callable[..., Any] = getattr(self._hook, hook)
+        try:
+            return call(**arguments)
+        except (ClientError, EngineUnavailableError):
+            raise
+        except Exception as error:  # a plugin may raise anything; it is logged and mapped
+            log.exception("%s of backend %s failed", hook, self.name)
+            raise self._fault(hook, f"raised {type(error).__name__}") from error
+
+    def _fault(self, hook: str, what: str) -> PluginFaultError:
+        return PluginFaultError(
+            f"backend {self.name!r} broke its contract: {hook} {what}; pman's log tells more"
+        )

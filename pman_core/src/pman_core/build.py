@@ -1,0 +1,104 @@
+"""Makes the complete job out of a request, the settings and the storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from pman_core.capabilities import Capabilities, Deviation, Option
+from pman_core.core_settings import CoreSettings
+from pman_core.errors import UnsupportedError
+from pman_core.fingerprint import fingerprint
+from pman_core.job import Job, Resources
+from pman_core.mounts import INPUT_TARGET, OUTPUT_TARGET, HostPath, Mount
+from pman_core.request import JobRequest, command_line
+from pman_core.storage import Storage
+
+#: The image of the sample job that a backend's ``pman_validate`` gets at start.
+SAMPLE_IMAGE = "local"
+
+#: What ENABLE_HOME_WORKAROUND means: a folder that any user can write, in every image.
+_WORKAROUND_HOME = "/tmp"  # noqa: S108
+
+_LIMITS_HINT = "; set IGNORE_LIMITS=yes to run jobs without CPU and memory limits"
+
+
+def build_job(
+    request: JobRequest, settings: CoreSettings, storage: Storage, capabilities: Capabilities
+) -> Job:
+    """The job that ``request`` asks for, with all that settings say of every job.
+
+    :raises InvalidJobError: a directory is not acceptable.
+    :raises EngineUnavailableError: the storage must ask an engine, which does not answer.
+    """
+    mounts = storage.mounts(request.input_dir, request.output_dir)
+    limited = not settings.ignore_limits
+    sample = sample_job(settings)
+    return attrs.evolve(
+        sample,
+        jid=request.jid,
+        image=request.image,
+        argv=command_line(request, *job_directories(mounts, capabilities)),
+        env={**sample.env, **request.env},
+        resources=Resources(
+            workers=request.number_of_workers,
+            cpu_millicores=request.cpu_limit if limited else None,
+            memory_mib=request.memory_limit if limited else None,
+            gpus=request.gpu_limit,
+        ),
+        mounts=mounts,
+        user=settings.user_rule.for_job(request.jid) if settings.user_rule else None,
+        time_limit_s=request.time_limit or settings.time_limit_s,
+        fingerprint=fingerprint(request),
+    )
+
+
+def sample_job(settings: CoreSettings) -> Job:
+    """A job that holds only what settings put into every job."""
+    return Job(
+        jid="sample",
+        image=SAMPLE_IMAGE,
+        argv=("true",),
+        env={"HOME": _WORKAROUND_HOME} if settings.enable_home_workaround else {},
+        user=settings.user_rule.for_job("sample") if settings.user_rule else None,
+        labels=settings.job_labels or {},
+        shm_mib=settings.shm_size,
+        time_limit_s=settings.time_limit_s,
+    )
+
+
+def job_directories(mounts: tuple[Mount, Mount], capabilities: Capabilities) -> tuple[str, str]:
+    """The paths at which a job finds its input and its output."""
+    if Deviation.REAL_DIRECTORIES not in capabilities.deviations:
+        return INPUT_TARGET, OUTPUT_TARGET
+    sources = [mount.source for mount in mounts]
+    paths = [source.path for source in sources if isinstance(source, HostPath)]
+    if len(paths) != len(sources):
+        raise UnsupportedError("jobs that see the real directories need STORAGE_TYPE=host")
+    return paths[0], paths[1]
+
+
+def asked_options(job: Job) -> Iterator[Option]:
+    """The options that a job asks for, and that a backend might refuse."""
+    asked = {
+        Option.WORKERS: job.resources.workers != 1,
+        Option.CPU_LIMIT: job.resources.cpu_millicores is not None,
+        Option.MEMORY_LIMIT: job.resources.memory_mib is not None,
+        Option.GPU_LIMIT: job.resources.gpus != 0,
+        Option.USER: job.user is not None,
+        Option.LABELS: bool(job.labels),
+        Option.SHM_SIZE: job.shm_mib is not None,
+        Option.TIME_LIMIT: job.time_limit_s is not None,
+    }
+    return (option for option, wanted in asked.items() if wanted)
+
+
+def refused_options(job: Job, capabilities: Capabilities) -> dict[str, str]:
+    """The options of a job that the backend refuses, each with its reason."""
+    return {
+        option.value: f"is not supported by this backend: {capabilities.refusals[option]}"
+        + (_LIMITS_HINT if option in (Option.CPU_LIMIT, Option.MEMORY_LIMIT) else "")
+        for option in asked_options(job)
+        if option in capabilities.refusals
+    }

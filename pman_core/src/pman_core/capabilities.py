@@ -1,0 +1,82 @@
+"""What a backend declares that it cannot do, or does in a weaker form."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+import attrs
+
+from pman_core.mounts import Source
+
+
+class Option(enum.StrEnum):
+    """An option that a backend may refuse, by the name under which people ask for it."""
+
+    WORKERS = "number_of_workers"
+    CPU_LIMIT = "cpu_limit"
+    MEMORY_LIMIT = "memory_limit"
+    GPU_LIMIT = "gpu_limit"
+    USER = "CONTAINER_USER"
+    LABELS = "JOB_LABELS"
+    SHM_SIZE = "SHM_SIZE"
+    TIME_LIMIT = "time_limit"
+
+
+class Deviation(enum.StrEnum):
+    """A weaker form of a promise. Each one changes exactly one conformance test."""
+
+    #: The job sees the real directories, not /share/incoming and /share/outgoing.
+    REAL_DIRECTORIES = "real-directories"
+    #: The job can write into its input directory.
+    INPUT_WRITABLE = "input-writable"
+    #: The job can reach files of the machine other than its own directories.
+    NO_ISOLATION = "no-isolation"
+    #: The memory limit holds for each process of a job, not for their sum.
+    MEMORY_PER_PROCESS = "memory-per-process"
+    #: Swap is not counted by the memory limit.
+    SWAP_NOT_LIMITED = "swap-not-limited"
+    #: A job that is out of memory fails, but the message may not say why.
+    OOM_NOT_TOLD = "oom-not-told"
+    #: A CPU limit is rounded up to whole CPUs.
+    WHOLE_CPUS = "whole-cpus"
+    #: Lines of stdout and stderr may change places with one another.
+    LOG_ORDER = "log-order"
+    #: Where the engine replaces a lost run by itself, there is a window in which both run.
+    SECOND_RUN_WINDOW = "second-run-window"
+
+
+def _kinds(value: Iterable[type[Source]]) -> frozenset[type[Source]]:
+    return frozenset(value)
+
+
+def _option_reasons(value: Mapping[Option, str]) -> Mapping[Option, str]:
+    return MappingProxyType(dict(value))
+
+
+def _deviation_reasons(value: Mapping[Deviation, str]) -> Mapping[Deviation, str]:
+    return MappingProxyType(dict(value))
+
+
+@attrs.frozen(kw_only=True)
+class Capabilities:
+    """What an operator and the core must know about a backend before it gets a job.
+
+    :param mounts: the kinds of source that it can mount.
+    :param default_storage: the ``STORAGE_TYPE`` that holds where none is set.
+    :param refusals: the options that it cannot honour, each with the reason. Asked for
+        by a request, such an option is a 400; coming from settings, it ends the start.
+    :param deviations: the promises that it keeps in a weaker form, each with the reason.
+    :param notes: sentences that an operator should read in ``pman check``.
+    """
+
+    mounts: frozenset[type[Source]] = attrs.field(converter=_kinds)
+    default_storage: str = "host"
+    refusals: Mapping[Option, str] = attrs.field(
+        factory=dict, converter=_option_reasons, hash=False
+    )
+    deviations: Mapping[Deviation, str] = attrs.field(
+        factory=dict, converter=_deviation_reasons, hash=False
+    )
+    notes: tuple[str, ...] = ()

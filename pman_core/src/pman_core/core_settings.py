@@ -1,0 +1,149 @@
+"""Every environment variable that the core reads itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import environ
+
+from pman_core.names import LABEL_PREFIX
+from pman_core.settings import (
+    EngineSettings,
+    Secret,
+    flag,
+    names,
+    one_of,
+    pairs,
+    text,
+    variable,
+    whole_number,
+)
+from pman_core.user import UserRule, parse_user
+
+
+@environ.config(prefix="", frozen=True)
+class CoreSettings(EngineSettings):
+    """The settings of the core; those that belong to every job end up in each ``Job``."""
+
+    container_env: str | None = variable(
+        "CONTAINER_ENV",
+        text,
+        None,
+        "The backend. Unset means docker; where that is not installed and exactly one other "
+        "backend is, that one.",
+    )
+    storage_type: str | None = variable(
+        "STORAGE_TYPE",
+        text,
+        None,
+        "Where job data is: host and nfs are built in, plugins bring others. "
+        "Unset means what the backend prefers.",
+    )
+    remove_jobs: bool = variable(
+        "REMOVE_JOBS",
+        flag,
+        "yes",
+        "With no, DELETE answers 204 and does nothing; jobs stay in the engine for you to see.",
+    )
+    ignore_limits: bool = variable(
+        "IGNORE_LIMITS",
+        flag,
+        "no",
+        "With yes, jobs get no CPU and memory limit, whatever a request asks for. "
+        "GPUs are still asked for.",
+    )
+    job_logs_tail: int = variable(
+        "JOB_LOGS_TAIL", whole_number(1), "1000", "How many of a log's last lines are answered."
+    )
+    job_logs_max_bytes: int = variable(
+        "JOB_LOGS_MAX_BYTES",
+        whole_number(1, 2**30),
+        str(2**20),
+        "How many of a log's last bytes are answered at most.",
+    )
+    job_labels: Mapping[str, str] | None = variable(
+        "JOB_LABELS",
+        pairs,
+        None,
+        "Labels for every job, as key=value,other=value.",
+    )
+    container_user: UserRule | None = variable(
+        "CONTAINER_USER",
+        parse_user,
+        None,
+        "UID:GID that jobs run as. Each part may be empty, or a range like 1000-2000, of "
+        "which each job gets an id that derives from its jid.",
+    )
+    run_as_user: int | None = variable(
+        "SECURITYCONTEXT_RUN_AS_USER",
+        whole_number(0, 2**32 - 2),
+        None,
+        "The uid part of CONTAINER_USER, by its older name.",
+    )
+    run_as_group: int | None = variable(
+        "SECURITYCONTEXT_RUN_AS_GROUP",
+        whole_number(0, 2**32 - 2),
+        None,
+        "The gid part of CONTAINER_USER, by its older name.",
+    )
+    enable_home_workaround: bool = variable(
+        "ENABLE_HOME_WORKAROUND",
+        flag,
+        "no",
+        "With yes, jobs get HOME=/tmp, unless the request sets HOME itself.",
+    )
+    shm_size: int | None = variable(
+        "SHM_SIZE", whole_number(1), None, "Size of /dev/shm in jobs, in MiB."
+    )
+    timelimit_minutes: int | None = variable(
+        "TIMELIMIT_MINUTES",
+        whole_number(1, 10**7),
+        None,
+        "Minutes after which a running job is ended, where its request names no time_limit.",
+    )
+    max_body_bytes: int = variable(
+        "MAX_BODY_BYTES",
+        whole_number(1024, 2**30),
+        str(16 * 2**20),
+        "The largest request body that is read; a larger one is answered with 413.",
+    )
+    disabled_extensions: tuple[str, ...] | None = variable(
+        "DISABLED_EXTENSIONS",
+        names,
+        None,
+        "Names of installed extensions that are not loaded, separated by commas.",
+    )
+    secret_key: Secret | None = variable(
+        "SECRET_KEY",
+        Secret,
+        None,
+        "Flask's secret key. pman itself signs nothing; an extension with routes may.",
+    )
+    application_mode: str = variable(
+        "APPLICATION_MODE",
+        one_of("production", "development"),
+        "production",
+        "With development, pman logs at level DEBUG instead of INFO.",
+    )
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with combinations of these variables."""
+        older = self.run_as_user is not None or self.run_as_group is not None
+        if self.container_user and older:
+            yield ("CONTAINER_USER and SECURITYCONTEXT_RUN_AS_* are both set; keep CONTAINER_USER")
+        for label in self.job_labels or ():
+            if label.startswith(LABEL_PREFIX):
+                yield f"JOB_LABELS must not set {label!r}: {LABEL_PREFIX}* is pman's own"
+
+    @property
+    def user_rule(self) -> UserRule | None:
+        """Whom jobs run as, under whichever name it was set."""
+        if self.run_as_user is None and self.run_as_group is None:
+            return self.container_user
+        parts = (self.run_as_user, self.run_as_group)
+        return parse_user(":".join("" if part is None else str(part) for part in parts))
+
+    @property
+    def time_limit_s(self) -> int | None:
+        """The time limit of jobs whose request names none, in seconds."""
+        return self.timelimit_minutes * 60 if self.timelimit_minutes else None

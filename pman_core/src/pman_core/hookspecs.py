@@ -1,0 +1,209 @@
+"""The contract between pman and its plugins: every hook, and what it promises.
+
+A *backend* implements the hooks of :class:`BackendHooks`; those of :data:`REQUIRED` it must.
+Any plugin may implement those of :class:`PluginHooks`. An *extension* may wrap the hooks of
+a backend (``@hookimpl(wrapper=True)``), never implement them.
+
+Implementations may take fewer arguments than a hook has. Growth: a new argument or a new
+optional hook is a minor release; a new required hook or a changed meaning is a major one.
+
+Backend hooks may raise the client errors of :mod:`pman_core.errors` and
+``EngineUnavailableError``, and nothing else; each call to an engine has a time-out. No hook
+but ``pman_watch`` may wait for a job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from pman_core.capabilities import Capabilities
+from pman_core.info import JobFilter, JobInfo, JobPage
+from pman_core.job import Job
+from pman_core.storage import Storage
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+PROJECT = "pman"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+
+#: Marks the methods of a plugin that implement hooks.
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+#: What a backend must implement.
+REQUIRED = (
+    "pman_submit",
+    "pman_status",
+    "pman_logs",
+    "pman_remove",
+    "pman_list",
+    "pman_ping",
+    "pman_capabilities",
+)
+
+#: What a backend may implement besides.
+OPTIONAL = ("pman_validate", "pman_watch")
+
+
+class BackendHooks:
+    """What pman asks of the one backend that is selected."""
+
+    @hookspec(firstresult=True)
+    def pman_submit(self, job: Job) -> JobInfo:
+        """Fires for each accepted request. Hand ``job`` to the engine and return at once.
+
+        Afterwards the job exists in the engine and outlives pman. Where ``job.jid`` exists
+        already, nothing is created and the existing job is returned, with the fingerprint
+        that it was created with: whether that is a retry, only the core decides. Of several
+        calls at once, in one process or in many, one creates the job.
+
+        An image that must be pulled is not waited for. What the engine refuses for good (no
+        such executable, no such directory) is a job that failed, not an error, where the
+        engine finds out after it took the job.
+
+        :raises InvalidJobError: the engine refused the job and will refuse it again.
+        :raises NameTakenError: the engine has a foreign object of the job's name.
+        :raises EngineUnavailableError: the engine does not answer; the core calls again.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def pman_status(self, jid: str) -> JobInfo:
+        """Fires for each poll of a job: keep it cheap. Tell its state as it is now.
+
+        :raises UnknownJobError: there is no such job, or it is not of this pman instance.
+        :raises EngineUnavailableError: the engine does not answer.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
+        """Fires after ``pman_status``. The end of what the job wrote to stdout and stderr.
+
+        Both streams together, each exact, while the job runs and after it ended; nothing for
+        one that has not begun. Several workers one after the other, each under
+        :func:`~pman_core.logs.worker_header`.
+
+        :param info: what ``pman_status`` or ``pman_submit`` returned.
+        :param tail_lines: how many lines at most, counted from the end.
+        :param max_bytes: how many bytes at most, counted from the end; hold no more in
+            memory (:func:`~pman_core.logs.tail`).
+        :raises UnknownJobError: the job has been removed since.
+        :raises EngineUnavailableError: the engine does not answer.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def pman_remove(self, jid: str) -> bool:
+        """Fires for each removal. End the job if it runs, and delete it from the engine.
+
+        Afterwards nothing of it runs on, nothing of it is visible through this contract, and
+        its id can be used again at once. A job that is half removed is removed wholly.
+
+        :return: whether there was such a job; removing one twice is no error.
+        :raises EngineUnavailableError: the engine does not answer.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        """Fires for each page of a list. The jobs of this pman instance that match.
+
+        A job that exists while all pages are read is in exactly one of them, whatever is
+        created or removed meanwhile. A page may hold fewer jobs than ``limit``, even none;
+        only a page without a cursor is the last.
+
+        :param limit: how many jobs at most.
+        :param cursor: from the page before; ``None`` for the first page.
+        :raises InvalidJobError: the cursor is none that this backend made, or has expired.
+        :raises EngineUnavailableError: the engine does not answer.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def pman_ping(self) -> str:
+        """Fires for ``pman check``. Ask the engine whether it can take jobs now.
+
+        :return: the engine's name and version, for a person.
+        :raises EngineUnavailableError: it cannot, and why.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def pman_capabilities(self) -> Capabilities:
+        """Fires once, at start. What this backend refuses, and what it does less well.
+
+        It must not need the engine, and never changes while pman runs.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def pman_validate(self, job: Job) -> None:
+        """Optional. Fires at start with a sample job, and before and after admission.
+
+        Can this job run here, as far as can be told without asking the engine? Label syntax,
+        smallest memory limit, form of the user, names of environment variables.
+
+        :raises InvalidJobError: it can never run here.
+        :raises UnsupportedError: it asks for what this backend cannot do.
+        """
+
+    @hookspec(firstresult=True)
+    def pman_watch(self) -> Iterator[JobInfo]:
+        """Optional. Fires once per pman process that has observers of ends.
+
+        Yield each job that changed, as the engine pushes it, for as long as the engine pushes.
+
+        :raises EngineUnavailableError: the stream broke; the core calls again later.
+        """
+        raise NotImplementedError
+
+
+class PluginHooks:
+    """What any plugin may do: the backend, and every installed extension."""
+
+    @hookspec
+    def pman_resolve_storage(self, storage_type: str, environ: Mapping[str, str]) -> Storage | None:
+        """Fires once, at start. The storage of that type, or ``None`` if it is not yours.
+
+        Exactly one plugin must answer. Do not ask an engine here: :class:`Storage` does that
+        when a job needs it.
+
+        :raises SettingsError: a variable that this storage needs is missing or wrong.
+        """
+
+    @hookspec
+    def pman_admit(self, job: Job) -> Job | None:
+        """Fires before a job goes to the backend. Change or refuse it.
+
+        Return the job, changed with :func:`attrs.evolve` or as it was; ``None`` means as it
+        was. Id and fingerprint must stay. The result is validated again. If this raises
+        anything but a client error, the job is not submitted.
+
+        :raises InvalidJobError: the job is refused; the client sees the message.
+        """
+
+    @hookspec
+    def pman_submitted(self, job: Job, info: JobInfo) -> None:
+        """Fires after a job was accepted, also when a client repeated its request."""
+
+    @hookspec
+    def pman_removed(self, jid: str) -> None:
+        """Fires after a job was removed."""
+
+    @hookspec
+    def pman_finished(self, info: JobInfo) -> None:
+        """Fires when this pman process first sees the end of a job.
+
+        That is at least once for each process that sees it, be it by a client's poll or by
+        ``pman_watch``. What an observer raises is logged and fails no request.
+        """
+
+    @hookspec
+    def pman_routes(self) -> Blueprint:
+        """Fires once, at start. A Flask blueprint with routes of your own."""
+        raise NotImplementedError

@@ -1,0 +1,57 @@
+"""Where the directories of a job come from, and where the job sees them."""
+
+from __future__ import annotations
+
+import attrs
+
+#: Where a job finds its input and output, unless its backend has no mounts.
+INPUT_TARGET = "/share/incoming"
+OUTPUT_TARGET = "/share/outgoing"
+
+
+@attrs.frozen
+class HostPath:
+    """A directory on the machine, or on every node, that runs the job."""
+
+    path: str
+
+
+@attrs.frozen
+class VolumePath:
+    """A directory inside a named volume of a container engine."""
+
+    volume: str
+    sub_path: str
+
+
+@attrs.frozen
+class ClaimPath:
+    """A directory inside a Kubernetes persistent volume claim."""
+
+    claim: str
+    sub_path: str
+
+
+@attrs.frozen
+class NfsPath:
+    """A directory that an NFS server exports."""
+
+    server: str
+    path: str
+
+
+Source = HostPath | VolumePath | ClaimPath | NfsPath
+
+
+@attrs.frozen
+class Mount:
+    """One directory of a job. Only :class:`pman_core.storage.Storage` makes these.
+
+    :param source: where the data is.
+    :param target: absolute path at which the job sees it.
+    :param read_only: whether the job is kept from writing there.
+    """
+
+    source: Source
+    target: str
+    read_only: bool

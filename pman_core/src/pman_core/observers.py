@@ -1,0 +1,135 @@
+"""Admission and observation by plugins: each is asked by itself, so none spoils another."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pluggy
+
+from pman_core.errors import ClientError, EngineUnavailableError, PluginFaultError
+from pman_core.info import JobInfo
+from pman_core.job import Job
+
+#: How many ends a process remembers, so as not to tell the same one again at each poll.
+_REMEMBERED_ENDS = 100_000
+
+log = logging.getLogger(__name__)
+
+_Callers = tuple[tuple[str, Callable[..., Any]], ...]
+
+
+def each_plugin(manager: pluggy.PluginManager, hook: str) -> _Callers:
+    """The name and implementation of every plugin that implements ``hook``."""
+    implementers = [impl.plugin for impl in getattr(manager.hook, hook).get_hookimpls()]
+    return tuple(
+        (
+            manager.get_name(plugin) or repr(plugin),
+            manager.subset_hook_caller(hook, [p for p in implementers if p is not plugin]),
+        )
+        for plugin in implementers
+    )
+
+
+class Observers:
+    """Calls the hooks ``pman_admit``, ``pman_submitted``, ``pman_removed``, ``pman_finished``."""
+
+    def __init__(self, manager: pluggy.PluginManager) -> None:
+        self._admit = each_plugin(manager, "pman_admit")
+        self._submitted = each_plugin(manager, "pman_submitted")
+        self._removed = each_plugin(manager, "pman_removed")
+        self._finished = each_plugin(manager, "pman_finished")
+        self._ends: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def admit(self, job: Job) -> Job:
+        """The job as all admission policies want it.
+
+        :raises ClientError: a policy refuses it.
+        :raises PluginFaultError: a policy failed; the job must not be submitted.
+        """
+        for name, ask in self._admit:
+            try:
+                changed = next(iter(ask(job=job)), job)
+            except (ClientError, EngineUnavailableError):
+                raise
+            except Exception as error:
+                log.exception("admission by %s failed", name)
+                raise PluginFaultError(
+                    f"the admission policy {name} failed ({type(error).__name__}), so job "
+                    f"{job.jid!r} was not submitted; pman's log tells more"
+                ) from error
+            job = _same_job(name, job, changed)
+        return job
+
+    def submitted(self, job: Job, info: JobInfo) -> None:
+        """Tell that a job was accepted."""
+        _tell(self._submitted, job=job, info=info)
+
+    def removed(self, jid: str) -> None:
+        """Tell that a job was removed."""
+        with self._lock:
+            self._ends.pop(jid, None)
+        _tell(self._removed, jid=jid)
+
+    @property
+    def await_ends(self) -> bool:
+        """Whether any plugin wants to know of ends."""
+        return bool(self._finished)
+
+    def seen(self, info: JobInfo) -> None:
+        """Take note of a state, and tell if it is an end that this process did not know."""
+        if not self._finished or not info.status.is_final:
+            return
+        with self._lock:
+            if info.jid in self._ends:
+                return
+            self._ends[info.jid] = None
+            if len(self._ends) > _REMEMBERED_ENDS:
+                self._ends.popitem(last=False)
+        _tell(self._finished, info=info)
+
+
+def _same_job(name: str, job: Job, changed: object) -> Job:
+    if not isinstance(changed, Job):
+        raise PluginFaultError(f"the admission policy {name} did not return a job")
+    if (changed.jid, changed.fingerprint) != (job.jid, job.fingerprint):
+        raise PluginFaultError(f"the admission policy {name} changed the identity of a job")
+    return changed
+
+
+def _tell(callers: _Callers, **what: object) -> None:
+    for name, tell in callers:
+        try:
+            tell(**what)
+        except Exception:
+            log.exception("observer %s failed", name)
+
+
+def watch_ends(
+    watch: Callable[[], Iterator[JobInfo] | None], observers: Observers, pause_s: float = 5.0
+) -> threading.Thread:
+    """Follow the engine's own news in a daemon thread, and tell the observers of ends.
+
+    Ends when the backend says that it cannot watch; begins again when the stream breaks.
+    """
+    stop = threading.Event()
+
+    def follow() -> None:
+        while not stop.wait(0):
+            try:
+                news = watch()
+                if news is None:
+                    return
+                for info in news:
+                    observers.seen(info)
+            except Exception as error:
+                log.warning("watching the engine was interrupted: %s", error)
+            stop.wait(pause_s)
+
+    thread = threading.Thread(target=follow, name="pman-watch", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,1 @@
+"""HTTP in, hook calls out."""

@@ -1,0 +1,48 @@
+"""Which status code an error has: the only module that knows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from flask import Flask, Response, jsonify
+from werkzeug.exceptions import HTTPException
+
+from pman_core import errors
+
+STATUS: dict[type[errors.PmanError], int] = {
+    errors.InvalidJobError: 400,
+    errors.UnsupportedError: 400,
+    errors.UnknownJobError: 404,
+    errors.JobExistsError: 409,
+    errors.NameTakenError: 409,
+    errors.PluginFaultError: 500,
+    errors.EngineUnavailableError: 503,
+}
+
+
+def install_error_handlers(app: Flask) -> None:
+    """Make every error of ``app`` an answer of the form ``{"message": ...}``."""
+    app.register_error_handler(errors.PmanError, _pman_error)
+    app.register_error_handler(HTTPException, _http_error)
+
+
+def _pman_error(error: errors.PmanError) -> Response:
+    code = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    faults = error.faults if isinstance(error, errors.ClientError) else {}
+    answer = jsonify(message=dict(faults) if faults else str(error))
+    answer.status_code = code
+    if isinstance(error, errors.EngineUnavailableError) and error.retry_after_s is not None:
+        answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    return answer
+
+
+def _http_error(error: HTTPException) -> Any:
+    if error.code is None or error.code < 400:
+        return error  # a redirect
+    answer = jsonify(message=error.description)
+    answer.status_code = error.code
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            answer.headers[name] = value
+    return answer

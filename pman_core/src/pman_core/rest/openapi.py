@@ -1,0 +1,189 @@
+"""The OpenAPI document of the service, made from the same tables that requests are read by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pman_core.info import Reason, Status
+from pman_core.rest.fields import REQUIRED
+from pman_core.rest.schema import DEFAULT_PAGE, FIELDS, MAX_PAGE
+
+_TIME = {"type": ["string", "null"], "format": "date-time"}
+_TEXT = {"type": "string"}
+
+_MESSAGE = {
+    "type": "object",
+    "required": ["message"],
+    "properties": {
+        "message": {
+            "description": "what is wrong; an object where fields are to blame",
+            "oneOf": [_TEXT, {"type": "object", "additionalProperties": _TEXT}],
+        }
+    },
+}
+
+_JOB_PROPERTIES: dict[str, Any] = {
+    "jid": _TEXT,
+    "image": _TEXT,
+    "cmd": {**_TEXT, "description": "the command line, quoted for a shell"},
+    "status": {"enum": [status.value for status in Status]},
+    "message": _TEXT,
+    "timestamp": {**_TEXT, "description": "of the end, else of the start, else empty"},
+    "exit_code": {"type": ["integer", "null"]},
+    "reason": {"enum": [*(reason.value for reason in Reason), None]},
+    "created": _TIME,
+    "started": _TIME,
+    "finished": _TIME,
+    "labels": {"type": "object", "additionalProperties": _TEXT},
+    "native": {**_TEXT, "description": "the engine's own name or id"},
+}
+
+_LOGS = {**_TEXT, "description": "the last lines of stdout and stderr"}
+
+_SERVER = {
+    "type": "object",
+    "required": ["server_version", "container_env", "storage_type"],
+    "properties": {
+        "server_version": _TEXT,
+        "container_env": _TEXT,
+        "storage_type": _TEXT,
+        "backend": {
+            "type": "object",
+            "properties": {"distribution": _TEXT, "version": _TEXT},
+        },
+        "extensions": {"type": "array", "items": _TEXT},
+    },
+}
+
+
+def openapi_document(version: str) -> dict[str, Any]:
+    """The document, in OpenAPI 3.1."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "pman", "version": version, "license": {"name": "MIT"}},
+        "paths": {
+            "/api/v1/": {"get": _about(), "post": _submit()},
+            "/api/v1/jobs/": {"get": _list()},
+            "/api/v1/{jid}/": {"parameters": [_JID], "get": _status(), "delete": _remove()},
+        },
+        "components": {
+            "schemas": {
+                "Server": _SERVER,
+                "Request": _request(),
+                "Job": _job(with_logs=True),
+                "ListedJob": _job(with_logs=False),
+                "Page": _page(),
+                "Error": _MESSAGE,
+            }
+        },
+    }
+
+
+_JID = {"name": "jid", "in": "path", "required": True, "schema": {**_TEXT, "maxLength": 200}}
+
+
+def _request() -> dict[str, Any]:
+    return {
+        "type": "object",
+        # Those that may come in the query string are not required of the body.
+        "required": [f.name for f in FIELDS if f.default is REQUIRED and not f.in_query],
+        "properties": {field.name: field.schema for field in FIELDS},
+    }
+
+
+def _job(*, with_logs: bool) -> dict[str, Any]:
+    properties = {**_JOB_PROPERTIES, "logs": _LOGS} if with_logs else _JOB_PROPERTIES
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _page() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["jobs", "next"],
+        "properties": {
+            "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/ListedJob"}},
+            "next": {
+                "type": ["string", "null"],
+                "description": "the cursor of the next page; null on the last one",
+            },
+        },
+    }
+
+
+def _answer(schema: str, description: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": description, "content": content}
+
+
+_ERRORS = {
+    "400": _answer("Error", "the request is wrong; it says what to change"),
+    "404": _answer("Error", "there is no such job"),
+    "409": _answer("Error", "the id is taken"),
+    "413": _answer("Error", "the body is too large"),
+    "415": _answer("Error", "the body is not JSON"),
+    "500": _answer("Error", "pman or a plugin has a fault"),
+    "503": _answer("Error", "the engine does not answer; try again later"),
+}
+
+
+def _errors(*codes: str) -> dict[str, Any]:
+    return {code: _ERRORS[code] for code in codes}
+
+
+def _about() -> dict[str, Any]:
+    return {
+        "operationId": "about",
+        "summary": "What this server is",
+        "responses": {"200": _answer("Server", "the server")},
+    }
+
+
+def _submit() -> dict[str, Any]:
+    query = [
+        {"name": field.name, "in": "query", "required": False, "schema": field.schema}
+        for field in FIELDS
+        if field.in_query
+    ]
+    body = {"application/json": {"schema": {"$ref": "#/components/schemas/Request"}}}
+    return {
+        "operationId": "submit",
+        "summary": "Run a job; an equal request with the same jid finds the job that exists",
+        "parameters": query,
+        "requestBody": {"required": True, "content": body},
+        "responses": {
+            "201": _answer("Job", "the job"),
+            **_errors("400", "409", "413", "415", "500", "503"),
+        },
+    }
+
+
+def _list() -> dict[str, Any]:
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE}
+    labels = {"type": "array", "items": {**_TEXT, "pattern": "^[^=]+="}}
+    statuses = {"enum": [status.value for status in Status]}
+    parameters = {"status": statuses, "label": labels, "limit": limit, "cursor": _TEXT}
+    return {
+        "operationId": "list",
+        "summary": "The jobs of this pman, page by page; a page may be short or empty",
+        "parameters": [
+            {"name": name, "in": "query", "required": False, "schema": schema}
+            for name, schema in parameters.items()
+        ],
+        "responses": {"200": _answer("Page", "a page"), **_errors("400", "500", "503")},
+    }
+
+
+def _status() -> dict[str, Any]:
+    return {
+        "operationId": "status",
+        "summary": "State and logs of a job",
+        "responses": {"200": _answer("Job", "the job"), **_errors("404", "500", "503")},
+    }
+
+
+def _remove() -> dict[str, Any]:
+    return {
+        "operationId": "remove",
+        "summary": "End a job if it runs, and delete it",
+        "responses": {"204": {"description": "removed"}, **_errors("404", "500", "503")},
+    }

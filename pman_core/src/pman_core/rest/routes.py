@@ -1,0 +1,86 @@
+"""The routes of ``/api/v1/``, a few lines each."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from pman_core.errors import UnknownJobError
+from pman_core.rest import schema
+from pman_core.rest.openapi import openapi_document
+from pman_core.startup import Pman
+
+
+def routes(pman: Pman) -> Blueprint:
+    """All routes of the service, serving the jobs of ``pman``."""
+    bp = Blueprint("pman", __name__)
+    jobs = pman.jobs
+    server_version = version("pman-core")
+    about = {
+        "server_version": server_version,
+        "container_env": pman.offer.name,
+        "storage_type": jobs.storage.name,
+        "backend": {"distribution": pman.offer.distribution, "version": pman.offer.version},
+        "extensions": [offer.name for offer in pman.extensions],
+    }
+    document = openapi_document(server_version)
+
+    @bp.get("/api/v1/")
+    def server() -> Any:
+        return about
+
+    @bp.post("/api/v1/")
+    def submit() -> Any:
+        wanted, unknown = schema.read_request(_json_body(), request.args)
+        answer = schema.job_answer(jobs.submit(wanted), logs="")
+        if unknown:
+            answer["ignored"] = unknown
+        return answer, 201
+
+    @bp.get("/api/v1/jobs/")
+    def page() -> Any:
+        found = jobs.list(*schema.read_list_query(request.args, request.args.getlist("label")))
+        answers = [schema.job_answer(info, logs=None) for info in found.jobs]
+        return {"jobs": answers, "next": found.cursor}
+
+    @bp.get("/api/v1/<jid>/")
+    def job(jid: str) -> Any:
+        info = jobs.status(_known(jid))
+        return schema.job_answer(info, jobs.logs(info))
+
+    @bp.delete("/api/v1/<jid>/")
+    def remove(jid: str) -> Any:
+        jobs.remove(_known(jid))
+        return Response(status=204, mimetype="application/json")
+
+    @bp.get("/openapi.json")
+    def openapi() -> Any:
+        return jsonify(document)
+
+    return bp
+
+
+def _known(jid: str) -> str:
+    if not schema.is_jid(jid):
+        raise UnknownJobError(jid)
+    return jid
+
+
+def _json_body() -> Any:
+    if not request.is_json:
+        raise UnsupportedMediaType(
+            "Did not attempt to load JSON data because the request Content-Type was not "
+            "'application/json'."
+        )
+    try:
+        return json.loads(request.get_data(cache=False))
+    except RecursionError:
+        raise BadRequest("the body is not acceptable: its values are nested too deeply") from None
+    except UnicodeDecodeError:
+        raise BadRequest("the body is not valid JSON: it is not written in UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise BadRequest(f"the body is not valid JSON: {error}") from None

@@ -1,0 +1,193 @@
+"""The words of the wire: the only module that knows the fields of requests and answers."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pman_core.errors import InvalidJobError
+from pman_core.info import JobFilter, JobInfo, Status
+from pman_core.names import jid_fault
+from pman_core.request import JobRequest, PluginType
+from pman_core.rest import fields
+from pman_core.rest.fields import MOST, REQUIRED, Field, number
+
+_TEXT = {"type": "string"}
+_TEXTS = {"type": "array", "items": _TEXT}
+
+
+def _count(least: int, meaning: str) -> dict[str, Any]:
+    return {
+        "description": meaning,
+        "oneOf": [
+            {"type": "integer", "minimum": least, "maximum": MOST},
+            {"type": "string", "pattern": r"^\s*[+-]?[0-9]{1,18}\s*$"},
+        ],
+    }
+
+
+#: Every field of a request, in the order in which pfcon sends them.
+FIELDS = (
+    Field("args", fields.texts, {**_TEXTS, "description": "arguments"}, in_query=False),
+    Field(
+        "args_path_flags",
+        fields.flags,
+        {**_TEXTS, "description": "flags whose value becomes the input directory"},
+        default=[],
+        in_query=False,
+    ),
+    Field("auid", fields.text, {**_TEXT, "description": "whose job it is; not used"}),
+    Field("number_of_workers", number(1), _count(1, "copies of the job that run")),
+    Field("cpu_limit", number(1), _count(1, "CPU limit in millicores")),
+    Field("memory_limit", number(1), _count(1, "memory limit in MiB")),
+    Field("gpu_limit", number(0), _count(0, "how many GPUs")),
+    Field("image", fields.image, {**_TEXT, "minLength": 1, "description": "container image"}),
+    Field(
+        "entrypoint",
+        fields.non_empty_texts,
+        {**_TEXTS, "minItems": 1, "description": "the command, before its arguments"},
+        in_query=False,
+    ),
+    Field(
+        "type",
+        fields.plugin_type,
+        {"enum": [kind.value for kind in PluginType], "description": "type of ChRIS plugin"},
+    ),
+    Field(
+        "env",
+        fields.env,
+        {
+            "type": "array",
+            "items": {"type": "string", "pattern": "^[^=]+="},
+            "description": "environment variables, each as KEY=VALUE",
+        },
+        default=[],
+        in_query=False,
+    ),
+    Field(
+        "input_dir",
+        fields.directory,
+        {**_TEXT, "minLength": 1, "description": "input, relative to the storebase"},
+    ),
+    Field(
+        "output_dir",
+        fields.directory,
+        {**_TEXT, "minLength": 1, "description": "output, relative to the storebase"},
+    ),
+    Field(
+        "jid",
+        fields.jid,
+        {**_TEXT, "minLength": 1, "description": "the job's id; 1 to 200 characters"},
+    ),
+    Field(
+        "time_limit",
+        number(1),
+        _count(1, "seconds after which the running job is ended"),
+        default=None,
+    ),
+)
+
+_NAMES = frozenset(field.name for field in FIELDS)
+
+
+def read_request(body: Any, query: Mapping[str, str]) -> tuple[JobRequest, list[str]]:
+    """The request that a body and a query string make, and the names that mean nothing here.
+
+    :raises InvalidJobError: with all faults, by field.
+    """
+    if not isinstance(body, dict):
+        raise InvalidJobError("the body must be a JSON object with the fields of a job")
+    values: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for field in FIELDS:
+        try:
+            values[field.name] = _read_field(field, body, query)
+        except ValueError as error:
+            faults[field.name] = str(error)
+    if faults:
+        raise InvalidJobError(faults=faults)
+    return JobRequest(**values), sorted({*body, *query} - _NAMES)
+
+
+def _read_field(field: Field, body: Mapping[str, Any], query: Mapping[str, str]) -> Any:
+    if field.name in body:
+        return field.read(body[field.name])
+    if field.in_query and field.name in query:
+        return field.read(query[field.name])
+    if field.default is REQUIRED:
+        places = "JSON body or the query string" if field.in_query else "JSON body"
+        raise ValueError(f"Missing required parameter in the {places}")
+    return None if field.default is None else field.read(field.default)
+
+
+def job_answer(info: JobInfo, logs: str | None) -> dict[str, Any]:
+    """A job as the wire has it: the seven keys of pman 6 first, then newer ones.
+
+    :param logs: left out of the answer if it is ``None``, as in lists.
+    """
+    answer = {
+        "jid": info.jid,
+        "image": info.image,
+        "cmd": shlex.join(info.argv),
+        "status": info.status.value,
+        "message": info.message,
+        "timestamp": _time(info.finished or info.started) or "",
+        "logs": logs,
+        "exit_code": info.exit_code,
+        "reason": info.reason.value if info.reason else None,
+        "created": _time(info.created),
+        "started": _time(info.started),
+        "finished": _time(info.finished),
+        "labels": dict(info.labels),
+        "native": info.native,
+    }
+    if logs is None:
+        del answer["logs"]
+    return answer
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+#: The most jobs that one page of a list holds, and how many it holds if nobody says.
+MAX_PAGE = 1000
+DEFAULT_PAGE = 100
+
+
+def read_list_query(
+    query: Mapping[str, str], labels: list[str]
+) -> tuple[JobFilter, int, str | None]:
+    """What a list is asked for: filter, page size and cursor.
+
+    :param labels: the values of all ``label`` parameters.
+    :raises InvalidJobError: with all faults, by parameter.
+    """
+    unknown = sorted(set(query) - {"status", "label", "limit", "cursor"})
+    faults = dict.fromkeys(unknown, "is not known; use status, label, limit, cursor")
+    wanted: dict[str, str] = {}
+    for label in labels:
+        key, separator, value = label.partition("=")
+        if not separator or not key:
+            faults["label"] = "must be key=value"
+        wanted[key] = value
+    if query.get("status") not in (None, *list(Status)):
+        faults["status"] = f"must be one of {', '.join(Status)}"
+    limit = DEFAULT_PAGE
+    try:
+        limit = number(1)(query.get("limit", str(DEFAULT_PAGE)))
+    except ValueError as error:
+        faults["limit"] = str(error)
+    if limit > MAX_PAGE:
+        faults["limit"] = f"must be from 1 to {MAX_PAGE}"
+    if faults:
+        raise InvalidJobError(faults=faults)
+    status = Status(query["status"]) if "status" in query else None
+    return JobFilter(status=status, labels=wanted), limit, query.get("cursor")
+
+
+def is_jid(value: str) -> bool:
+    """Whether a job can have that id at all."""
+    return jid_fault(value) is None

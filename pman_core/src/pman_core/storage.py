@@ -1,0 +1,90 @@
+"""Storage: the folder, volume or claim that holds all job data."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+
+import attrs
+
+from pman_core.errors import InvalidJobError
+from pman_core.mounts import INPUT_TARGET, OUTPUT_TARGET, HostPath, Mount, NfsPath, Source
+
+
+def _nothing_to_check() -> None:
+    """Where pman cannot see a storebase, only the engine can tell what is wrong with it."""
+
+
+@attrs.frozen(kw_only=True)
+class Storage:
+    """The resolved storebase; the only maker of mounts.
+
+    :param name: the value of ``STORAGE_TYPE``.
+    :param kind: the kind of source that it makes; a backend must be able to mount it.
+    :param description: where the data is, for operators.
+    :param locate: turns a clean relative directory into a source. It may ask an engine,
+        so it may raise :class:`~pman_core.errors.EngineUnavailableError`.
+    :param check: says what is wrong with the storage by raising
+        :class:`~pman_core.errors.PmanError`; called by ``pman check`` only.
+    """
+
+    name: str
+    kind: type[Source]
+    description: str
+    locate: Callable[[str], Source]
+    check: Callable[[], None] = _nothing_to_check
+
+    def mounts(self, input_dir: str, output_dir: str) -> tuple[Mount, Mount]:
+        """The input (read-only) and output mounts of a job, in this order.
+
+        :param input_dir: relative to the storebase, as the client gave it.
+        :param output_dir: likewise; the two may be the same.
+        :raises InvalidJobError: for a directory outside the storebase, or all of it.
+        """
+        return (
+            Mount(self.locate(clean_directory(input_dir)), INPUT_TARGET, read_only=True),
+            Mount(self.locate(clean_directory(output_dir)), OUTPUT_TARGET, read_only=False),
+        )
+
+
+def clean_directory(raw: str) -> str:
+    """``raw`` as a relative path without empty and ``.`` parts.
+
+    :raises InvalidJobError: for ``..``, NUL, or a path that is the whole storebase.
+    """
+    fault = directory_fault(raw)
+    if fault:
+        raise InvalidJobError(f"directory {raw!r} {fault}")
+    return "/".join(part for part in raw.split("/") if part not in ("", "."))
+
+
+def directory_fault(raw: str) -> str | None:
+    """What is wrong with a directory that a client named; ``None`` if nothing is."""
+    parts = [part for part in raw.split("/") if part not in ("", ".")]
+    if "\0" in raw:
+        return "must not contain NUL"
+    if ".." in parts:
+        return "must not contain '..'"
+    if not parts:
+        return "must not be empty: it would be the whole storebase"
+    return None
+
+
+def host_storage(storebase: str) -> Storage:
+    """A folder that is at the same absolute path wherever jobs run."""
+    return Storage(
+        name="host",
+        kind=HostPath,
+        description=f"host folder {storebase}",
+        locate=lambda directory: HostPath(posixpath.join(storebase, directory)),
+    )
+
+
+def nfs_storage(server: str, storebase: str) -> Storage:
+    """A folder that an NFS server exports and the engine mounts."""
+    return Storage(
+        name="nfs",
+        kind=NfsPath,
+        description=f"NFS export {server}:{storebase}",
+        locate=lambda directory: NfsPath(server, posixpath.join(storebase, directory)),
+    )

@@ -1,0 +1,163 @@
+"""The smallest honest backend: jobs in the memory of this process.
+
+It keeps every promise of the contract towards a pretended engine. Read it as an example of a
+plugin; the tests of the REST service run on it. It is not installed as a backend: what it
+runs is no process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pman_core import logs
+from pman_core.capabilities import Capabilities
+from pman_core.errors import (
+    EngineUnavailableError,
+    InvalidJobError,
+    NameTakenError,
+    UnknownJobError,
+)
+from pman_core.hookspecs import hookimpl
+from pman_core.info import JobFilter, JobInfo, JobPage, Reason
+from pman_core.job import Job
+from pman_core.mounts import HostPath
+from pman_core.names import native_name
+from pman_core.settings import EngineSettings, load
+from pman_core.testing.memory_engine import MemoryEngine, Record, now
+
+
+class MemoryBackend:
+    """A backend whose engine is a Python object.
+
+    :param environ: the environment, as for every backend.
+    :param engine: the engine to talk to; plugins that share one see each other's jobs.
+    """
+
+    settings_class = EngineSettings
+
+    def __init__(self, environ: Mapping[str, str], engine: MemoryEngine | None = None) -> None:
+        self._settings = load(EngineSettings, environ)
+        self._engine = engine or MemoryEngine()
+
+    @hookimpl
+    def pman_capabilities(self) -> Capabilities:
+        """It refuses nothing and deviates in nothing."""
+        return Capabilities(mounts={HostPath})
+
+    @hookimpl
+    def pman_ping(self) -> str:
+        """The engine is there unless a test has switched it off."""
+        self._reach()
+        return "memory engine"
+
+    @hookimpl
+    def pman_submit(self, job: Job) -> JobInfo:
+        """The name in the engine is the lock: whoever takes it first creates the job."""
+        self._reach()
+        name = self._name(job.jid)
+        with self._engine.lock:
+            if name not in self._engine.records:
+                record = Record(job, self._settings.instance, now())
+                self._engine.records[name] = record
+                self._engine.launch(record)
+            found = self._engine.records[name]
+            if found is None or not self._is_mine(found, job.jid):
+                raise NameTakenError(job.jid, name)
+            return self._info(found)
+
+    @hookimpl
+    def pman_status(self, jid: str) -> JobInfo:
+        """Look the job up."""
+        with self._engine.lock:
+            return self._info(self._find(jid))
+
+    @hookimpl
+    def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
+        """What the threads of the job have written."""
+        with self._engine.lock:
+            written = [bytes(log) for log in self._find(info.jid).logs]
+        if len(written) == 1:
+            return logs.tail(written, tail_lines, max_bytes)
+        parts = []
+        for index, log in enumerate(written, start=1):
+            parts += [logs.worker_header(index, len(written)), log]
+        return logs.tail(parts, tail_lines, max_bytes)
+
+    @hookimpl
+    def pman_remove(self, jid: str) -> bool:
+        """End the threads first, so that nothing runs on once the job is gone."""
+        try:
+            record = self._find(jid)
+        except UnknownJobError:
+            return False
+        self._engine.destroy(record)
+        with self._engine.lock:
+            return self._engine.records.pop(self._name(jid), None) is not None
+
+    @hookimpl
+    def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        """In the order of names; the cursor is the last name of a page."""
+        self._reach()
+        if cursor == "":
+            raise InvalidJobError(faults={"cursor": "is none that this server gave"})
+        with self._engine.lock:
+            mine = [
+                name
+                for name, record in sorted(self._engine.records.items())
+                if name > (cursor or "")
+                and record is not None
+                and record.instance == self._settings.instance
+            ]
+            found = []
+            for position, name in enumerate(mine):
+                record = self._engine.records[name]
+                info = self._info(record) if record else None
+                if info and job_filter.matches(info):
+                    found.append(info)
+                if len(found) == limit and position + 1 < len(mine):
+                    return JobPage(tuple(found), cursor=name)
+            return JobPage(tuple(found))
+
+    def _reach(self) -> None:
+        if not self._engine.up:
+            raise EngineUnavailableError("the memory engine is switched off; switch it on")
+
+    def _name(self, jid: str) -> str:
+        return native_name(jid, self._settings.instance)
+
+    def _is_mine(self, record: Record, jid: str) -> bool:
+        return record.instance == self._settings.instance and record.job.jid == jid
+
+    def _find(self, jid: str) -> Record:
+        self._reach()
+        record = self._engine.records.get(self._name(jid))
+        if record is None or not self._is_mine(record, jid):
+            raise UnknownJobError(jid)
+        return record
+
+    def _info(self, record: Record) -> JobInfo:
+        self._end_if_late(record)
+        job = record.job
+        return JobInfo(
+            jid=job.jid,
+            image=job.image,
+            argv=job.argv,
+            status=record.status,
+            message=record.message,
+            fingerprint=job.fingerprint,
+            exit_code=record.exit_code,
+            reason=record.reason,
+            created=record.created,
+            started=record.started,
+            finished=record.finished,
+            labels=job.labels,
+            native=self._name(job.jid),
+        )
+
+    def _end_if_late(self, record: Record) -> None:
+        waited = (now() - record.created).total_seconds()
+        deadline = self._settings.start_deadline_s
+        if record.started is None and not record.status.is_final and waited > deadline:
+            record.end(
+                None, Reason.START_DEADLINE, f"not started within {deadline} s: {record.message}"
+            )

@@ -1,0 +1,200 @@
+"""A pretended engine: jobs are threads, and every limit is kept by pretending too.
+
+It outlives the plugins that talk to it, as a real engine does. It is for tests only: what
+runs on it is no process, has no container and needs no image.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import attrs
+
+from pman_core.info import Reason, Status
+from pman_core.job import Job
+from pman_core.mounts import HostPath
+from pman_core.testing import probe
+
+#: A program of the engine: what the main process of a job does, and its exit code.
+Program = Callable[["MemoryMachine", list[str]], int]
+
+
+class Ended(BaseException):
+    """Ends a pretended process from outside."""
+
+    def __init__(self, exit_code: int, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+        self.reason = reason
+        self.message = message
+
+
+@attrs.define
+class Record:
+    """One job, as the engine keeps it."""
+
+    job: Job
+    instance: str
+    created: datetime
+    status: Status = Status.NOT_STARTED
+    message: str = "waiting"
+    exit_code: int | None = None
+    reason: Reason | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    logs: list[bytearray] = attrs.field(factory=list)
+    threads: list[threading.Thread] = attrs.field(factory=list)
+    kill: threading.Event = attrs.field(factory=threading.Event)
+
+    def end(self, code: int | None, reason: Reason | None, message: str) -> None:
+        """Note the end; the first failure of several workers is the one that counts."""
+        if self.status.is_final:
+            return
+        self.status = Status.SUCCEEDED if reason is None else Status.FAILED
+        self.exit_code, self.reason, self.message = code, reason, message
+        self.finished = now()
+
+
+class MemoryEngine:
+    """The jobs, the images and the switch.
+
+    :param images: the images that the engine has, each with the program that it holds.
+    :param gpus: how many GPUs it has; a job that wants more waits.
+    """
+
+    def __init__(self, images: Mapping[str, Program] | None = None, gpus: int = 0) -> None:
+        self.images: dict[str, Program] = dict(images or {"local": run_probe})
+        self.gpus = gpus
+        self.up = True
+        self.records: dict[str, Record | None] = {}  # None: an object that is no job of pman
+        self.lock = threading.RLock()
+
+    def launch(self, record: Record) -> None:
+        """Start a job for which there is room, or note why it cannot start."""
+        job = record.job
+        if job.resources.gpus > self.gpus:
+            record.reason, record.message = Reason.QUEUED, "waiting: too few GPUs"
+            return
+        program = self.images.get(job.image)
+        if program is None:
+            record.end(None, Reason.IMAGE_NOT_FOUND, f"no such image: {job.image}")
+            return
+        for mount in job.mounts:
+            path = mount.source.path if isinstance(mount.source, HostPath) else ""
+            if not os.path.isdir(path):
+                record.end(None, Reason.CANNOT_START, f"no such directory: {path}")
+                return
+        record.status, record.message, record.reason = Status.STARTED, "running", None
+        record.started = now()
+        machines = [MemoryMachine(record, self) for _ in range(job.resources.workers)]
+        left = [len(machines)]
+        for machine in machines:
+            target = threading.Thread(
+                target=self._run, args=(record, program, machine, left), daemon=True
+            )
+            record.threads.append(target)
+            target.start()
+
+    def _run(
+        self, record: Record, program: Program, machine: MemoryMachine, left: list[int]
+    ) -> None:
+        ended: tuple[int, Reason | None, str] = (0, None, "finished")
+        try:
+            code = program(machine, list(record.job.argv))
+            if code:
+                ended = (code, Reason.EXIT_CODE, f"exited with code {code}")
+        except Ended as end:
+            ended = (end.exit_code, end.reason, end.message)
+        except FileNotFoundError as error:
+            ended = (127, Reason.CANNOT_START, str(error))
+        with self.lock:
+            left[0] -= 1
+            if ended[1] is not None or left[0] == 0:
+                record.end(*ended)
+
+    def destroy(self, record: Record) -> None:
+        """End whatever runs of a job, and wait until it has ended."""
+        record.kill.set()
+        for thread in record.threads:
+            thread.join(timeout=10)
+
+
+class MemoryMachine(probe.Machine):
+    """What a pretended process sees of its job."""
+
+    def __init__(self, record: Record, engine: MemoryEngine) -> None:
+        self.job = record.job
+        self._record = record
+        self._lock = engine.lock
+        self._held = 0
+        self._log = bytearray()
+        record.logs.append(self._log)
+
+    def environ(self) -> dict[str, str]:
+        return {k.encode().hex(): v.encode().hex() for k, v in self.job.env.items()}
+
+    def ids(self) -> list[int]:
+        user = self.job.user
+        return [(user and user.uid) or 0, (user and user.gid) or 0]
+
+    def shm_mib(self) -> float:
+        return self.job.shm_mib or 64
+
+    def path(self, path: str) -> str:
+        """The real path behind a mount; nothing else of the machine can be seen."""
+        for mount in self.job.mounts:
+            if (path + "/").startswith(mount.target + "/") and isinstance(mount.source, HostPath):
+                return mount.source.path + path[len(mount.target) :]
+        raise FileNotFoundError(f"no such file: {path}")
+
+    def for_writing(self, path: str) -> str:
+        real = self.path(path)
+        for mount in self.job.mounts:
+            if mount.read_only and (path + "/").startswith(mount.target + "/"):
+                raise PermissionError(f"read-only file system: {path}")
+        return real
+
+    def emit(self, stream: int, data: bytes) -> None:
+        with self._lock:
+            self._log += data
+
+    def pause(self) -> None:
+        limit = self.job.time_limit_s
+        started = self._record.started
+        if limit and started and (now() - started).total_seconds() > limit:
+            raise Ended(137, Reason.TIME_LIMIT, f"ended: it ran for longer than {limit} s")
+        if self._record.kill.wait(0.005):
+            raise Ended(137, Reason.KILLED, "killed")
+
+    def allocate(self, mib: int) -> object:
+        self._held += mib
+        limit = self.job.resources.memory_mib
+        if limit is not None and self._held > limit:
+            raise Ended(137, Reason.OUT_OF_MEMORY, f"out of memory: it used more than {limit} MiB")
+        return mib
+
+    def fork_eaters(self, count: int, mib: int) -> int:
+        self.allocate(count * mib)
+        return 0
+
+    def cpu_share(self, seconds: float) -> float:
+        limit = self.job.resources.cpu_millicores
+        return 2.0 if limit is None else min(2.0, limit / 1000)
+
+    def kill_self(self, signal: int) -> int:
+        raise Ended(128 + signal, Reason.KILLED, f"killed by signal {signal}")
+
+
+def run_probe(machine: MemoryMachine, argv: list[str]) -> int:
+    """The program of the image ``local``: the commands of the probe, and nothing else."""
+    if not argv or argv[0] != "probe":
+        raise FileNotFoundError(f"no such executable: {argv[0] if argv else ''}")
+    return probe.main(machine, argv[1:])
+
+
+def now() -> datetime:
+    """This moment, aware and in UTC."""
+    return datetime.now(UTC)

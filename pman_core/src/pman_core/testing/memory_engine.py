@@ -115,6 +115,14 @@ class MemoryEngine:
             if ended[1] is not None or left[0] == 0:
                 record.end(*ended)
 
+    def lose(self, name: str) -> None:
+        """Lose the run of a job, as an engine does whose node went away."""
+        record = self.records[name]
+        if record:
+            with self.lock:
+                record.end(None, Reason.LOST, "lost: the engine does not know what became of it")
+            self.destroy(record)
+
     def destroy(self, record: Record) -> None:
         """End whatever runs of a job, and wait until it has ended."""
         record.kill.set()

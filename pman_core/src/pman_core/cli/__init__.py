@@ -1,0 +1,63 @@
+"""The command ``pman``.
+
+Whatever is slow to import (gunicorn, Flask, requests) is imported by the command that needs
+it, so that ``pman --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pman_core.cli.backends import backends
+from pman_core.cli.check import check
+from pman_core.cli.config import config
+from pman_core.cli.jobs import logs, ls, rm, status
+from pman_core.cli.serve import serve
+from pman_core.cli.submit import submit
+from pman_core.cli.text import bulleted
+from pman_core.cli.wait import wait
+from pman_core.errors import ConfigurationError
+
+
+class WrongConfigurationError(click.ClickException):
+    """Tells the operator what is wrong, without a traceback."""
+
+    exit_code = 2
+
+
+class PmanGroup(click.Group):
+    """The commands, in the order in which one comes to need them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """As they were added, not by the alphabet."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            raise WrongConfigurationError(
+                f"pman cannot start as it is configured:\n{bulleted(error)}"
+            ) from error
+
+
+@click.group(cls=PmanGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pman-core", prog_name="pman", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Run container images as jobs, on whatever scheduler this site has.
+
+    serve, check, config and backends are for operators; the other commands talk to a running
+    pman, whose address --url or PMAN_URL tells.
+    """
+
+
+for command in (serve, check, config, backends, submit, wait, status, logs, ls, rm):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The entry point of the command ``pman``."""
+    cli(prog_name="pman")

@@ -1,0 +1,112 @@
+"""``pman check``: is everything there that jobs need?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import attrs
+import click
+
+from pman_core.capabilities import Capabilities, Option
+from pman_core.cli.text import one_line, problems
+from pman_core.environment import read_environment
+from pman_core.errors import ConfigurationError, EngineUnavailableError, PmanError
+from pman_core.startup import Pman, assemble
+
+_COLOURS = {"ok": "green", "FAULT": "red", "note": "yellow"}
+
+WRONG_SETTINGS = 2
+NO_ENGINE = 1
+
+
+@attrs.frozen
+class Finding:
+    """One line of the report.
+
+    :param exit_code: what the command must answer because of it.
+    """
+
+    kind: str
+    text: str
+    exit_code: int = 0
+
+
+@click.command()
+@click.pass_context
+def check(ctx: click.Context) -> None:
+    """Check the settings, the backend, its engine and the storage.
+
+    The exit code is 0 if jobs can run, 2 if the settings must change, and 1 if the engine
+    does not answer.
+    """
+    environ = read_environment(os.environ, Path.cwd())
+    worst = 0
+    for finding in findings(environ):
+        label = click.style(f"{finding.kind:5}", fg=_COLOURS[finding.kind])
+        click.echo(f"{label}  {one_line(finding.text)}")
+        worst = max(worst, finding.exit_code)
+    ctx.exit(worst)
+
+
+def findings(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Look at one thing after the other; each is told as soon as it is known."""
+    try:
+        pman = assemble(environ)
+    except ConfigurationError as error:
+        for problem in problems(error):
+            yield Finding("FAULT", f"settings: {problem}", WRONG_SETTINGS)
+        return
+    yield Finding("ok", "settings: all are valid (pman config shows them)")
+    yield Finding("ok", f"backend: {pman.offer}")
+    for extension in pman.extensions:
+        yield Finding("ok", f"extension: {extension}")
+    yield from _limits(pman)
+    yield _engine(pman)
+    yield _storage(pman)
+    yield from _what_to_know(pman.jobs.backend.capabilities)
+
+
+def _limits(pman: Pman) -> Iterator[Finding]:
+    """Every request names both limits, so a backend that refuses one refuses every request."""
+    refusals = pman.jobs.backend.capabilities.refusals
+    limits = {Option.CPU_LIMIT: "a CPU limit", Option.MEMORY_LIMIT: "a memory limit"}
+    refused = " and ".join(limit for option, limit in limits.items() if option in refusals)
+    if refused and not pman.jobs.settings.ignore_limits:
+        yield Finding(
+            "FAULT",
+            f"limits: every request asks for {refused}, which this backend refuses, so each one "
+            "will be refused: set IGNORE_LIMITS=yes",
+            WRONG_SETTINGS,
+        )
+
+
+def _engine(pman: Pman) -> Finding:
+    try:
+        return Finding("ok", f"engine: {pman.jobs.backend.ping()}")
+    except EngineUnavailableError as error:
+        hint = "start it, or correct its address or the rights of this user"
+        return Finding("FAULT", f"engine: {error}; {hint}", NO_ENGINE)
+    except PmanError as error:
+        return Finding("FAULT", f"engine: {error}", NO_ENGINE)
+
+
+def _storage(pman: Pman) -> Finding:
+    storage = pman.jobs.storage
+    try:
+        storage.check()
+    except EngineUnavailableError as error:
+        return Finding("FAULT", f"storage: {storage.description}: {error}", NO_ENGINE)
+    except PmanError as error:
+        return Finding("FAULT", f"storage: {storage.description}: {error}", WRONG_SETTINGS)
+    return Finding("ok", f"storage: {storage.description}")
+
+
+def _what_to_know(capabilities: Capabilities) -> Iterator[Finding]:
+    for deviation, reason in capabilities.deviations.items():
+        yield Finding("note", f"deviation {deviation}: {reason}")
+    for option, reason in capabilities.refusals.items():
+        yield Finding("note", f"refuses {option}: {reason}")
+    for note in capabilities.notes:
+        yield Finding("note", note)

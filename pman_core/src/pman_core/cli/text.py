@@ -1,0 +1,52 @@
+"""How text is laid out on a terminal, and in a pipe."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from pman_core.errors import PmanError, SettingsError
+from pman_core.settings import joined
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows in columns. On a terminal, lines that are too long are cut."""
+    lines = [head, *([one_line(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    for line in lines:
+        padded = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo(cut(padded.rstrip()) if sys.stdout.isatty() else padded.rstrip())
+
+
+def one_line(text: str) -> str:
+    """``text`` with nothing in it that would move a terminal's cursor."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def cut(line: str) -> str:
+    """``line``, no longer than the terminal is wide."""
+    width = shutil.get_terminal_size().columns
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def bulleted(error: PmanError) -> str:
+    """The problems that an error tells of, one per line."""
+    return joined(problems(error))
+
+
+def problems(error: PmanError) -> tuple[str, ...]:
+    """The problems that an error tells of."""
+    return error.problems if isinstance(error, SettingsError) else (str(error),)
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` for a script."""
+    click.echo(json.dumps(value, indent=2))
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")

@@ -1,0 +1,102 @@
+"""Promise 2: input is there and read-only, output is writable, and nothing else is seen."""
+
+from __future__ import annotations
+
+from pman_core.capabilities import Deviation
+from pman_core.errors import ClientError
+from pman_core.info import Status
+from pman_core.mounts import INPUT_TARGET, OUTPUT_TARGET
+from pman_core.testing.conformance.marks import weakened_by
+from pman_core.testing.conformance.workbench import Place, Workbench
+
+
+class DirectoryPromises:
+    """The directories of a job."""
+
+    def test_input_can_be_read(self, bench: Workbench) -> None:
+        """A file of the input directory has its content."""
+        place = bench.place()
+        (place.local_in / "scan with blank.txt").write_text("content")
+        info = bench.run(place, "read", f"{place.job_in}/scan with blank.txt")
+        assert info.status is Status.SUCCEEDED, info
+        assert bench.logs_with(info, b"content") == b"content"
+
+    @weakened_by(Deviation.INPUT_WRITABLE)
+    def test_input_is_read_only(self, bench: Workbench) -> None:
+        """The job cannot write there."""
+        place = bench.place()
+        info = bench.run(place, "write", f"{place.job_in}/mine", "text")
+        assert info.status.is_final
+        if bench.deviates(Deviation.INPUT_WRITABLE):
+            return
+        assert info.exit_code == 2, info
+        assert not (place.local_in / "mine").exists()
+
+    def test_output_can_be_written(self, bench: Workbench) -> None:
+        """What the job writes is in the storebase."""
+        place = bench.place()
+        info = bench.run(place, "write", f"{place.job_out}/result", "text")
+        assert info.status is Status.SUCCEEDED, info
+        assert (place.local_out / "result").read_text() == "text"
+
+    def test_input_and_output_may_be_the_same(self, bench: Workbench) -> None:
+        """Then neither mount is lost."""
+        place = bench.place(same=True)
+        (place.local_in / "there").write_text("content")
+        info = bench.run(place, "read", f"{place.job_in}/there")
+        assert info.status is Status.SUCCEEDED, info
+        info = bench.run(place, "write", f"{place.job_out}/result", "text")
+        assert info.status is Status.SUCCEEDED, info
+        assert (place.local_out / "result").read_text() == "text"
+
+    def test_a_missing_input_directory_is_told_and_not_created(self, bench: Workbench) -> None:
+        """The job fails, and no empty directory appears in its place."""
+        real = bench.place()
+        name = f"{real.local_in.parent.parent.name}/no-such-input"
+        output = f"{real.local_out.parent.parent.name}/{real.local_out.parent.name}/out"
+        self._fails_to_start(bench, bench.place_at(name, output))
+        assert not (bench.subject.storebase / name).exists()
+
+    def test_a_missing_output_directory_is_told_and_not_created(self, bench: Workbench) -> None:
+        """Likewise."""
+        real = bench.place()
+        name = f"{real.local_in.parent.parent.name}/no-such-output"
+        input_dir = f"{real.local_in.parent.parent.name}/{real.local_in.parent.name}/in"
+        self._fails_to_start(bench, bench.place_at(input_dir, name))
+        assert not (bench.subject.storebase / name).exists()
+
+    @weakened_by(Deviation.REAL_DIRECTORIES)
+    def test_directories_are_where_plugins_expect_them(self, bench: Workbench) -> None:
+        """At the paths that ChRIS plugins have always found in their arguments."""
+        place = bench.place()
+        expected = (INPUT_TARGET, OUTPUT_TARGET)
+        if bench.deviates(Deviation.REAL_DIRECTORIES):
+            expected = (str(place.local_in), str(place.local_out))
+        info = bench.run(place, "write", f"{expected[1]}/result", "text")
+        assert info.status is Status.SUCCEEDED, info
+        assert (place.local_out / "result").read_text() == "text"
+        assert (place.job_in, place.job_out) == expected
+
+    @weakened_by(Deviation.NO_ISOLATION)
+    def test_a_job_sees_only_its_own_directories(self, bench: Workbench) -> None:
+        """Not those of other jobs, by any path that the machine knows."""
+        place, other = bench.place(), bench.place()
+        (other.local_in / "secret").write_text("hidden")
+        info = bench.run(place, "read", str(other.local_in / "secret"))
+        assert info.status.is_final
+        if bench.deviates(Deviation.NO_ISOLATION):
+            return
+        assert info.exit_code == 2, info
+        assert b"hidden" not in bench.logs(info)
+
+    @staticmethod
+    def _fails_to_start(bench: Workbench, place: Place) -> None:
+        job = bench.job(place, "exit", "0")
+        try:
+            bench.submit(job)
+        except ClientError as error:
+            assert str(error)
+            return
+        info = bench.end_of(job.jid)
+        assert info.status is Status.FAILED, info
+        assert "no-such-" in info.message, info

@@ -1,0 +1,152 @@
+"""Promise 3: the states of a job, its end, and what a person is told about it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pman_core.capabilities import Deviation, Option
+from pman_core.errors import ClientError
+from pman_core.info import JobInfo, Reason, Status
+from pman_core.job import Job
+from pman_core.testing.conformance.marks import weakened_by
+from pman_core.testing.conformance.workbench import Workbench
+
+
+class LifecyclePromises:
+    """From submission to end."""
+
+    def test_success_is_told(self, bench: Workbench) -> None:
+        """Exit code 0 of the main process is success."""
+        info = bench.run(bench.place(), "exit", "0")
+        assert (info.status, info.exit_code, info.reason) == (Status.SUCCEEDED, 0, None)
+
+    @pytest.mark.parametrize("code", [1, 3, 137])
+    def test_an_exit_code_is_told(self, bench: Workbench, code: int) -> None:
+        """Any other code is an error; the message names it."""
+        info = bench.run(bench.place(), "exit", str(code))
+        assert (info.status, info.exit_code) == (Status.FAILED, code)
+        assert info.reason in (Reason.EXIT_CODE, Reason.KILLED), info
+        assert str(code) in info.message
+
+    def test_a_signal_is_told(self, bench: Workbench) -> None:
+        """A main process that a signal ended is an error."""
+        info = bench.run(bench.place(), "die", "9")
+        assert info.status is Status.FAILED, info
+        assert info.message
+
+    def test_a_bad_executable_is_told(self, bench: Workbench) -> None:
+        """The message names the word that could not be run."""
+        place = bench.place()
+        job = bench.job(place, "exit", "0", argv=("no-such-executable", "argument"))
+        bench.submit(job)
+        info = bench.end_of(job.jid)
+        assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
+        assert "no-such-executable" in info.message
+
+    def test_a_running_job_is_started(self, bench: Workbench) -> None:
+        """It has a time of start and no end, until it ends."""
+        place = bench.place()
+        info = bench.hold(place)
+        assert info.status is Status.STARTED, info
+        assert info.started is not None
+        assert (info.finished, info.exit_code) == (None, None)
+        place.release()
+        assert bench.end_of(info.jid).status is Status.SUCCEEDED
+
+    def test_the_end_stays(self, bench: Workbench) -> None:
+        """Whoever asks later gets the same end."""
+        first = bench.run(bench.place(), "exit", "3")
+        for _ in range(3):
+            assert _end(bench.fresh().status(first.jid)) == _end(first)
+
+    def test_times_are_in_utc_and_in_order(self, bench: Workbench) -> None:
+        """Created, started, finished."""
+        info = bench.run(bench.place(), "exit", "0")
+        times = [info.created, info.started, info.finished]
+        assert all(moment and moment.utcoffset() == timedelta(0) for moment in times), info
+        assert times == sorted(moment for moment in times if moment), info
+
+    def test_every_worker_runs(self, bench: Workbench) -> None:
+        """As many copies as were asked for; the job ends when all have ended."""
+        bench.needs(Option.WORKERS)
+        place = bench.place()
+        job = bench.job(place, "worker", place.job_out)
+        bench.submit(bench.resources(job, workers=2))
+        assert bench.end_of(job.jid).status is Status.SUCCEEDED
+        assert len(list(place.local_out.glob("worker-*"))) == 2
+
+    def test_failing_workers_fail_the_job(self, bench: Workbench) -> None:
+        """Success is success of all."""
+        bench.needs(Option.WORKERS)
+        job = bench.job(bench.place(), "exit", "4")
+        bench.submit(bench.resources(job, workers=2))
+        assert bench.end_of(job.jid).status is Status.FAILED
+
+    @weakened_by(Deviation.SECOND_RUN_WINDOW)
+    def test_a_lost_run_is_told_and_not_repeated(self, bench: Workbench) -> None:
+        """What an engine loses is an error; nobody runs the job a second time."""
+        if bench.subject.lose_run is None:
+            bench.not_run("the subject has no lose_run")
+        place = bench.place()
+        job = bench.job(place, "hold", place.job_out)
+        bench.submit(job)
+        running = place.local_out / "running"
+        bench.until("the job to run", running.exists, bool)
+        running.unlink()
+        bench.subject.lose_run(bench.status(job.jid))
+        info = bench.end_of(job.jid)
+        assert info.status is Status.FAILED, info
+        assert info.message
+        bench.until("all runs to end", place.is_held, lambda held: not held)
+        if not bench.deviates(Deviation.SECOND_RUN_WINDOW):
+            assert not running.exists(), "the job ran a second time"
+
+
+class WaitingPromises:
+    """Promise 4: what waits says why, and not for ever."""
+
+    def test_a_missing_image_is_told(self, bench: Workbench) -> None:
+        """At once or when the deadline passes: refused, or failed with a message."""
+        backend = bench.fresh(START_DEADLINE="3")
+        job = bench.job(bench.place(), "exit", "0", image=bench.subject.missing_image)
+        try:
+            bench.submit(job, backend)
+        except ClientError as error:
+            assert str(error)
+            return
+        info = bench.end_of(job.jid, backend)
+        assert info.status is Status.FAILED, info
+        assert info.reason in (Reason.IMAGE_NOT_FOUND, Reason.START_DEADLINE), info
+        assert info.message
+
+    def test_a_job_that_waits_says_why(self, bench: Workbench) -> None:
+        """It is not started, with the reason in the message."""
+        job = self._waiting(bench)
+        bench.submit(job)
+        info = bench.until(
+            "a reason", lambda: bench.status(job.jid), lambda info: info.reason is not None
+        )
+        assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED), info
+        assert info.message
+
+    def test_a_job_that_waits_too_long_is_ended(self, bench: Workbench) -> None:
+        """After START_DEADLINE it is an error, and stays one for a pman with another."""
+        job = self._waiting(bench)
+        backend = bench.fresh(START_DEADLINE="2")
+        bench.submit(job, backend)
+        info = bench.end_of(job.jid, backend)
+        assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE), info
+        assert _end(bench.fresh().status(job.jid)) == _end(info)
+
+    @staticmethod
+    def _waiting(bench: Workbench) -> Job:
+        if bench.subject.unplaceable is None:
+            bench.not_run("the subject has no unplaceable: this engine lets no job wait")
+        place = bench.place()
+        return bench.subject.unplaceable(bench.job(place, "count", place.job_out))
+
+
+def _end(info: JobInfo) -> tuple[object, ...]:
+    return info.status, info.exit_code, info.reason, info.message, info.finished

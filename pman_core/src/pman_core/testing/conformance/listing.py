@@ -1,0 +1,84 @@
+"""The list of jobs: each once, filtered, page by page."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from pman_core.capabilities import Option
+from pman_core.errors import InvalidJobError
+from pman_core.info import JobFilter, JobInfo, Status
+from pman_core.testing.conformance.workbench import Workbench
+
+
+class ListPromises:
+    """Lists."""
+
+    def test_a_list_tells_what_the_status_tells(self, bench: Workbench) -> None:
+        """Of each job the same."""
+        ended = bench.run(bench.place(), "exit", "3")
+        listed = {info.jid: info for info in _all(bench, JobFilter(), 100)}
+        assert listed[ended.jid] == bench.status(ended.jid)
+
+    def test_pages_hold_every_job_once(self, bench: Workbench) -> None:
+        """Although others come and go between one page and the next."""
+        jids = [bench.run(bench.place(), "exit", "0").jid for _ in range(6)]
+        staying, leaving = jids[1:], jids[0]
+        page = bench.backend.list(JobFilter(), 2, None)
+        seen = list(page.jobs)
+        bench.backend.remove(leaving)
+        bench.run(bench.place(), "exit", "0")
+        while page.cursor is not None:
+            page = bench.fresh().list(JobFilter(), 2, page.cursor)
+            assert len(page.jobs) <= 2
+            seen += page.jobs
+        counts = [[info.jid for info in seen].count(jid) for jid in staying]
+        assert counts == [1] * len(staying)
+
+    def test_a_list_can_be_filtered_by_status(self, bench: Workbench) -> None:
+        """Only jobs in that state are listed."""
+        failed = bench.run(bench.place(), "exit", "3").jid
+        succeeded = bench.run(bench.place(), "exit", "0").jid
+        listed = _all(bench, JobFilter(status=Status.FAILED), 1)
+        assert {info.status for info in listed} == {Status.FAILED}
+        jids = {info.jid for info in listed}
+        assert failed in jids
+        assert succeeded not in jids
+
+    def test_a_list_can_be_filtered_by_labels(self, bench: Workbench) -> None:
+        """Only jobs that have all of them are listed."""
+        bench.needs(Option.LABELS)
+        mark = uuid.uuid4().hex
+        wanted = {"conformance": mark, "kind": "wanted"}
+        one = bench.run(bench.place(), "exit", "0", labels=wanted).jid
+        bench.run(bench.place(), "exit", "0", labels={"conformance": mark, "kind": "other"})
+        assert [info.jid for info in _all(bench, JobFilter(labels=wanted), 1)] == [one]
+
+    def test_a_cursor_that_was_never_given_is_refused_or_harmless(self, bench: Workbench) -> None:
+        """A client may send anything."""
+        try:
+            page = bench.backend.list(JobFilter(), 10, "no such cursor")
+        except InvalidJobError as error:
+            assert "cursor" in str(error)
+        else:
+            assert len(page.jobs) <= 10
+
+    def test_an_empty_list_has_one_page(self, bench: Workbench) -> None:
+        """Without a cursor."""
+        if Option.LABELS in bench.capabilities.refusals:
+            pytest.skip("refused: labels")
+        page = bench.backend.list(JobFilter(labels={"nobody": uuid.uuid4().hex}), 10, None)
+        while page.cursor is not None:
+            assert page.jobs == ()
+            page = bench.backend.list(JobFilter(labels={"nobody": "has"}), 10, page.cursor)
+        assert page.jobs == ()
+
+
+def _all(bench: Workbench, job_filter: JobFilter, limit: int) -> list[JobInfo]:
+    page = bench.backend.list(job_filter, limit, None)
+    found = list(page.jobs)
+    while page.cursor is not None:
+        page = bench.backend.list(job_filter, limit, page.cursor)
+        found += page.jobs
+    return found

@@ -1,0 +1,98 @@
+"""Promise 8: logs."""
+
+from __future__ import annotations
+
+import re
+
+from pman_core.capabilities import Deviation, Option
+from pman_core.info import Status
+from pman_core.testing.conformance.marks import weakened_by
+from pman_core.testing.conformance.workbench import Workbench
+
+
+class LogPromises:
+    """What the job wrote to stdout and stderr."""
+
+    def test_both_streams_arrive_exactly(self, bench: Workbench) -> None:
+        """Nothing is added, not even a carriage return, and nothing is lost at the end."""
+        out, err = b"out 1\n\n  out 2\tout\n", b"err 1\nerr without end"
+        pieces = [f"1:{out.hex()}", f"2:{err.hex()}"]
+        info = bench.run(bench.place(), "say", *pieces)
+        logs = bench.logs_with(info, b"err without end")
+        assert sorted(logs) == sorted(out + err)
+        assert out in logs
+        assert err in logs
+
+    @weakened_by(Deviation.LOG_ORDER)
+    def test_streams_keep_the_order_in_which_they_were_written(self, bench: Workbench) -> None:
+        """Lines of stdout and stderr stand as the job wrote them."""
+        lines = [b"line %d\n" % number for number in range(20)]
+        pieces = [f"{1 + number % 2}:{line.hex()}" for number, line in enumerate(lines)]
+        info = bench.run(bench.place(), "say", *pieces)
+        logs = bench.logs_with(info, lines[-1])
+        if bench.deviates(Deviation.LOG_ORDER):
+            assert sorted(logs.splitlines(keepends=True)) == sorted(lines)
+        else:
+            assert logs == b"".join(lines)
+
+    def test_the_last_lines_are_kept(self, bench: Workbench) -> None:
+        """As many as were asked for, counted from the end."""
+        info = bench.run(bench.place(), "flood", "5000")
+        bench.logs_with(info, b"line 4999\n")
+        logs = bench.logs(info, lines=10)
+        assert logs == b"".join(b"line %d\n" % number for number in range(4990, 5000))
+
+    def test_the_last_bytes_are_kept(self, bench: Workbench) -> None:
+        """At most as many as were asked for, counted from the end."""
+        info = bench.run(bench.place(), "flood", "5000")
+        whole = bench.logs_with(info, b"line 4999\n")
+        logs = bench.logs(info, size=100)
+        assert 50 < len(logs) <= 100
+        assert whole.endswith(logs)
+
+    def test_one_long_line_is_cut_to_its_last_bytes(self, bench: Workbench) -> None:
+        """A line may be longer than everything that is kept."""
+        piece = f"1:{(b'x' * 40000).hex()}"
+        info = bench.run(bench.place(), "say", piece, f"1:{b'end'.hex()}")
+        bench.logs_with(info, b"xend")
+        logs = bench.logs(info, lines=1, size=30000)
+        assert logs == (b"x" * 40000 + b"end")[-len(logs) :]
+        assert 20000 < len(logs) <= 30000
+
+    def test_arbitrary_bytes_do_no_harm(self, bench: Workbench) -> None:
+        """Bytes that are no text arrive as they are."""
+        data = bytes(range(256)) + b"\xff\xfe\x00end\n"
+        info = bench.run(bench.place(), "say", f"1:{data.hex()}")
+        assert bench.logs_with(info, b"end\n") == data
+
+    def test_logs_of_a_running_job_can_be_read(self, bench: Workbench) -> None:
+        """What has been written so far."""
+        place = bench.place()
+        info = bench.hold(place)
+        assert bench.logs_with(info, b"holding") == b"holding\n"
+        assert bench.status(info.jid).status is Status.STARTED
+        place.release()
+
+    def test_logs_of_a_job_that_could_not_start_can_be_read(self, bench: Workbench) -> None:
+        """They may be empty; reading them is no error."""
+        job = bench.job(bench.place(), "exit", "0", argv=("no-such-executable",))
+        bench.submit(job)
+        assert isinstance(bench.logs(bench.end_of(job.jid)), bytes)
+
+    def test_each_worker_has_its_part_of_the_log(self, bench: Workbench) -> None:
+        """One after the other, under a header each."""
+        bench.needs(Option.WORKERS)
+        place = bench.place()
+        job = bench.job(place, "worker", place.job_out)
+        bench.submit(bench.resources(job, workers=2))
+        info = bench.end_of(job.jid)
+        names = sorted(path.name for path in place.local_out.glob("worker-*"))
+        logs = bench.until(
+            "the lines of both workers",
+            lambda: bench.logs(info).decode(),
+            lambda logs: all(name in logs for name in names),
+        )
+        part = r"==> worker {} of 2 <==\n(worker-\w+)\n"
+        found = re.fullmatch(part.format(1) + part.format(2), logs)
+        assert found, logs
+        assert sorted(found.groups()) == names

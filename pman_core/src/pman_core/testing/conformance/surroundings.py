@@ -1,0 +1,110 @@
+"""Promise 2: the job runs in the surroundings that were asked for."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pman_core.capabilities import Option
+from pman_core.errors import ClientError
+from pman_core.info import Status
+from pman_core.job import User
+from pman_core.testing.conformance.argv import NASTY
+from pman_core.testing.conformance.workbench import Place, Workbench
+
+_SECRET = "PMAN_CONFORMANCE_SECRET"  # noqa: S105 - the name of a variable
+
+
+class SurroundingsPromises:
+    """Environment, user, labels, shared memory, GPUs."""
+
+    def test_environment_arrives_byte_for_byte(self, bench: Workbench) -> None:
+        """Nothing on the way interprets a value."""
+        place = bench.place()
+        env = {f"NASTY_{index}": value for index, value in enumerate(NASTY)}
+        info = bench.run(place, "dump", place.job_out, env=env)
+        assert info.status is Status.SUCCEEDED, info
+        seen = _environment(place)
+        assert {key: seen.get(key) for key in env} == env
+
+    def test_nothing_of_pmans_own_environment_reaches_a_job(
+        self, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It may hold what no client should see."""
+        monkeypatch.setenv(_SECRET, "hidden")
+        place = bench.place()
+        job = bench.job(place, "dump", place.job_out)
+        backend = bench.fresh(**{_SECRET: "hidden"})
+        bench.submit(job, backend)
+        assert bench.end_of(job.jid).status is Status.SUCCEEDED
+        seen = _environment(place)
+        assert _SECRET not in seen
+        assert "hidden" not in seen.values()
+
+    def test_user_and_group_are_in_force(self, bench: Workbench) -> None:
+        """Both are the job's real ids, seen from inside."""
+        bench.needs(Option.USER)
+        place = bench.place()
+        info = bench.run(place, "dump", place.job_out, user=User(uid=12345, gid=23456))
+        assert info.status is Status.SUCCEEDED, info
+        assert place.dump()["ids"] == [12345, 23456]
+
+    def test_a_group_alone_is_in_force_or_refused(self, bench: Workbench) -> None:
+        """It is never dropped, or made a supplementary group only."""
+        bench.needs(Option.USER)
+        place = bench.place()
+        job = bench.job(place, "dump", place.job_out, user=User(gid=23456))
+        try:
+            bench.submit(job)
+        except ClientError as error:
+            assert str(error)
+            return
+        assert bench.end_of(job.jid).status is Status.SUCCEEDED
+        assert place.dump()["ids"][1] == 23456
+
+    def test_labels_are_given_back(self, bench: Workbench) -> None:
+        """From the engine, by any plugin."""
+        bench.needs(Option.LABELS)
+        place = bench.place()
+        labels = {"org.example.role": "conformance", "plain": "yes"}
+        job = bench.job(place, "exit", "0", labels=labels)
+        assert dict(bench.submit(job).labels) == labels
+        assert dict(bench.fresh().status(job.jid).labels) == labels
+
+    def test_shared_memory_has_the_asked_size(self, bench: Workbench) -> None:
+        """In MiB, which are not megabytes."""
+        bench.needs(Option.SHM_SIZE)
+        place = bench.place()
+        info = bench.run(place, "dump", place.job_out, shm_mib=100)
+        assert info.status is Status.SUCCEEDED, info
+        assert place.dump()["shm_mib"] == pytest.approx(100, abs=0.1)
+
+    def test_more_gpus_than_there_are_is_told(self, bench: Workbench) -> None:
+        """A request for GPUs is never dropped: the job does not run without them."""
+        bench.needs(Option.GPU_LIMIT)
+        place = bench.place()
+        job = bench.resources(bench.job(place, "count", place.job_out), gpus=64)
+        try:
+            bench.submit(job)
+        except ClientError as error:
+            assert str(error)
+            return
+        told = bench.until(
+            "a word about the GPUs",
+            lambda: bench.status(job.jid),
+            lambda info: (
+                info.status.is_final
+                or (info.status is Status.NOT_STARTED and info.reason is not None)
+            ),
+        )
+        assert told.status is not Status.SUCCEEDED
+        assert told.message
+        assert place.runs() == 0
+
+
+def _environment(place: Place) -> dict[str, str]:
+    return {
+        os.fsdecode(bytes.fromhex(key)): os.fsdecode(bytes.fromhex(value))
+        for key, value in place.dump()["env"].items()
+    }

@@ -1,53 +1,91 @@
-"""The memory backend keeps every promise."""
+"""The memory backend keeps every promise, and the kit rejects every backend that does not."""
 
-import contextlib
-from collections.abc import Callable, Iterator
-from functools import partial
+import inspect
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import attrs
 import pytest
-from pman_core.info import JobInfo
-from pman_core.job import Job
-from pman_core.storage import host_storage
-from pman_core.testing import BackendConformance, MemoryBackend, MemoryEngine, Subject
-
-
-def memory_subject(engine: MemoryEngine, storebase: Path) -> Subject:
-    def switch(up: bool) -> None:
-        engine.up = up
-
-    @contextlib.contextmanager
-    def foreign(name: str) -> Iterator[Callable[[], bool]]:
-        engine.records[name] = None
-        yield lambda: name in engine.records
-        del engine.records[name]
-
-    def lose(info: JobInfo) -> None:
-        engine.lose(info.native)
-
-    def unplaceable(job: Job) -> Job:
-        return attrs.evolve(job, resources=attrs.evolve(job.resources, gpus=99))
-
-    return Subject(
-        factory=partial(MemoryBackend, engine=engine),
-        environ={},
-        image="local",
-        probe=("probe",),
-        storage=host_storage(str(storebase)),
-        storebase=storebase,
-        stop_engine=lambda: switch(False),
-        start_engine=lambda: switch(True),
-        make_foreign=foreign,
-        unplaceable=unplaceable,
-        lose_run=lose,
-        limits_swap=lambda info: True,
-        other_process=False,
-        patience_s=10,
-    )
+from _pytest.outcomes import Failed
+from broken import BROKEN
+from pman_core.capabilities import Deviation
+from pman_core.errors import PmanError
+from pman_core.testing import BackendConformance, MemoryEngine, Subject
+from pman_core.testing.conformance import Workbench
+from pman_core.testing.conformance.marks import WEAKENED_BY
+from subjects import memory_subject
 
 
 class TestMemory(BackendConformance):
     @pytest.fixture
     def subject(self, tmp_path: Path) -> Subject:
         return memory_subject(MemoryEngine(), tmp_path)
+
+
+PROMISES = {
+    name: promise
+    for name, promise in inspect.getmembers(BackendConformance, inspect.isfunction)
+    if name.startswith("test_")
+}
+
+#: Values for tests that have parameters; one is enough to be rejected.
+PARAMETERS = {"code": 3, "jid": "Upper_Case"}
+
+
+def test_every_promise_has_a_backend_that_breaks_it() -> None:
+    assert set(BROKEN) == set(PROMISES) - {"test_no_promise_is_overridden"}
+
+
+@pytest.fixture
+def broken_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workbench]:
+    bench = Workbench(BROKEN[request.param](tmp_path))
+    yield bench
+    # What a broken backend left running is ended through its engine.
+    for record in (
+        getattr(bench.subject.factory, "keywords", {})
+        .get("engine", MemoryEngine())
+        .records.values()
+    ):
+        if record:
+            record.kill.set()
+
+
+@pytest.mark.parametrize(
+    ("name", "broken_bench"),
+    [(name, name) for name in BROKEN],
+    indirect=["broken_bench"],
+    ids=list(BROKEN),
+)
+def test_a_broken_backend_is_rejected(
+    name: str, broken_bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promise = PROMISES[name]
+    given: dict[str, Any] = {**PARAMETERS, "bench": broken_bench, "monkeypatch": monkeypatch}
+    wanted = [word for word in inspect.signature(promise).parameters if word != "self"]
+    with pytest.raises((AssertionError, Failed, PmanError)):
+        promise(BackendConformance(), **{word: given[word] for word in wanted})
+
+
+def test_a_subclass_that_drops_a_promise_is_rejected() -> None:
+    class Dropping(BackendConformance):
+        def test_success_is_told(self, bench: Workbench) -> None:
+            pass
+
+    with pytest.raises(AssertionError, match="test_success_is_told"):
+        Dropping().test_no_promise_is_overridden()
+
+
+def test_a_subclass_may_drop_a_promise_that_it_explains() -> None:
+    class Explaining(BackendConformance):
+        @pytest.mark.xfail(reason="the engine has no exit codes")
+        def test_success_is_told(self, bench: Workbench) -> None:
+            pass
+
+    Explaining().test_no_promise_is_overridden()
+
+
+def test_every_deviation_changes_exactly_one_test() -> None:
+    marked = Counter(getattr(promise, WEAKENED_BY, None) for promise in PROMISES.values())
+    del marked[None]
+    assert marked == dict.fromkeys(Deviation, 1)

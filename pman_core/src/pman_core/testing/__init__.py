@@ -1,22 +1,22 @@
 """The kit for authors of plugins: the conformance class, and a backend to learn from."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pman_core.testing.memory import MemoryBackend
+from pman_core.testing.memory_engine import MemoryEngine
+
+if TYPE_CHECKING:
+    from pman_core.testing.conformance import BackendConformance, Subject
 
 __all__ = ["BackendConformance", "MemoryBackend", "MemoryEngine", "Subject"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a part of the kit when it is asked for: only tests need pytest."""
+    """Import what needs pytest only when it is asked for: a server has no pytest."""
     if name in ("BackendConformance", "Subject"):
         from pman_core.testing import conformance
 
         return getattr(conformance, name)
-    if name == "MemoryBackend":
-        from pman_core.testing.memory import MemoryBackend
-
-        return MemoryBackend
-    if name == "MemoryEngine":
-        from pman_core.testing.memory_engine import MemoryEngine
-
-        return MemoryEngine
     raise AttributeError(name)

@@ -1,7 +1,8 @@
 """pman: one small REST request becomes a job on whatever scheduler a site has.
 
 Authors of plugins import from here, and from ``pman_core.errors``, ``pman_core.logs``,
-``pman_core.names``, ``pman_core.settings`` and ``pman_core.testing``. Other modules may
+``pman_core.names``, ``pman_core.settings``, ``pman_core.storage`` and ``pman_core.testing``.
+Other modules may
 change in any release.
 """
 

@@ -1,0 +1,117 @@
+"""What can be done with this repository; ``./nox --list`` tells it in a line each."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.4"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "tests"]
+
+HERE = Path(__file__).parent
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+CORE = "pman_core"
+PLUGINS = sorted(path.parent.name for path in HERE.glob("plugins/*/pyproject.toml"))
+EXAMPLES = sorted(path.parent.name for path in HERE.glob("examples/*/pyproject.toml"))
+FOLDERS = {
+    CORE: CORE,
+    **{name: f"plugins/{name}" for name in PLUGINS},
+    **{name: f"examples/{name}" for name in EXAMPLES},
+}
+
+#: What a plugin's tests need besides the core: the plugins that it builds upon.
+NEEDS: dict[str, list[str]] = {"pman_swarm": ["pman_docker"]}
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run a real job: start pman, submit over HTTP, watch, show results, remove."""
+    backend = _option(session.posargs, "--backend", "process")
+    install(session, CORE, f"pman_{'docker' if backend == 'podman' else backend}")
+    session.run("python", "examples/demo/demo.py", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("part", [*FOLDERS, "whole"])
+def tests(session: nox.Session, part: str) -> None:
+    """Run every test that this machine can run, each distribution's by itself."""
+    session.install(*nox.project.dependency_groups(PROJECT, "tests"))
+    if part == "whole":
+        install(session, *FOLDERS)
+        folder = "tests"
+    else:
+        install(session, *dict.fromkeys([CORE, *NEEDS.get(part, []), part]))
+        folder = f"{FOLDERS[part]}/tests"
+    session.run("pytest", "-q", folder, *session.posargs, env={"PMAN_ALONE": part})
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and likely mistakes; ``-- --fix`` mends what it can."""
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", ".", *(["--fix"] if fix else []))
+    session.run("ruff", "format", ".", *([] if fix else ["--check"]))
+    scripts = [str(path.relative_to(HERE)) for path in (HERE / "nox", HERE / ".ci/run")]
+    engines = [str(p.relative_to(HERE)) for p in HERE.glob("engines/*") if _is_script(p)]
+    session.run("shellcheck", "-x", *scripts, *sorted(engines))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly, in source, tests and this file."""
+    session.install(*nox.project.dependency_groups(PROJECT, "types"))
+    install(session, *FOLDERS)
+    session.run("mypy", "noxfile.py")
+    for folder in FOLDERS.values():
+        targets = [
+            f"{folder}/{part}" for part in ("src", "tests") if (HERE / folder / part).is_dir()
+        ]
+        session.run("mypy", *targets)
+    session.run("mypy", "tests", "bench", "examples/demo")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Write the generated parts of the reference anew."""
+    install(session, *FOLDERS)
+    session.run("python", "docs/generate.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure, and print a table with ratios; ``-- docker`` measures an engine."""
+    install(session, *FOLDERS)
+    names = session.posargs or ["core"]
+    for name in names:
+        session.run("python", f"bench/{name}.py")
+
+
+def install(session: nox.Session, *names: str) -> None:
+    """Install distributions from wheels, as their users get them."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            session.run(
+                "uv", "build", "--quiet", "--wheel", "--out-dir", folder, FOLDERS[name],
+                external=True, silent=True,
+            )  # fmt: skip
+        wheels = {path.name.split("-")[0]: path for path in Path(folder).glob("*.whl")}
+        extras = {CORE: "[testing]"}
+        session.install(
+            *(f"--reinstall-package={name}" for name in names),
+            *(f"{name}{extras.get(name, '')} @ {wheels[name].as_uri()}" for name in names),
+        )
+
+
+def _option(arguments: list[str], name: str, default: str) -> str:
+    return arguments[arguments.index(name) + 1] if name in arguments else default
+
+
+def _is_script(path: Path) -> bool:
+    return path.is_file() and (path.suffix == ".sh" or os.access(path, os.X_OK))

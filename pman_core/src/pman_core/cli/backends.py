@@ -13,7 +13,7 @@ import click
 from pman_core import registry
 from pman_core.backend import Backend
 from pman_core.capabilities import Capabilities
-from pman_core.cli.text import json_option, print_json, problems, table
+from pman_core.cli.text import json_option, paragraph, print_json, problems, table
 from pman_core.environment import read_environment
 from pman_core.errors import PmanError, SettingsError
 from pman_core.registry import Offer
@@ -37,7 +37,7 @@ class Finding:
 @click.command()
 @json_option
 def backends(as_json: bool) -> None:
-    """Show the installed backends, what they refuse and where they deviate.
+    """Show the installed backends and what they can do.
 
     Each is loaded with the present environment; one that is broken does not hide the others.
     """
@@ -59,7 +59,7 @@ def backends(as_json: bool) -> None:
         if lines:
             click.echo(f"\n{finding.offer.name}:")
         for line in lines:
-            click.echo(click.wrap_text(line, initial_indent="  ", subsequent_indent="    "))
+            paragraph(line, "  ", "  ")
 
 
 def examine(offer: Offer, environ: Mapping[str, str]) -> Finding:

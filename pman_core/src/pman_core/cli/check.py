@@ -9,10 +9,11 @@ from pathlib import Path
 import attrs
 import click
 
-from pman_core.capabilities import Capabilities, Option
+from pman_core.capabilities import Capabilities, Deviation, Option
 from pman_core.cli.text import one_line, problems
 from pman_core.environment import read_environment
 from pman_core.errors import ConfigurationError, EngineUnavailableError, PmanError
+from pman_core.mounts import HostPath
 from pman_core.startup import Pman, assemble
 
 _COLOURS = {"ok": "green", "FAULT": "red", "note": "yellow"}
@@ -36,7 +37,7 @@ class Finding:
 @click.command()
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    """Check the settings, the backend, its engine and the storage.
+    """Check the settings, the engine and the storage.
 
     The exit code is 0 if jobs can run, 2 if the settings must change, and 1 if the engine
     does not answer.
@@ -86,8 +87,8 @@ def _engine(pman: Pman) -> Finding:
     try:
         return Finding("ok", f"engine: {pman.jobs.backend.ping()}")
     except EngineUnavailableError as error:
-        hint = "start it, or correct its address or the rights of this user"
-        return Finding("FAULT", f"engine: {error}; {hint}", NO_ENGINE)
+        hint = "is it running, and may this user reach it?"
+        return Finding("FAULT", f"engine: {error} ({hint})", NO_ENGINE)
     except PmanError as error:
         return Finding("FAULT", f"engine: {error}", NO_ENGINE)
 
@@ -100,7 +101,18 @@ def _storage(pman: Pman) -> Finding:
         return Finding("FAULT", f"storage: {storage.description}: {error}", NO_ENGINE)
     except PmanError as error:
         return Finding("FAULT", f"storage: {storage.description}: {error}", WRONG_SETTINGS)
-    return Finding("ok", f"storage: {storage.description}")
+    return _visible(pman) or Finding("ok", f"storage: {storage.description}")
+
+
+def _visible(pman: Pman) -> Finding | None:
+    """What to say of a folder of job data that cannot be seen from here."""
+    source = pman.jobs.storage.locate("any")
+    if not isinstance(source, HostPath) or Path(source.path).parent.is_dir():
+        return None
+    missing = f"storage: there is no folder {Path(source.path).parent}"
+    if Deviation.REAL_DIRECTORIES in pman.jobs.backend.capabilities.deviations:
+        return Finding("FAULT", f"{missing}; create it, or change STOREBASE", WRONG_SETTINGS)
+    return Finding("note", f"{missing} here; it must be there on every machine that runs jobs")
 
 
 def _what_to_know(capabilities: Capabilities) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import attrs
 import click
 
 from pman_core import registry
-from pman_core.cli.text import bulleted, json_option, print_json, problems
+from pman_core.cli.text import bulleted, json_option, paragraph, print_json, problems
 from pman_core.core_settings import CoreSettings
 from pman_core.core_storage import StorageSettings
 from pman_core.environment import Environment, read_environment
@@ -38,7 +38,7 @@ class Setting:
 @json_option
 @click.pass_context
 def config(ctx: click.Context, as_json: bool) -> None:
-    """Show every setting: its value, where that came from, its default and its meaning.
+    """Show every setting, its value and its meaning.
 
     Settings are read from the environment, and from a .env file in the working directory.
     The values of secret ones are not shown. The exit code is 2 if any is wrong.
@@ -117,5 +117,4 @@ def _print(settings: list[Setting]) -> None:
             known = f"from {setting.origin}"
             known += f", default {setting.default}" if setting.default else ""
         click.echo(f"{shown}  ({known})")
-        indent = "    "
-        click.echo(click.wrap_text(setting.help, initial_indent=indent, subsequent_indent=indent))
+        paragraph(setting.help, "    ")

@@ -69,7 +69,7 @@ def _listen(host: str, port: int) -> int:
     try:
         return socket.create_server((host, port), family=family, backlog=2048).detach()
     except OSError as error:
+        reason = str(error.strerror).partition(" (while")[0]  # the rest repeats host and port
         raise click.ClickException(
-            f"cannot listen on {host}, port {port}: {error.strerror}; "
-            "choose others with --host and --port"
+            f"cannot listen on {host}, port {port}: {reason}; choose others with --host and --port"
         ) from error

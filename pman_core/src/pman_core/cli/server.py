@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+from gunicorn import arbiter, errors, glogging
 from gunicorn.app.base import BaseApplication
-from gunicorn.arbiter import Arbiter
-from gunicorn.errors import AppImportError
-from gunicorn.glogging import Logger
 
 from pman_core.environment import DOTENV, Environment
 
@@ -26,8 +24,7 @@ _OPTIONS = {
     # run in other threads, and each call to an engine has its own time-out.
     "timeout": 30,
     "loglevel": "warning",
-    # Without the query string and the client's headers: they are nobody's business here.
-    "access_log_format": '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms',
+    "access_log_format": '%(h)s %(t)s "%(r)s" %(s)s %(b)s %(M)sms',
     # pman has to run where the root file system is read-only and there is no HOME.
     "control_socket_disable": True,
     "worker_tmp_dir": _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None,
@@ -59,18 +56,19 @@ def run(options: Mapping[str, Any], host: str, environ: Callable[[], Environment
     :param host: as it is to be shown.
     :param environ: reads the environment, once for each start of a worker.
     """
-    logging.basicConfig(format=Logger.error_fmt, datefmt=Logger.datefmt)
+    gunicorn_style = glogging.Logger
+    logging.basicConfig(format=gunicorn_style.error_fmt, datefmt=gunicorn_style.datefmt)
     parent = os.getpid()
     try:
         PmanApplication(options, host, environ).run()
     except SystemExit as stopped:
         # Workers are forks, and leave through here too; gunicorn needs their own codes.
-        if os.getpid() == parent and stopped.code == Arbiter.APP_LOAD_ERROR:
+        if os.getpid() == parent and stopped.code == arbiter.Arbiter.APP_LOAD_ERROR:
             raise SystemExit(2) from None
         raise
 
 
-class PmanApplication(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class PmanApplication(BaseApplication):
     """The application that each worker loads for itself."""
 
     def __init__(
@@ -99,12 +97,12 @@ class PmanApplication(BaseApplication):  # type: ignore[misc]  # gunicorn has no
 
         try:
             pman = assemble(self._environ())
+            self.backend = pman.offer.name
+            return app_for(pman)
         except ConfigurationError as error:
-            raise AppImportError(
+            raise errors.AppImportError(
                 f"Error: pman cannot start as it is configured:\n{bulleted(error)}"
             ) from error
-        self.backend = pman.offer.name
-        return app_for(pman)
 
 
 def _forget_own_modules() -> None:

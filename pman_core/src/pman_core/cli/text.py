@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -32,6 +33,19 @@ def cut(line: str) -> str:
     """``line``, no longer than the terminal is wide."""
     width = shutil.get_terminal_size().columns
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def paragraph(text: str, indent: str, hanging: str = "") -> None:
+    """Print prose; names in it are not broken at hyphens, so that they can be copied."""
+    click.echo(
+        textwrap.fill(
+            text,
+            initial_indent=indent,
+            subsequent_indent=indent + hanging,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+    )
 
 
 def bulleted(error: PmanError) -> str:

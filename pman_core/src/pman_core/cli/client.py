@@ -1,0 +1,155 @@
+"""Talks to a running pman."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, quote, urlsplit
+
+import click
+
+from pman_core.info import Status
+from pman_core.names import jid_fault
+from pman_core.settings import joined
+
+DEFAULT_URL = "http://127.0.0.1:5010/api/v1/"
+
+#: Seconds to wait for a connection, and for an answer: as long as pfcon does.
+_TIMEOUT_S = (10, 100)
+
+Answer = dict[str, Any]
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class ServerError(click.ClickException):
+    """What pman answered instead of doing as it was asked."""
+
+
+class NoAnswerError(ServerError):
+    """pman, or its engine, is not there now; it may be back soon."""
+
+
+class Client:
+    """The REST interface of one pman.
+
+    Every method raises :class:`ServerError` if it cannot be done.
+    """
+
+    def __init__(self, url: str) -> None:
+        import requests
+
+        split = urlsplit(url)
+        self.url = split._replace(path=f"{split.path.rstrip('/') or '/api/v1'}/").geturl()
+        self._shown = split._replace(netloc=split.netloc.rpartition("@")[2]).geturl()
+        self._session = requests.Session()
+        # A proxy would look for pman on its own loopback interface, not on ours.
+        self._session.trust_env = not _is_loopback(split)
+
+    def submit(self, request: Mapping[str, Any]) -> Answer:
+        """Ask for a job; the request has the words of the wire."""
+        return self._ask("POST", "", json=request)
+
+    def job(self, jid: str) -> Answer:
+        """One job, with its logs."""
+        return self._ask("GET", _path(jid))
+
+    def remove(self, jid: str) -> None:
+        """End and delete a job."""
+        self._ask("DELETE", _path(jid))
+
+    def jobs(self, status: Status | None, labels: Sequence[str]) -> Iterator[Answer]:
+        """All jobs with this status, if any, and these labels; page after page."""
+        query = [("label", label) for label in labels]
+        if status:
+            query.append(("status", status.value))
+        cursor: list[tuple[str, str]] = []
+        while True:
+            page = self._ask("GET", "jobs/", params=query + cursor)
+            yield from page.get("jobs", ())
+            if page.get("next") is None:
+                return
+            cursor = [("cursor", page["next"])]
+
+    def _ask(self, method: str, path: str, **what: Any) -> Answer:
+        import requests
+
+        try:
+            response = self._session.request(method, self.url + path, timeout=_TIMEOUT_S, **what)
+        except requests.ConnectionError as error:
+            raise NoAnswerError(
+                f"no pman answers at {self._shown}; is `pman serve` running there?"
+            ) from error
+        except requests.Timeout as error:
+            raise NoAnswerError(f"pman at {self._shown} did not answer in time") from error
+        except requests.RequestException as error:
+            raise ServerError(f"{self._shown} cannot be asked: {type(error).__name__}") from error
+        if response.status_code == 204:
+            return {}
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if response.ok and isinstance(answer, dict):
+            return answer
+        kind = NoAnswerError if response.status_code in (502, 503, 504) else ServerError
+        raise kind(_message(answer) or self._stranger(response.status_code))
+
+    def _stranger(self, status_code: int) -> str:
+        return (
+            f"{self._shown} answered {status_code}, and not in the words of pman; "
+            "is this the address of a pman?"
+        )
+
+
+def _message(answer: Any) -> str | None:
+    """What an answer says is wrong; faults of several fields one per line."""
+    message = answer.get("message") if isinstance(answer, dict) else None
+    if isinstance(message, dict):
+        faults = joined(f"{field}: {fault}" for field, fault in message.items())
+        return f"pman refuses this request:\n{faults}"
+    return message if isinstance(message, str) else None
+
+
+def _path(jid: str) -> str:
+    return f"{quote(jid, safe='')}/"
+
+
+def _is_loopback(split: SplitResult) -> bool:
+    try:
+        return ipaddress.ip_address(split.hostname or "").is_loopback
+    except ValueError:
+        return split.hostname == "localhost"
+
+
+# ------------------------------------------------- what the commands share
+
+
+def _client(ctx: click.Context, param: click.Parameter, url: str) -> Client:
+    split = urlsplit(url)
+    if split.scheme not in ("http", "https") or not split.hostname:
+        raise click.BadParameter("must be like http://host:5010/api/v1/", ctx, param)
+    return Client(url)
+
+
+def client_option(command: Command) -> Command:
+    """Give a command the option ``--url``, and the argument ``client``."""
+    option = click.option(
+        "--url",
+        "client",
+        envvar="PMAN_URL",
+        default=DEFAULT_URL,
+        show_default=True,
+        show_envvar=True,
+        callback=_client,
+        help="Address of the running pman.",
+    )
+    return option(command)
+
+
+def jid_type(value: str) -> str:
+    """The type of an argument that is a job's id; others would be other places in a URL."""
+    fault = jid_fault(value)
+    if fault:
+        raise click.BadParameter(f"a job's id {fault}")
+    return value

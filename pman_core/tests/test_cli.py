@@ -1,0 +1,164 @@
+"""The commands that look at this installation: backends, config and check."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from cli_helpers import install_fake_backends, settings
+from click.testing import CliRunner, Result
+from pman_core.cli import cli
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command in an empty folder, with these settings and nothing else of ours."""
+    monkeypatch.syspath_prepend(install_fake_backends(tmp_path / "dist"))
+    monkeypatch.delitem(sys.modules, "fake_backend", raising=False)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+    def run(*args: str, **env: str) -> Result:
+        wanted: Mapping[str, str] = {**settings(tmp_path / "data"), **env}
+        return CliRunner().invoke(cli, args, env=wanted)
+
+    return run
+
+
+def test_help_names_every_command_and_imports_nothing_slow() -> None:
+    code = (
+        "import sys; from pman_core.cli import cli; cli(['--help'], standalone_mode=False);"
+        "print('slow:', sorted({'requests', 'flask', 'gunicorn'} & set(sys.modules)))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert all(command in told for command in cli.commands)
+    assert told.endswith("slow: []\n")
+
+
+def test_backends_shows_a_broken_one_without_losing_the_others(run: Run) -> None:
+    told = run("backends")
+    assert told.exit_code == 0
+    for state in ("broken         fake-backend  1.0      broken", "memory         fake-backend"):
+        assert state in told.output
+    assert "No module named 'fake_backend_that_is_missing'" in told.output.replace("\n   ", "")
+
+
+def test_backends_tells_refusals_and_deviations_with_their_reasons(run: Run) -> None:
+    told = run("backends").output
+    assert "refuses cpu_limit: it has no clock" in told
+    assert "deviates, log-order: it has two pens" in told
+
+
+def test_backends_as_json_holds_the_same(run: Run) -> None:
+    found = {backend["name"]: backend for backend in json.loads(run("backends", "--json").output)}
+    assert found["picky"]["refusals"] == {"cpu_limit": "it has no clock"}
+    assert found["picky"]["deviations"] == {"log-order": "it has two pens"}
+    assert found["broken"]["state"] == "broken"
+    assert found["memory"]["mounts"] == ["HostPath"]
+
+
+def test_backends_tells_what_a_backend_lacks_to_start(run: Run) -> None:
+    found = json.loads(run("backends", "--json", ENGINE_TIMEOUT="never").output)
+    lacking = {backend["state"] for backend in found if backend["name"] != "broken"}
+    assert lacking == {"needs settings"}
+
+
+def test_config_tells_where_each_value_came_from(run: Run) -> None:
+    Path(".env").write_text("SHM_SIZE=64\nJOB_LOGS_TAIL=5\n")
+    shown = json.loads(run("config", "--json", JOB_LOGS_TAIL="7").output)
+    found = {entry["name"]: (entry["value"], entry["origin"]) for entry in shown["settings"]}
+    assert found["SHM_SIZE"] == ("64", ".env")
+    assert found["JOB_LOGS_TAIL"] == ("7", "environment")
+    assert found["REMOVE_JOBS"] == ("yes", "default")
+    assert found["NFS_SERVER"] == (None, "default")
+    assert shown["faults"] == []
+
+
+def test_config_shows_the_variables_of_the_selected_backend_each_once(run: Run) -> None:
+    shown = json.loads(run("config", "--json", CONTAINER_ENV="picky").output)
+    names = [entry["name"] for entry in shown["settings"]]
+    assert "PICKY_TOKEN" in names
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_config_masks_secrets(run: Run, options: tuple[str, ...]) -> None:
+    secrets = {"PICKY_TOKEN": "hush", "SECRET_KEY": "quiet"}
+    told = run("config", *options, CONTAINER_ENV="picky", **secrets)
+    assert "***" in told.output
+    assert "hush" not in told.output
+    assert "quiet" not in told.output
+
+
+def test_config_tells_all_faults_and_still_shows_the_rest(run: Run) -> None:
+    told = run("config", IGNORE_LIMITS="maybe", SHM_SIZE="-1", CONTAINER_ENV="broken")
+    assert told.exit_code == 2
+    for part in ("IGNORE_LIMITS must be", "SHM_SIZE must be", "cannot be imported", "JOB_LABELS"):
+        assert part in told.output
+
+
+def kinds(told: Result) -> set[tuple[str, str]]:
+    """The kind and the subject of each line of a report."""
+    lines = [line.replace(":", "").split() for line in told.stdout.splitlines()]
+    return {(line[0], line[1]) for line in lines}
+
+
+def test_check_is_content_when_jobs_can_run(run: Run) -> None:
+    told = run("check")
+    assert told.exit_code == 0
+    assert kinds(told) == {
+        (k, w) for k in ["ok"] for w in ["settings", "backend", "engine", "storage"]
+    }
+
+
+def test_check_tells_each_wrong_setting_and_answers_2(run: Run) -> None:
+    told = run("check", IGNORE_LIMITS="maybe", SHM_SIZE="-1")
+    assert told.exit_code == 2
+    assert "IGNORE_LIMITS must be" in told.stdout
+    assert "SHM_SIZE must be" in told.stdout
+
+
+def test_check_answers_1_when_the_engine_does_not(run: Run) -> None:
+    told = run("check", CONTAINER_ENV="down")
+    assert told.exit_code == 1
+    assert ("FAULT", "engine") in kinds(told)
+    assert ("ok", "storage") in kinds(told)
+
+
+def test_check_finds_that_every_request_would_be_refused(run: Run) -> None:
+    told = run("check", CONTAINER_ENV="picky")
+    assert told.exit_code == 2
+    assert "set IGNORE_LIMITS=yes" in told.stdout
+    assert run("check", CONTAINER_ENV="picky", IGNORE_LIMITS="yes").exit_code == 0
+
+
+def test_check_notes_refusals_deviations_and_what_the_backend_has_to_say(run: Run) -> None:
+    told = run("check", CONTAINER_ENV="picky", IGNORE_LIMITS="yes").stdout
+    assert "note   deviation log-order: it has two pens" in told
+    assert "note   refuses cpu_limit: it has no clock" in told
+    assert "note   It is made of wood." in told
+
+
+def test_serve_tells_all_faults_at_once_and_answers_2(run: Run) -> None:
+    told = run("serve", "--port", "0", IGNORE_LIMITS="maybe", SHM_SIZE="-1", STOREBASE="")
+    assert told.exit_code == 2
+    for name in ("IGNORE_LIMITS", "SHM_SIZE", "STOREBASE"):
+        assert f"- {name} " in told.output or f"needs {name}" in told.output
+    assert "Traceback" not in told.output
+
+
+def test_serve_tells_that_a_port_is_taken(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = run("serve", "--port", str(port))
+    assert told.exit_code == 1
+    assert f"port {port}: Address already in use; choose" in told.output

@@ -7,6 +7,7 @@ does the latter, so the reference cannot drift from the code.
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from pman_core import hookspecs, registry
 from pman_core.backend import Backend
 from pman_core.capabilities import Deviation
 from pman_core.cli import cli as command_line
@@ -24,8 +27,6 @@ from pman_core.rest.fields import REQUIRED
 from pman_core.rest.openapi import openapi_document
 from pman_core.rest.schema import FIELDS
 from pman_core.settings import variables
-
-from pman_core import hookspecs, registry
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -46,17 +47,21 @@ def pages() -> dict[str, str]:
 
 def hooks() -> str:
     """One section for each hook, from the contract."""
-    parts = ["# Hooks", inspect.cleandoc(hookspecs.__doc__ or "")]
+    parts = ["# Hooks", _prose(hookspecs)]
     for title, owner in (
         ("Hooks of a backend", hookspecs.BackendHooks),
         ("Hooks of every plugin", hookspecs.PluginHooks),
     ):
-        parts += [f"## {title}", inspect.cleandoc(owner.__doc__ or "")]
+        parts += [f"## {title}", _prose(owner)]
         for name, hook in vars(owner).items():
             if not name.startswith("pman_"):
                 continue
             signature = inspect.signature(hook)
-            arguments = [str(p) for p in signature.parameters.values() if p.name != "self"]
+            arguments = [
+                f"{p.name}: {p.annotation}"
+                for p in signature.parameters.values()
+                if p.name != "self"
+            ]
             head = f"{name}({', '.join(arguments)}) -> {signature.return_annotation}"
             kind = " (optional)" if name in hookspecs.OPTIONAL else ""
             parts += [f"### `{name}`{kind}", f"```text\n{head}\n```", _prose(hook)]
@@ -211,7 +216,7 @@ def _marked_down(doc: str) -> Iterator[str]:
             kind, _, name = field.partition(" ")
             yield f"- {kind} `{name}`:{text}" if name else f"- {kind}:{text}"
         else:
-            yield line.replace("``", "`")
+            yield re.sub(r":\w+:`~?([^`]+)`", r"`\1`", line.replace("``", "`"))
 
 
 def _first_line(owner: Any) -> str:

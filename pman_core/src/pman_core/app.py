@@ -9,8 +9,10 @@ from pathlib import Path
 
 from flask import Flask
 
+from pman_core.background import until_done
 from pman_core.environment import read_environment
-from pman_core.observers import watch_ends
+from pman_core.errors import PluginLoadError
+from pman_core.observers import each_plugin, watch_ends
 from pman_core.rest.errors import install_error_handlers
 from pman_core.rest.routes import routes
 from pman_core.startup import Pman, assemble
@@ -21,7 +23,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
 
     :param environ: all variables; by default those of the process, and of a ``.env`` file in
         the working directory.
-    :raises SettingsError: with one sentence for each fault.
+    :raises ConfigurationError: with one sentence for each fault.
     """
     if environ is None:
         environ = read_environment(os.environ, Path.cwd())
@@ -29,19 +31,30 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
 
 
 def app_for(pman: Pman) -> Flask:
-    """The service of a pman that has been put together already."""
+    """The service of a pman that has been put together already.
+
+    :raises PluginLoadError: the routes of a plugin cannot be served.
+    """
     settings = pman.jobs.settings
     app = Flask("pman_core", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    # One more than is accepted: Werkzeug cuts a chunked body off here without a word.
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes + 1
     if settings.secret_key:
         app.secret_key = settings.secret_key.reveal()
     level = logging.DEBUG if settings.application_mode == "development" else logging.INFO
     logging.getLogger("pman_core").setLevel(level)
     install_error_handlers(app)
     app.register_blueprint(routes(pman))
-    for blueprint in pman.manager.hook.pman_routes():
-        app.register_blueprint(blueprint)
+    for name, blueprints in each_plugin(pman.manager, "pman_routes"):
+        try:
+            for blueprint in blueprints():
+                app.register_blueprint(blueprint)
+        except Exception as error:
+            raise PluginLoadError(
+                f"the routes of {name} cannot be served: {type(error).__name__}: {error}"
+            ) from error
+    until_done("pman-resume", pman.jobs.backend.resume)
     if pman.jobs.observers.await_ends:
         watch_ends(pman.jobs.backend.watch, pman.jobs.observers)
     return app

@@ -11,7 +11,7 @@ import pluggy
 
 from pman_core.capabilities import Capabilities
 from pman_core.errors import ClientError, EngineUnavailableError, PluginFaultError
-from pman_core.info import JobFilter, JobInfo, JobPage
+from pman_core.info import JobFilter, JobInfo, JobPage, Status
 from pman_core.job import Job
 
 T = TypeVar("T")
@@ -59,7 +59,10 @@ class Backend:
 
     def list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """One page of jobs; see ``pman_list``."""
-        return self._ask("pman_list", JobPage, job_filter=job_filter, limit=limit, cursor=cursor)
+        page = self._ask("pman_list", JobPage, job_filter=job_filter, limit=limit, cursor=cursor)
+        if not all(isinstance(info, JobInfo) for info in page.jobs):
+            raise self._fault("pman_list", "answered a page that holds something else than jobs")
+        return page
 
     def ping(self) -> str:
         """The engine's name and version; see ``pman_ping``."""
@@ -69,6 +72,10 @@ class Backend:
         """Refuse a job that can never run here; see ``pman_validate``."""
         self._guarded("pman_validate", job=job)
 
+    def resume(self) -> None:
+        """Go on with what an earlier process left undone; see ``pman_resume``."""
+        self._guarded("pman_resume")
+
     def watch(self) -> Iterator[JobInfo] | None:
         """Changes as the engine pushes them, if the backend can; see ``pman_watch``."""
         answer: Iterator[JobInfo] | None = self._guarded("pman_watch")
@@ -76,6 +83,8 @@ class Backend:
 
     def _checked(self, wanted: str, hook: str, **arguments: object) -> JobInfo:
         info = self._ask(hook, JobInfo, **arguments)
+        if not isinstance(info.status, Status):
+            raise self._fault(hook, "answered a status that is no Status")
         if info.jid != wanted:
             raise self._fault(hook, f"answered about job {info.jid!r} instead of {wanted!r}")
         return info

@@ -46,7 +46,7 @@ REQUIRED = (
 )
 
 #: What a backend may implement besides.
-OPTIONAL = ("pman_validate", "pman_watch")
+OPTIONAL = ("pman_validate", "pman_resume", "pman_watch")
 
 
 class BackendHooks:
@@ -150,6 +150,16 @@ class BackendHooks:
 
         :raises InvalidJobError: it can never run here.
         :raises UnsupportedError: it asks for what this backend cannot do.
+        """
+
+    @hookspec
+    def pman_resume(self) -> None:
+        """Optional. Fires when a pman process begins to serve, in a thread of its own.
+
+        Go on with what an earlier process left undone when it was killed: a job whose image
+        was being pulled, say. Other processes may do the same at the same time.
+
+        :raises EngineUnavailableError: the engine does not answer; the core calls again later.
         """
 
     @hookspec(firstresult=True)

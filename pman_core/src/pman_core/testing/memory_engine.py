@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
@@ -110,6 +111,9 @@ class MemoryEngine:
             ended = (end.exit_code, end.reason, end.message)
         except FileNotFoundError as error:
             ended = (127, Reason.CANNOT_START, str(error))
+        except Exception as error:  # a real process would end with a traceback
+            machine.emit(2, traceback.format_exc().encode())
+            ended = (1, Reason.EXIT_CODE, f"exited with code 1: {type(error).__name__}")
         with self.lock:
             left[0] -= 1
             if ended[1] is not None or left[0] == 0:

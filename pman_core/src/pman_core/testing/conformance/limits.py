@@ -28,7 +28,7 @@ class LimitPromises:
         bench.submit(job)
         info = bench.end_of(job.jid)
         assert info.status is Status.FAILED, info
-        assert b"ate" not in bench.logs(info)
+        assert b"ate" not in bench.logs(info).splitlines()
 
     @weakened_by(Deviation.MEMORY_PER_PROCESS)
     def test_memory_limit_covers_all_processes_of_a_job(self, bench: Workbench) -> None:

@@ -1,0 +1,91 @@
+"""Runs one job: ``main(FOLDER, LOCK_FD)`` in a new process."""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import signal
+import time
+from typing import Any
+
+from pman_process.files import BEGAN, CONTROL, ENDED, ENVIRONMENT, JOB, read_record, write_record
+from pman_process.supervisor.children import end_children, reap
+from pman_process.supervisor.joblog import Log
+from pman_process.supervisor.start import start
+from pman_process.supervisor.verdict import Verdict, by_exit_code, verdict
+
+
+def main(path: str, lock: str) -> None:
+    """Take the job over from pman, with the lock that it holds.
+
+    A job that has begun is not begun again: what is written down before the first process
+    starts tells everybody, even after a sudden end of the machine.
+    """
+    os.set_inheritable(int(lock), False)
+    if os.fork():
+        os._exit(0)  # pman waits for this process only, and need not bury the other one
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    job, environment = read_record(folder, JOB), read_record(folder, ENVIRONMENT)
+    if read_record(folder, BEGAN) is None:
+        write_record(folder, BEGAN, {"at": time.time(), "pid": os.getpid()})
+        os.unlink(ENVIRONMENT, dir_fd=folder)
+        run(folder, job, environment)
+
+
+def run(folder: int, job: dict[str, Any], environment: dict[str, str]) -> None:
+    """Run the job to its end, and write down how it ended."""
+    wake = _prepare_signals()
+    control = os.open(CONTROL, os.O_RDWR | os.O_NONBLOCK, dir_fd=folder)
+    log = Log(folder, job["log_max_bytes"])
+    main, end = start(job, environment, log.for_job)
+    os.close(log.for_job)
+    if end is None:
+        end = wait(main, job["time_limit_s"], wake, control, log)
+    end_children()
+    log.drain()
+    end["message"] += log.fault
+    while True:
+        try:
+            return write_record(folder, ENDED, end)
+        except FileNotFoundError:
+            return None  # somebody deleted the folder by hand
+        except OSError:  # the disk is full: an end must not be lost
+            if select.select([control], [], [], 1)[0]:
+                return None
+
+
+def wait(main: int, limit_s: int | None, wake: int, control: int, log: Log) -> Verdict:
+    """Look after the job until its main process ends, or must be ended."""
+    poll = select.poll()
+    for source in (wake, control, log.source):
+        poll.register(source, select.POLLIN)
+    deadline = time.monotonic() + (limit_s or math.inf)
+    while True:
+        left_ms = min(deadline - time.monotonic(), 86400) * 1000
+        ready = {source for source, _ in poll.poll(max(0, math.ceil(left_ms)))}
+        if log.source in ready and not log.copy():
+            poll.unregister(log.source)
+        signals = os.read(wake, 4096) if wake in ready else b""
+        status = reap(main)
+        if status is not None:
+            return by_exit_code(os.waitstatus_to_exitcode(status))
+        if control in ready:
+            return verdict(137, "killed", "ended: it is being removed")
+        if signal.SIGTERM in signals:
+            return verdict(137, "killed", "ended: its supervisor was told to end (SIGTERM)")
+        if time.monotonic() >= deadline:
+            return verdict(137, "time-limit", f"ended: it ran for longer than {limit_s} s")
+
+
+def _prepare_signals() -> int:
+    """Let SIGCHLD and SIGTERM wake a poll of the descriptor that is returned."""
+    wake, write = os.pipe()
+    for end in (wake, write):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    return wake

@@ -1,0 +1,87 @@
+"""Turns a new process into the main process of a job."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import resource
+import signal
+from typing import Any, NoReturn
+
+from pman_process.supervisor.verdict import Verdict, verdict
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def start(job: dict[str, Any], environment: dict[str, str], log: int) -> tuple[int, Verdict | None]:
+    """Start the main process: its id, and the end of the job if it could not be started."""
+    for role, path in job["directories"]:
+        if not os.path.isdir(path):
+            return 0, verdict(None, "cannot-start", f"no such directory: the {role} {path}")
+    told, tell = os.pipe()
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    supervisor = os.getpid()
+    main = os.fork()
+    if main == 0:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != supervisor:
+            os._exit(1)  # the supervisor was killed before this process could be told so
+        become(job, environment, log, tell)
+    os.close(tell)
+    with open(told, "rb") as fault:
+        words = fault.read().decode()
+    return main, _cannot_start(job, *words.split(" ")) if words else None
+
+
+def become(job: dict[str, Any], environment: dict[str, str], log: int, tell: int) -> NoReturn:
+    """Turn this process into the job's; where that fails, tell why and end."""
+    step = "argv"
+    try:
+        argv = [_bytes(arg) for arg in job["argv"]]
+        env = {_bytes(name): _bytes(value) for name, value in environment.items()}
+        os.setsid()  # so that the job can signal its own group and not reach the supervisor
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            with contextlib.suppress(OSError, ValueError):
+                signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.umask(0o022)
+        for target, source in ((0, os.open(os.devnull, os.O_RDONLY)), (1, log), (2, log)):
+            os.dup2(source, target)
+        step = "cwd"
+        os.chdir(job["cwd"])
+        step = "exec"
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if job["memory_mib"]:
+            _limit_memory(job["memory_mib"] << 20)
+        os.execvpe(argv[0], argv, env)  # noqa: S606 - no shell is what is wanted
+    except OSError as error:
+        os.write(tell, f"{step} {error.errno}".encode())
+    except MemoryError:
+        os.write(tell, f"{step} {errno.ENOMEM}".encode())
+    except ValueError:
+        os.write(tell, f"{step} {errno.EINVAL}".encode())
+    finally:
+        os._exit(127)
+
+
+def _limit_memory(limit: int) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _cannot_start(job: dict[str, Any], step: str = "", number: str = "0") -> Verdict:
+    name, why = job["argv"][0], os.strerror(int(number))
+    if step == "cwd":
+        return verdict(126, "cannot-start", f"cannot enter {job['cwd']}: {why}")
+    if int(number) == errno.ENOENT:
+        return verdict(127, "cannot-start", f"no such executable: {name}")
+    return verdict(126, "cannot-start", f"cannot run {name}: {why}")

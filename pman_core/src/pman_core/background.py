@@ -1,0 +1,31 @@
+"""Work that goes on beside the requests, in daemon threads of this process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which work that failed is tried again.
+PAUSE_S = 5.0
+
+
+def until_done(name: str, work: Callable[[], object], pause_s: float = PAUSE_S) -> threading.Thread:
+    """Do ``work`` in a thread of its own, again and again until it returns without an error."""
+
+    def keep_trying() -> None:
+        pause = threading.Event()
+        while True:
+            try:
+                work()
+            except Exception as error:
+                log.warning("%s was interrupted, and is tried again: %s", name, error)
+                pause.wait(pause_s)
+            else:
+                return
+
+    thread = threading.Thread(target=keep_trying, name=name, daemon=True)
+    thread.start()
+    return thread

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from subjects import memory_subject
+
 from pman_core.capabilities import Capabilities, Deviation
 from pman_core.errors import EngineUnavailableError, NameTakenError, UnknownJobError
 from pman_core.hookspecs import hookimpl
@@ -19,7 +21,6 @@ from pman_core.job import Job
 from pman_core.mounts import HostPath, Mount, NfsPath
 from pman_core.testing import MemoryBackend, MemoryEngine, Subject
 from pman_core.testing.memory_engine import Record, now
-from subjects import memory_subject
 
 #: The conformance test, and how to make the subject that it must fail.
 BROKEN: dict[str, Callable[[Path], Subject]] = {}

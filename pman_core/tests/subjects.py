@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import attrs
+
 from pman_core.info import JobInfo
 from pman_core.job import Job
 from pman_core.storage import host_storage

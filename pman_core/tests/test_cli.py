@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from cli_helpers import install_fake_backends, settings
 from click.testing import CliRunner, Result
+
 from pman_core.cli import cli
 
 Run = Callable[..., Result]

@@ -16,6 +16,7 @@ from typing import cast
 import pytest
 from cli_helpers import install_fake_backends, settings
 from click.testing import CliRunner, Result
+
 from pman_core.cli import cli
 from pman_core.cli.client import Answer, Client, NoAnswerError, ServerError
 from pman_core.cli.wait import Progress

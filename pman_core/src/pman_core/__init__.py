@@ -2,8 +2,7 @@
 
 Authors of plugins import from here, and from ``pman_core.errors``, ``pman_core.logs``,
 ``pman_core.names``, ``pman_core.settings``, ``pman_core.storage`` and ``pman_core.testing``.
-Other modules may
-change in any release.
+Other modules may change in any release.
 """
 
 from pman_core.capabilities import Capabilities, Deviation, Option

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from pman_core.errors import SettingsError
+
 DOTENV = ".env"
 
 
@@ -38,6 +40,11 @@ def read_environment(process: Mapping[str, str], folder: Path) -> Environment:
 
     Values in the file are taken as they are: ``$`` has no meaning there. A variable that
     the process sets, even to nothing, wins.
+
+    :raises SettingsError: the file cannot be read.
     """
-    found = dotenv_values(folder / DOTENV, interpolate=False)
+    try:
+        found = dotenv_values(folder / DOTENV, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{folder / DOTENV} cannot be read: {error}"]) from error
     return Environment(process, {name: value for name, value in found.items() if value})

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pluggy
@@ -20,6 +21,10 @@ _REMEMBERED_ENDS = 100_000
 log = logging.getLogger(__name__)
 
 _Callers = tuple[tuple[str, Callable[..., Any]], ...]
+
+#: What tells the end of a job from that of a later job with the same id: another process may
+#: have removed the first one, so ``pman_removed`` alone is not enough.
+_End = tuple[str, datetime | None, datetime | None]
 
 
 def each_plugin(manager: pluggy.PluginManager, hook: str) -> _Callers:
@@ -42,7 +47,7 @@ class Observers:
         self._submitted = each_plugin(manager, "pman_submitted")
         self._removed = each_plugin(manager, "pman_removed")
         self._finished = each_plugin(manager, "pman_finished")
-        self._ends: OrderedDict[str, None] = OrderedDict()
+        self._ends: OrderedDict[str, _End] = OrderedDict()
         self._lock = threading.Lock()
 
     def admit(self, job: Job) -> Job:
@@ -84,10 +89,11 @@ class Observers:
         """Take note of a state, and tell if it is an end that this process did not know."""
         if not self._finished or not info.status.is_final:
             return
+        end = (info.fingerprint, info.created, info.finished)
         with self._lock:
-            if info.jid in self._ends:
+            if self._ends.get(info.jid) == end:
                 return
-            self._ends[info.jid] = None
+            self._ends[info.jid] = end
             if len(self._ends) > _REMEMBERED_ENDS:
                 self._ends.popitem(last=False)
         _tell(self._finished, info=info)

@@ -70,6 +70,11 @@ class Offer:
                 f"{self} cannot be started: {type(error).__name__}: {error}; "
                 f"report this to the authors of {self.distribution}"
             ) from error
+        if plugin is None:
+            raise PluginLoadError(
+                f"{self} cannot be started: its factory returned None instead of a plugin; "
+                f"report this to the authors of {self.distribution}"
+            )
         return plugin
 
 
@@ -152,9 +157,14 @@ def register_extension(manager: pluggy.PluginManager, plugin: object, origin: st
 def _register(manager: pluggy.PluginManager, plugin: object, origin: str) -> set[str]:
     """Register ``plugin``; return the hooks that it implements, without those it wraps."""
     try:
+        hash(plugin)  # pluggy puts plugins into sets, but not before they are called
         manager.register(plugin, name=origin)
+    except (pluggy.PluginValidationError, TypeError, ValueError) as error:
+        raise PluginLoadError(f"{origin} does not fit this pman: {error}") from error
+    try:
         manager.check_pending()
-    except (pluggy.PluginValidationError, ValueError) as error:
+    except pluggy.PluginValidationError as error:
+        manager.unregister(plugin)  # or the next plugin would be blamed for it
         raise PluginLoadError(f"{origin} does not fit this pman: {error}") from error
     return {
         caller.name

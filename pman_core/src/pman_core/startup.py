@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -11,9 +12,16 @@ import pluggy
 from pman_core import registry
 from pman_core.backend import Backend
 from pman_core.build import refused_options, sample_job
+from pman_core.capabilities import Option
 from pman_core.core_settings import CoreSettings
 from pman_core.core_storage import CoreStorage
-from pman_core.errors import ClientError, ConfigurationError, PluginLoadError, SettingsError
+from pman_core.errors import (
+    ClientError,
+    ConfigurationError,
+    PluginLoadError,
+    PmanError,
+    SettingsError,
+)
 from pman_core.jobs import Jobs
 from pman_core.observers import Observers, each_plugin
 from pman_core.registry import Offer
@@ -43,9 +51,9 @@ class Faults:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         if isinstance(error, SettingsError):
             self.problems += error.problems
-        elif isinstance(error, ConfigurationError):
+        elif isinstance(error, PmanError):
             self.problems.append(str(error))
-        return isinstance(error, ConfigurationError)
+        return isinstance(error, PmanError)
 
     def raise_if_any(self) -> None:
         """:raises SettingsError: with all that has been collected."""
@@ -91,10 +99,12 @@ def compose(
         settings = load(CoreSettings, environ)
     with faults:
         registry.register_extension(manager, CoreStorage(), "pman-core")
-        if plugin is not None:
+    if plugin is not None:
+        with faults:
             registry.register_backend(manager, plugin, str(offer))
             backend = Backend(manager, offer.name)
-        for extension, made in extensions:
+    for extension, made in extensions:
+        with faults, _or_disable(extension):
             registry.register_extension(manager, made, str(extension))
     if backend:
         with faults:
@@ -117,14 +127,16 @@ def _extensions(environ: Mapping[str, str], faults: Faults) -> tuple[tuple[Offer
     ]
     made = []
     for offer in registry.enabled_extensions(disabled):
-        with faults:
-            made.append((offer, _extension(offer, environ)))
+        with faults, _or_disable(offer):
+            made.append((offer, offer.make(offer.load(), environ)))
     return tuple(made)
 
 
-def _extension(offer: Offer, environ: Mapping[str, str]) -> object:
+@contextlib.contextmanager
+def _or_disable(offer: Offer) -> Iterator[None]:
+    """Tell of an extension that does not load how to run without it."""
     try:
-        return offer.make(offer.load(), environ)
+        yield
     except PluginLoadError as error:
         raise PluginLoadError(
             f"extension {error}, or set DISABLED_EXTENSIONS={offer.name} to run without it"
@@ -137,7 +149,7 @@ def _resolve_storage(
     wanted = environ.get("STORAGE_TYPE") or backend.capabilities.default_storage
     answers: list[tuple[str, Storage]] = []
     for name, resolve in each_plugin(manager, "pman_resolve_storage"):
-        answers += [(name, s) for s in resolve(storage_type=wanted, environ=environ)]
+        answers += [(name, answer) for answer in _resolved(name, resolve, wanted, environ)]
     if not answers:
         asked = ", ".join(name for name, _ in each_plugin(manager, "pman_resolve_storage"))
         raise SettingsError(
@@ -158,14 +170,33 @@ def _resolve_storage(
     return storage
 
 
+def _resolved(
+    name: str, resolve: Callable[..., Any], wanted: str, environ: Mapping[str, str]
+) -> list[Storage]:
+    """What one plugin answers; it may be anything, and raise anything."""
+    try:
+        answers: list[Storage] = resolve(storage_type=wanted, environ=environ)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise PluginLoadError(
+            f"{name} cannot resolve STORAGE_TYPE={wanted}: {type(error).__name__}: {error}"
+        ) from error
+    if not all(isinstance(answer, Storage) for answer in answers):
+        raise PluginLoadError(f"{name} resolved STORAGE_TYPE={wanted} to what is no Storage")
+    return answers
+
+
 def _check_settings_fit(backend: Backend, settings: CoreSettings) -> None:
     """Refuse settings that would make the backend refuse every single job."""
     sample = sample_job(settings)
+    variables: dict[str, str] = {Option.TIME_LIMIT: "TIMELIMIT_MINUTES"}
+    if not settings.container_user:
+        variables[Option.USER] = "SECURITYCONTEXT_RUN_AS_USER or _GROUP"
     problems = [
-        f"{option} is set, but it {reason}; unset it"
+        f"{variables.get(option, option)} is set, but it {reason}; unset it"
         for option, reason in refused_options(sample, backend.capabilities).items()
     ]
-    problems = [problem.replace("time_limit is", "TIMELIMIT_MINUTES is") for problem in problems]
     if not problems:
         try:
             backend.validate(sample)

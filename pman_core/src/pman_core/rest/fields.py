@@ -84,16 +84,16 @@ def directory(value: Any) -> str:
     return cleaned
 
 
-def number(least: int) -> Reader:
-    """A whole number of at least ``least``; a string that holds one will do."""
+def number(least: int, most: int = MOST) -> Reader:
+    """A whole number within bounds; a string that holds one will do."""
 
     def read(value: Any) -> int:
         if isinstance(value, str) and _NUMBER.fullmatch(value):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueError(f"must be a whole number, not {_kind(value)}")
-        if not least <= value <= MOST:
-            raise ValueError(f"must be from {least} to {MOST}, not {value:.6g}")
+        if not least <= value <= most:
+            raise ValueError(f"must be from {least} to {most}")
         return value
 
     return read

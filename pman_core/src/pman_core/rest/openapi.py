@@ -65,12 +65,14 @@ def openapi_document(version: str) -> dict[str, Any]:
             "/api/v1/": {"get": _about(), "post": _submit()},
             "/api/v1/jobs/": {"get": _list()},
             "/api/v1/{jid}/": {"parameters": [_JID], "get": _status(), "delete": _remove()},
+            "/openapi.json": {"get": _document()},
         },
         "components": {
             "schemas": {
                 "Server": _SERVER,
                 "Request": _request(),
                 "Job": _job(with_logs=True),
+                "SubmittedJob": _submitted_job(),
                 "ListedJob": _job(with_logs=False),
                 "Page": _page(),
                 "Error": _MESSAGE,
@@ -94,6 +96,16 @@ def _request() -> dict[str, Any]:
 def _job(*, with_logs: bool) -> dict[str, Any]:
     properties = {**_JOB_PROPERTIES, "logs": _LOGS} if with_logs else _JOB_PROPERTIES
     return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _submitted_job() -> dict[str, Any]:
+    ignored = {
+        "type": "array",
+        "items": _TEXT,
+        "description": "fields of the request that mean nothing here; absent if there are none",
+    }
+    job = _job(with_logs=True)
+    return {**job, "properties": {**job["properties"], "ignored": ignored}}
 
 
 def _page() -> dict[str, Any]:
@@ -138,6 +150,15 @@ def _about() -> dict[str, Any]:
     }
 
 
+def _document() -> dict[str, Any]:
+    content = {"application/json": {"schema": {"type": "object"}}}
+    return {
+        "operationId": "document",
+        "summary": "This document",
+        "responses": {"200": {"description": "the document", "content": content}},
+    }
+
+
 def _submit() -> dict[str, Any]:
     query = [
         {"name": field.name, "in": "query", "required": False, "schema": field.schema}
@@ -151,7 +172,7 @@ def _submit() -> dict[str, Any]:
         "parameters": query,
         "requestBody": {"required": True, "content": body},
         "responses": {
-            "201": _answer("Job", "the job"),
+            "201": _answer("SubmittedJob", "the job"),
             **_errors("400", "409", "413", "415", "500", "503"),
         },
     }

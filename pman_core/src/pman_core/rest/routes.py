@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from pman_core.errors import UnknownJobError
 from pman_core.rest import schema
@@ -19,6 +19,7 @@ def routes(pman: Pman) -> Blueprint:
     """All routes of the service, serving the jobs of ``pman``."""
     bp = Blueprint("pman", __name__)
     jobs = pman.jobs
+    max_bytes = jobs.settings.max_body_bytes
     server_version = version("pman-core")
     about = {
         "server_version": server_version,
@@ -35,7 +36,7 @@ def routes(pman: Pman) -> Blueprint:
 
     @bp.post("/api/v1/")
     def submit() -> Any:
-        wanted, unknown = schema.read_request(_json_body(), request.args)
+        wanted, unknown = schema.read_request(_json_body(max_bytes), request.args)
         answer = schema.job_answer(jobs.submit(wanted), logs="")
         if unknown:
             answer["ignored"] = unknown
@@ -70,17 +71,22 @@ def _known(jid: str) -> str:
     return jid
 
 
-def _json_body() -> Any:
+def _json_body(max_bytes: int) -> Any:
     if not request.is_json:
         raise UnsupportedMediaType(
             "Did not attempt to load JSON data because the request Content-Type was not "
             "'application/json'."
         )
+    raw = request.get_data(cache=False)
+    if len(raw) > max_bytes:
+        raise RequestEntityTooLarge
     try:
-        return json.loads(request.get_data(cache=False))
+        return json.loads(raw)
     except RecursionError:
         raise BadRequest("the body is not acceptable: its values are nested too deeply") from None
     except UnicodeDecodeError:
         raise BadRequest("the body is not valid JSON: it is not written in UTF-8") from None
     except json.JSONDecodeError as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from None
+    except ValueError:  # Python refuses to read numbers of thousands of digits
+        raise BadRequest("the body is not acceptable: it holds a number that is too long") from None

@@ -172,16 +172,15 @@ def read_list_query(
         key, separator, value = label.partition("=")
         if not separator or not key:
             faults["label"] = "must be key=value"
-        wanted[key] = value
+        if wanted.setdefault(key, value) != value:
+            faults["label"] = f"asks for two values of {key!r}, which no job has"
     if query.get("status") not in (None, *list(Status)):
         faults["status"] = f"must be one of {', '.join(Status)}"
     limit = DEFAULT_PAGE
     try:
-        limit = number(1)(query.get("limit", str(DEFAULT_PAGE)))
+        limit = number(1, MAX_PAGE)(query.get("limit", str(DEFAULT_PAGE)))
     except ValueError as error:
         faults["limit"] = str(error)
-    if limit > MAX_PAGE:
-        faults["limit"] = f"must be from 1 to {MAX_PAGE}"
     if faults:
         raise InvalidJobError(faults=faults)
     status = Status(query["status"]) if "status" in query else None

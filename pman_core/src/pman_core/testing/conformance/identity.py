@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import random
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pytest
 from pman_core.errors import NameTakenError, UnknownJobError
 from pman_core.info import JobFilter, Status
 from pman_core.names import native_name
-from pman_core.testing.conformance.submitting import SubmitOrder, order_json
+from pman_core.serial import job_to_json
+from pman_core.testing.conformance.submitting import SubmitOrder
 from pman_core.testing.conformance.workbench import Workbench
 
 AWKWARD_JIDS = (
@@ -88,10 +90,9 @@ class IdentityPromises:
         for _ in range(8):
             place = bench.place()
             job = bench.job(place, "count", place.job_out)
-            order = SubmitOrder(
-                factory.__module__, factory.__qualname__, dict(bench.subject.environ), job
-            )
-            begun = _submit_and_kill(order_json(order), dice.uniform(0.0, 0.3))
+            environ = dict(bench.subject.environ)
+            order = SubmitOrder(factory.__module__, factory.__qualname__, environ, job_to_json(job))
+            begun = _submit_and_kill(json.dumps(attrs.asdict(order)), dice.uniform(0.0, 0.3))
             assert begun
             seen = bench.submit(job)
             assert seen.fingerprint == job.fingerprint

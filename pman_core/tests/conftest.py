@@ -1,0 +1,60 @@
+"""Fixtures that the tests of the core share."""
+
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from plugin_helpers import Site, fake_site
+from rest_helpers import Service, memory_engine, serve
+
+from pman_core import registry
+from pman_core.testing import MemoryEngine
+
+
+@pytest.fixture
+def storebase(tmp_path: Path) -> Path:
+    """A storebase with the directories ``in`` and ``out``."""
+    for name in ("in", "out"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def engine() -> Iterator[MemoryEngine]:
+    """An engine whose jobs are ended with the test."""
+    engine = memory_engine()
+    yield engine
+    engine.up = True
+    for record in engine.records.values():
+        if record:
+            engine.destroy(record)
+
+
+@pytest.fixture
+def start(storebase: Path, engine: MemoryEngine) -> Callable[..., Service]:
+    """Starts services that share one engine and one storebase."""
+    return partial(serve, storebase, engine=engine)
+
+
+@pytest.fixture
+def service(start: Callable[..., Service]) -> Service:
+    """A service with nothing but what it needs."""
+    return start()
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A folder on the path, for fake distributions; no backend is installed elsewhere."""
+    real = registry.installed
+    found = fake_site(tmp_path / "site", monkeypatch)
+
+    def installed(group: str) -> tuple[registry.Offer, ...]:
+        inside = {path.name.split("-")[0] for path in found.folder.glob("*.dist-info")}
+        return tuple(o for o in real(group) if o.distribution.replace("-", "_") in inside)
+
+    monkeypatch.setattr(registry, "installed", installed)
+    yield found
+    for module in found.imported():
+        del sys.modules[module]

@@ -1,0 +1,180 @@
+"""The OpenAPI document: valid, complete, and true of what the service answers."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from rest_helpers import Service, body, without
+from werkzeug.test import TestResponse
+
+from pman_core import hookimpl
+from pman_core.rest.schema import FIELDS
+from pman_core.testing import MemoryBackend
+
+
+@pytest.fixture
+def document(service: Service) -> dict[str, Any]:
+    answer = service.app.test_client().get("/openapi.json")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json or {}
+    return found
+
+
+def validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:
+    """Checks values against a schema of the document."""
+    return Draft202012Validator({**schema, "components": document["components"]})
+
+
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_every_route_is_in_the_document_and_the_other_way_round(
+    service: Service, document: dict[str, Any]
+) -> None:
+    served = {
+        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in service.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    described = {
+        (path, method)
+        for path, item in document["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
+    assert described == served
+
+
+def test_every_field_is_described_as_it_is_read(document: dict[str, Any]) -> None:
+    request = document["components"]["schemas"]["Request"]
+    assert set(request["properties"]) == {field.name for field in FIELDS}
+    query = {p["name"] for p in document["paths"]["/api/v1/"]["post"]["parameters"]}
+    assert query == {field.name for field in FIELDS if field.in_query}
+
+
+def conforms(document: dict[str, Any], path: str, method: str, answer: TestResponse) -> None:
+    """Check an answer against what the document says of it."""
+    responses = document["paths"][path][method]["responses"]
+    described = responses[str(answer.status_code)]
+    if "content" not in described:
+        assert answer.data == b""
+        return
+    schema = described["content"][answer.content_type]["schema"]
+    validator(document, schema).validate(answer.json)
+
+
+ROOT, JOB, JOBS = "/api/v1/", "/api/v1/{jid}/", "/api/v1/jobs/"
+
+
+def test_every_kind_of_answer_is_as_described(
+    start: Callable[..., Service], document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pman_core.backend._SUBMIT_AGAIN_AFTER_S", ())
+    service = start(JOB_LABELS="a=b", MAX_BODY_BYTES="2000")
+    service.engine.records["taken"] = None
+    seen = set()
+
+    def check(path: str, method: str, code: int, answer: TestResponse) -> None:
+        assert answer.status_code == code, answer.data
+        conforms(document, path, method, answer)
+        seen.add((path, method, str(code)))
+
+    check(ROOT, "get", 200, service.get())
+    check("/openapi.json", "get", 200, service.app.test_client().get("/openapi.json"))
+    check(ROOT, "post", 201, service.post(body(extra=1)))
+    check(ROOT, "post", 201, service.post(body(jid="waits", gpu_limit=3)))
+    check(ROOT, "post", 201, service.post(body(jid="failed", image="missing")))
+    check(ROOT, "post", 400, service.post({}))
+    check(ROOT, "post", 400, service.post([]))
+    check(ROOT, "post", 409, service.post(body(auid="other")))
+    check(ROOT, "post", 409, service.post(body(jid="taken")))
+    check(ROOT, "post", 413, service.post(body(args=["x" * 2000])))
+    check(ROOT, "post", 415, service.post(data=b"{}", content_type="text/plain"))
+    service.ended("chris-jid-1")
+    for jid in ("chris-jid-1", "waits", "failed"):
+        check(JOB, "get", 200, service.get(f"{jid}/"))
+    check(JOB, "get", 404, service.get("never-was/"))
+    check(JOBS, "get", 200, service.get("jobs/?limit=1"))
+    check(JOBS, "get", 200, service.get("jobs/"))
+    check(JOBS, "get", 400, service.get("jobs/?limit=0"))
+    check(JOB, "delete", 204, service.delete("waits/"))
+    check(JOB, "delete", 404, service.delete("waits/"))
+    service.engine.up = False
+    check(ROOT, "post", 503, service.post(body(jid="other")))
+    check(JOB, "get", 503, service.get("chris-jid-1/"))
+    check(JOB, "delete", 503, service.delete("chris-jid-1/"))
+    check(JOBS, "get", 503, service.get("jobs/"))
+
+    def breaks(self: object) -> object:
+        raise RuntimeError
+
+    hooks = ("pman_submit", "pman_status", "pman_remove", "pman_list")
+    broken = start(type("Broken", (MemoryBackend,), dict.fromkeys(hooks, hookimpl(breaks)))({}))
+    check(ROOT, "post", 500, broken.post())
+    check(JOB, "get", 500, broken.get("x/"))
+    check(JOB, "delete", 500, broken.delete("x/"))
+    check(JOBS, "get", 500, broken.get("jobs/"))
+
+    described = {
+        (path, method, code)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+        for code in operation["responses"]
+    }
+    assert seen == described, "every answer that the document describes was looked at"
+
+
+def test_answers_of_no_route_have_the_form_of_an_error(
+    service: Service, document: dict[str, Any]
+) -> None:
+    schema = {"$ref": "#/components/schemas/Error"}
+    client = service.app.test_client()
+    for answer in (client.get("/nowhere"), client.put(ROOT), client.get("/api/v1/a/b/")):
+        assert answer.status_code in (404, 405)
+        validator(document, schema).validate(answer.json)
+
+
+#: Requests, and whether they are good.
+REQUESTS: list[tuple[dict[str, Any], bool]] = [
+    (body(), True),
+    (body(cpu_limit="1000", gpu_limit="0", time_limit=5), True),
+    (body(env=["A=", "B=c=d"], args=[], args_path_flags=["--x"]), True),
+    (body(unknown={"a": 1}), True),
+    (without("args"), False),
+    (without("entrypoint"), False),
+    *((body(**{name: None}), False) for name in body()),
+    *((body(**{name: {}}), False) for name in body()),
+    *((body(**{name: True}), False) for name in body()),
+    *((body(**{name: 1.5}), False) for name in body()),
+    *((body(**{name: -1}), False) for name in body()),
+    (body(entrypoint=[]), False),
+    (body(args="abc"), False),
+    (body(args=[1]), False),
+    (body(env=["A"]), False),
+    (body(env=["=b"]), False),
+    (body(type="xx"), False),
+    (body(image=""), False),
+    (body(cpu_limit=0), False),
+    (body(cpu_limit="1.5"), False),
+    (body(number_of_workers=0), False),
+]
+
+
+@pytest.mark.parametrize(("wanted", "good"), REQUESTS, ids=range(len(REQUESTS)))
+def test_the_schema_of_a_request_agrees_with_the_service(
+    service: Service, document: dict[str, Any], wanted: dict[str, Any], good: bool
+) -> None:
+    check = validator(document, {"$ref": "#/components/schemas/Request"})
+    assert service.post(wanted).status_code == (201 if good else 400)
+    if good:
+        check.validate(wanted)
+    else:
+        with pytest.raises(ValidationError):
+            check.validate(wanted)

@@ -1,0 +1,105 @@
+"""Values of ``env`` may be tokens: no log and no answer tells them."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_helpers import Service, body
+
+from pman_core import Job, JobInfo, hookimpl
+from pman_core.errors import EngineUnavailableError
+from pman_core.testing import MemoryBackend
+
+SECRET = "s3cr3t-t0ken"  # noqa: S105
+ENV = [f"CHRIS_USER_TOKEN={SECRET}"]
+
+REQUESTS: dict[str, Any] = {
+    "good": {"env": ENV},
+    "other fault": {"env": ENV, "cpu_limit": -1, "jid": ""},
+    "no list": {"env": ENV[0]},
+    "object": {"env": {"TOKEN": SECRET}},
+    "no pair": {"env": [SECRET]},
+    "no key": {"env": ["=" + SECRET]},
+    "NUL": {"env": [ENV[0] + "\0"]},
+    "surrogate": {"env": [ENV[0] + "\ud800"]},
+    "too long": {"env": [ENV[0] * 10_000]},
+    "nested": {"env": [[ENV[0]], [SECRET]]},
+    "last item": {"env": [*ENV, None]},
+    "foreign name": {"env": ENV, "jid": "taken"},
+    "no such image": {"env": ENV, "image": "missing"},
+    "no such directory": {"env": ENV, "input_dir": "missing"},
+}
+
+
+def check(service: Service, caplog: pytest.LogCaptureFixture, *answers: Any) -> None:
+    for answer in answers:
+        assert SECRET not in answer.text
+        assert SECRET not in str(answer.headers)
+    caplog.handler.setFormatter(logging.Formatter("%(message)s %(args)s %(exc_text)s"))
+    assert SECRET not in caplog.text
+    for record in caplog.records:
+        assert SECRET not in logging.Formatter().format(record)
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_no_request_makes_pman_tell_a_value(
+    start: Callable[..., Service], caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    service = start(APPLICATION_MODE="development")
+    service.engine.records["taken"] = None
+    with caplog.at_level(logging.DEBUG):
+        answers = [service.post(body(**REQUESTS[name])) for _ in range(2)]
+        answers.append(service.post(body(env=["CHRIS_USER_TOKEN=other"])))
+        answers += [service.get("chris-jid-1/"), service.get("jobs/")]
+        answers.append(service.delete("chris-jid-1/"))
+    assert all(answer.status_code < 500 for answer in answers)
+    check(service, caplog, *answers)
+
+
+def test_malformed_json_is_told_without_its_text(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        answers = [
+            service.post(data=raw, content_type="application/json")
+            for raw in (f'{{"env": ["A={SECRET}"', f'["{SECRET}"]', f'{{"env": {SECRET}}}')
+        ]
+    assert [answer.status_code for answer in answers] == [400] * 3
+    check(service, caplog, *answers)
+
+
+class Faulty(MemoryBackend):
+    """Fails in one of the ways in which a plugin can, with the job in its hands."""
+
+    fault: object = None
+
+    @hookimpl
+    def pman_submit(self, job: Job) -> JobInfo:
+        if isinstance(self.fault, Exception):
+            raise self.fault
+        return self.fault  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [None, ENV[0], {"env": ENV}, RuntimeError("out of cheese"), EngineUnavailableError("down")],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_a_faulty_plugin_does_not_make_pman_tell_a_value(
+    start: Callable[..., Service], caplog: pytest.LogCaptureFixture, fault: object
+) -> None:
+    plugin = Faulty({})
+    plugin.fault = fault
+    service = start(plugin)
+    with caplog.at_level(logging.DEBUG):
+        answer = service.post(body(env=ENV))
+    assert answer.status_code in (500, 503)
+    check(service, caplog, answer)
+
+
+def test_no_value_is_in_what_python_shows_of_a_job(service: Service) -> None:
+    service.post(body(env=ENV))
+    job = service.job()
+    assert SECRET not in f"{job} {job!r}"
+    assert "CHRIS_USER_TOKEN" in repr(job)

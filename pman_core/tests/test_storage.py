@@ -1,0 +1,136 @@
+"""Storage: what a client's directory becomes, and what is refused."""
+
+import attrs
+import pytest
+
+from pman_core import HostPath, Mount, NfsPath, Storage
+from pman_core.core_storage import CoreStorage
+from pman_core.errors import InvalidJobError, SettingsError
+from pman_core.storage import clean_directory, host_storage, nfs_storage
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("a", "a"),
+        ("/a/b/", "a/b"),
+        ("a//b", "a/b"),
+        ("./a/./b/.", "a/b"),
+        ("chris/feed 1/é$x", "chris/feed 1/é$x"),
+        ("...", "..."),
+        ("a..b/..c/d..", "a..b/..c/d.."),
+        (" ", " "),
+        ("a\nb", "a\nb"),
+        ("~", "~"),
+        ("\\..\\", "\\..\\"),
+    ],
+)
+def test_a_directory_is_cleaned(raw: str, clean: str) -> None:
+    assert clean_directory(raw) == clean
+
+
+@pytest.mark.parametrize(
+    ("raw", "word"),
+    [
+        ("", "empty"),
+        ("/", "empty"),
+        ("///", "empty"),
+        (".", "empty"),
+        ("./.", "empty"),
+        ("..", "'..'"),
+        ("/..", "'..'"),
+        ("a/..", "'..'"),
+        ("a/../b", "'..'"),
+        ("../a", "'..'"),
+        ("a\0b", "NUL"),
+        ("\0", "NUL"),
+        ("../\0", "NUL"),
+    ],
+)
+def test_a_directory_outside_or_the_whole_storebase_is_refused(raw: str, word: str) -> None:
+    with pytest.raises(InvalidJobError, match=word):
+        clean_directory(raw)
+    for pair in ((raw, "a"), ("a", raw)):
+        with pytest.raises(InvalidJobError, match=word):
+            host_storage("/data").mounts(*pair)
+
+
+def test_input_is_read_only_and_output_is_not() -> None:
+    assert host_storage("/data").mounts("/a/", "b") == (
+        Mount(HostPath("/data/a"), "/share/incoming", read_only=True),
+        Mount(HostPath("/data/b"), "/share/outgoing", read_only=False),
+    )
+
+
+def test_one_directory_may_be_both() -> None:
+    assert len(host_storage("/data").mounts("a", "a")) == 2
+
+
+def test_a_storebase_may_be_the_root() -> None:
+    assert host_storage("/").mounts("a", "b")[0].source == HostPath("/a")
+
+
+def test_nfs_directories_are_on_the_server() -> None:
+    assert nfs_storage("nas", "/export").mounts("a", "b")[1].source == NfsPath("nas", "/export/b")
+
+
+def resolve(storage_type: str, **environ: str) -> Storage | None:
+    return CoreStorage().pman_resolve_storage(storage_type, environ)
+
+
+def test_host_and_nfs_are_the_cores() -> None:
+    host = resolve("host", STOREBASE="/data//")
+    assert host is not None
+    assert (host.name, host.kind, host.description) == ("host", HostPath, "host folder /data")
+    nfs = resolve("nfs", STOREBASE="/data", NFS_SERVER="nas")
+    assert nfs is not None
+    assert (nfs.name, nfs.kind, nfs.description) == ("nfs", NfsPath, "NFS export nas:/data")
+    assert host.locate("x") == HostPath("/data/x")
+
+
+def test_other_types_are_left_to_others() -> None:
+    assert resolve("kubernetes_pvc") is None
+    assert resolve("docker_local_volume", STOREBASE="/data") is None
+    assert resolve("HOST") is None
+
+
+@pytest.mark.parametrize(
+    ("storage_type", "environ", "problems"),
+    [
+        ("host", {}, ["STORAGE_TYPE=host needs STOREBASE: set it"]),
+        ("host", {"STOREBASE": ""}, ["STORAGE_TYPE=host needs STOREBASE: set it"]),
+        (
+            "nfs",
+            {},
+            [
+                "STORAGE_TYPE=nfs needs STOREBASE: set it",
+                "STORAGE_TYPE=nfs needs NFS_SERVER: set it",
+            ],
+        ),
+        ("nfs", {"STOREBASE": "/d"}, ["STORAGE_TYPE=nfs needs NFS_SERVER: set it"]),
+        (
+            "host",
+            {"STOREBASE": "/d", "NFS_SERVER": "nas"},
+            [
+                "NFS_SERVER is set, but STORAGE_TYPE is 'host'; "
+                "unset NFS_SERVER or set STORAGE_TYPE=nfs"
+            ],
+        ),
+        (
+            "host",
+            {"STOREBASE": "relative"},
+            ["STOREBASE must be an absolute path (it is 'relative')"],
+        ),
+    ],
+)
+def test_what_is_missing_or_contradicts_is_told(
+    storage_type: str, environ: dict[str, str], problems: list[str]
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        resolve(storage_type, **environ)
+    assert list(caught.value.problems) == problems
+
+
+def test_a_storage_cannot_be_changed() -> None:
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        host_storage("/data").name = "other"  # type: ignore[misc]

@@ -18,7 +18,8 @@ INSTANCE_LABEL = LABEL_PREFIX + "instance"
 FINGERPRINT_LABEL = LABEL_PREFIX + "fingerprint"
 
 _HASH_LENGTH = 16
-_PLAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+# At least two characters: Docker takes no name of one.
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
 _LOOKS_DERIVED = re.compile(rf".*-[0-9a-f]{{{_HASH_LENGTH}}}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 

@@ -72,7 +72,9 @@ def test_a_plain_jid_stays_as_it_is(jid: str) -> None:
     assert native_name(jid) == jid
 
 
-@pytest.mark.parametrize("jid", ["x-0123456789abcdef", "-0123456789abcdef", "a" * 64, "A", "", "a", "0"])
+@pytest.mark.parametrize(
+    "jid", ["x-0123456789abcdef", "-0123456789abcdef", "a" * 64, "A", "", "a", "0"]
+)
 def test_a_jid_that_is_not_plain_or_looks_derived_gets_a_hash(jid: str) -> None:
     assert re.fullmatch(r"[a-z0-9-]+-[0-9a-f]{16}", native_name(jid))
     assert native_name(jid) != jid

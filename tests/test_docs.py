@@ -52,6 +52,14 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) < 150
 
 
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/tutorial/first-job.md", "examples/demo/demo.py"]
+)
+def test_nobody_is_taught_to_run_jobs_without_a_memory_limit(page: str) -> None:
+    told = re.findall(r"IGNORE_LIMITS\W+(\w+)", (ROOT / page).read_text())
+    assert set(told) == {"cpu"}
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", sorted(ROOT.glob("docs/tutorial/*.md")), ids=lambda p: p.stem)
 def test_every_shell_block_of_a_tutorial_runs(page: Path) -> None:

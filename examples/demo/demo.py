@@ -29,8 +29,8 @@ PATIENCE_S = 60
 
 #: What each backend needs to know: its settings, and how its jobs find the plugin.
 SETTINGS = {
-    # A local process cannot be held to a share of a CPU, so pman is told to set no limits.
-    "process": {"IGNORE_LIMITS": "yes", "STORAGE_TYPE": "host"},
+    # A local process cannot be held to a share of a CPU, so pman is told to leave that limit out.
+    "process": {"IGNORE_LIMITS": "cpu", "STORAGE_TYPE": "host"},
 }
 
 

@@ -140,8 +140,25 @@ def test_check_answers_1_when_the_engine_does_not(run: Run) -> None:
 def test_check_finds_that_every_request_would_be_refused(run: Run) -> None:
     told = run("check", CONTAINER_ENV="picky")
     assert told.exit_code == 2
-    assert "set IGNORE_LIMITS=yes" in told.stdout
-    assert run("check", CONTAINER_ENV="picky", IGNORE_LIMITS="yes").exit_code == 0
+    assert told.stdout.count("set IGNORE_LIMITS=cpu\n") == 1
+    for enough in ("yes", "cpu", "cpu,memory"):
+        assert run("check", CONTAINER_ENV="picky", IGNORE_LIMITS=enough).exit_code == 0
+    told = run("check", CONTAINER_ENV="picky", IGNORE_LIMITS="memory")
+    assert told.exit_code == 2
+    assert "set IGNORE_LIMITS=cpu,memory\n" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("backend", "ignored", "better"),
+    [("picky", "yes", "cpu"), ("memory", "memory", "no"), ("memory", "yes", "cpu")],
+)
+def test_check_notes_that_jobs_have_no_memory_limit(
+    run: Run, backend: str, ignored: str, better: str
+) -> None:
+    told = run("check", CONTAINER_ENV=backend, IGNORE_LIMITS=ignored)
+    assert told.exit_code == 0
+    assert f"IGNORE_LIMITS={better} would keep the limit" in told.stdout
+    assert "would keep" not in run("check", CONTAINER_ENV="picky", IGNORE_LIMITS="cpu").stdout
 
 
 def test_check_notes_refusals_deviations_and_what_the_backend_has_to_say(run: Run) -> None:

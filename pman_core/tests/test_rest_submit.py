@@ -194,18 +194,26 @@ def test_an_option_that_the_backend_refuses_is_a_400_of_its_field(
     wanted = body(gpu_limit=1, number_of_workers=2)
     found = faults(start(Picky({})).post(wanted))
     assert set(found) == {"cpu_limit", "gpu_limit", "number_of_workers"}
-    assert "IGNORE_LIMITS=yes" in found["cpu_limit"]
+    assert "; set IGNORE_LIMITS=cpu to" in found["cpu_limit"]
     assert "IGNORE_LIMITS" not in found["gpu_limit"]
-    unlimited = start(Picky({}), IGNORE_LIMITS="yes")
+    found = faults(start(Picky({}), IGNORE_LIMITS="memory").post(wanted))
+    assert "; set IGNORE_LIMITS=cpu,memory to" in found["cpu_limit"]
+    unlimited = start(Picky({}), IGNORE_LIMITS="cpu")
     assert set(faults(unlimited.post(wanted))) == {"gpu_limit", "number_of_workers"}
     assert unlimited.post().status_code == 201
 
 
-def test_limits_are_dropped_where_they_are_ignored(start: Callable[..., Service]) -> None:
-    service = start(IGNORE_LIMITS="yes")
+@pytest.mark.parametrize(
+    ("ignored", "cpu", "memory"),
+    [("yes", None, None), ("cpu", None, 200), ("memory", 1000, None), ("no", 1000, 200)],
+)
+def test_exactly_the_limits_that_are_ignored_are_dropped(
+    start: Callable[..., Service], ignored: str, cpu: int | None, memory: int | None
+) -> None:
+    service = start(IGNORE_LIMITS=ignored)
     service.post(body(gpu_limit=0))
     resources = service.job().resources
-    assert (resources.cpu_millicores, resources.memory_mib, resources.gpus) == (None, None, 0)
+    assert (resources.cpu_millicores, resources.memory_mib, resources.gpus) == (cpu, memory, 0)
 
 
 def test_a_server_error_is_json_too(service: Service) -> None:

@@ -6,12 +6,14 @@ from typing import Any
 import environ as env_config
 import pytest
 
+from pman_core.capabilities import Option
 from pman_core.core_settings import CoreSettings
 from pman_core.core_storage import StorageSettings
 from pman_core.errors import SettingsError
 from pman_core.settings import EngineSettings, Secret, load, variable, variables
 
 FLAGS = {"yes": True, "No": False, "on": True, "off": False, "1": True, "0": False, " TRUE ": True}
+BOTH = {Option.CPU_LIMIT, Option.MEMORY_LIMIT}
 NOT_NUMBERS = ["x", "1.5", "1e3", "0x10", "\u0663", "1_000", "9" * 5000, "--1", "1 000"]
 
 #: Of each variable: values that are read, and values that are faults.
@@ -22,7 +24,13 @@ GOOD: dict[str, dict[str, Any]] = {
     "CONTAINER_ENV": {"docker": "docker", "x y": "x y"},
     "STORAGE_TYPE": {"host": "host"},
     "REMOVE_JOBS": FLAGS,
-    "IGNORE_LIMITS": FLAGS,
+    "IGNORE_LIMITS": {
+        **{value: BOTH if yes else frozenset() for value, yes in FLAGS.items()},
+        "cpu": {Option.CPU_LIMIT},
+        "memory": {Option.MEMORY_LIMIT},
+        "cpu,memory": BOTH,
+        " Memory , CPU ,": BOTH,
+    },
     "ENABLE_HOME_WORKAROUND": FLAGS,
     "JOB_LOGS_TAIL": {"1": 1, "1000": 1000},
     "JOB_LOGS_MAX_BYTES": {"1": 1, str(2**30): 2**30},
@@ -49,7 +57,7 @@ BAD: dict[str, list[str]] = {
     "ENGINE_TIMEOUT": ["0", "91", "-1", *NOT_NUMBERS],
     "START_DEADLINE": ["0", *NOT_NUMBERS],
     "REMOVE_JOBS": ["maybe", "2", "yes!", "ja"],
-    "IGNORE_LIMITS": ["maybe"],
+    "IGNORE_LIMITS": ["maybe", ",", "cpu,yes", "cpu memory", "gpu", "cpu_limit"],
     "ENABLE_HOME_WORKAROUND": ["maybe"],
     "JOB_LOGS_TAIL": ["0", "-5", *NOT_NUMBERS],
     "JOB_LOGS_MAX_BYTES": ["0", str(2**30 + 1), *NOT_NUMBERS],
@@ -121,7 +129,7 @@ def test_the_defaults_are_those_of_pman_6() -> None:
     settings = load(CoreSettings, {})
     assert (settings.container_env, settings.storage_type) == (None, None)
     assert (settings.job_logs_tail, settings.job_logs_max_bytes) == (1000, 2**20)
-    assert (settings.remove_jobs, settings.ignore_limits) == (True, False)
+    assert (settings.remove_jobs, settings.ignore_limits) == (True, frozenset())
     assert (settings.enable_home_workaround, settings.shm_size) == (False, None)
     assert (settings.user_rule, settings.time_limit_s, settings.secret_key) == (None, None, None)
     assert (settings.instance, settings.engine_timeout_s) == ("pman", 20)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import attrs
 
 from pman_core.capabilities import Capabilities, Deviation, Option
-from pman_core.core_settings import CoreSettings
+from pman_core.core_settings import CoreSettings, ignoring
 from pman_core.errors import UnsupportedError
 from pman_core.fingerprint import fingerprint
 from pman_core.job import Job, Resources
@@ -21,8 +21,6 @@ SAMPLE_IMAGE = "local"
 #: What ENABLE_HOME_WORKAROUND means: a folder that any user can write, in every image.
 _WORKAROUND_HOME = "/tmp"  # noqa: S108
 
-_LIMITS_HINT = "; set IGNORE_LIMITS=yes to run jobs without CPU and memory limits"
-
 
 def build_job(
     request: JobRequest, settings: CoreSettings, storage: Storage, capabilities: Capabilities
@@ -33,7 +31,7 @@ def build_job(
     :raises EngineUnavailableError: the storage must ask an engine, which does not answer.
     """
     mounts = storage.mounts(request.input_dir, request.output_dir)
-    limited = not settings.ignore_limits
+    ignored = settings.ignore_limits
     sample = sample_job(settings)
     return attrs.evolve(
         sample,
@@ -43,8 +41,8 @@ def build_job(
         env={**sample.env, **request.env},
         resources=Resources(
             workers=request.number_of_workers,
-            cpu_millicores=request.cpu_limit if limited else None,
-            memory_mib=request.memory_limit if limited else None,
+            cpu_millicores=None if Option.CPU_LIMIT in ignored else request.cpu_limit,
+            memory_mib=None if Option.MEMORY_LIMIT in ignored else request.memory_limit,
             gpus=request.gpu_limit,
         ),
         mounts=mounts,
@@ -94,11 +92,18 @@ def asked_options(job: Job) -> Iterator[Option]:
     return (option for option, wanted in asked.items() if wanted)
 
 
-def refused_options(job: Job, capabilities: Capabilities) -> dict[str, str]:
-    """The options of a job that the backend refuses, each with its reason."""
+def refused_options(
+    job: Job, capabilities: Capabilities, ignored: Collection[Option] = ()
+) -> dict[str, str]:
+    """The options of a job that the backend refuses, each with its reason.
+
+    :param ignored: the limits that settings ignore already.
+    """
+    refused = [option for option in asked_options(job) if option in capabilities.refusals]
+    limits = {Option.CPU_LIMIT, Option.MEMORY_LIMIT}.intersection(refused).difference(ignored)
+    hint = f"; set {ignoring(limits.union(ignored))} to run jobs without this limit"
     return {
         option.value: f"is not supported by this backend: {capabilities.refusals[option]}"
-        + (_LIMITS_HINT if option in (Option.CPU_LIMIT, Option.MEMORY_LIMIT) else "")
-        for option in asked_options(job)
-        if option in capabilities.refusals
+        + (hint if option in limits else "")
+        for option in refused
     }

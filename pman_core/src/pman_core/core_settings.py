@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 
 import environ
 
+from pman_core.capabilities import Option
 from pman_core.names import LABEL_PREFIX
 from pman_core.settings import (
     EngineSettings,
@@ -19,6 +21,26 @@ from pman_core.settings import (
     whole_number,
 )
 from pman_core.user import UserRule, parse_user
+
+#: The limits that IGNORE_LIMITS can name; every request asks for all of them.
+_LIMITS = {"cpu": Option.CPU_LIMIT, "memory": Option.MEMORY_LIMIT}
+
+
+def parse_limits(value: str) -> frozenset[Option]:
+    """Which limits are ignored: all or none of them, or those that are named."""
+    with contextlib.suppress(ValueError):
+        return frozenset(_LIMITS.values() if flag(value) else ())
+    words = names(value.lower())
+    if not words or not _LIMITS.keys() >= set(words):
+        raise ValueError("must be yes, no, cpu, memory or cpu,memory")
+    return frozenset(_LIMITS[word] for word in words)
+
+
+def ignoring(limits: Iterable[Option]) -> str:
+    """The setting that makes pman ignore exactly these limits, for operators to copy."""
+    wanted = set(limits)
+    words = ",".join(word for word, limit in _LIMITS.items() if limit in wanted)
+    return f"IGNORE_LIMITS={words or 'no'}"
 
 
 @environ.config(prefix="", frozen=True)
@@ -45,12 +67,13 @@ class CoreSettings(EngineSettings):
         "yes",
         "With no, DELETE answers 204 and does nothing; jobs stay in the engine for you to see.",
     )
-    ignore_limits: bool = variable(
+    ignore_limits: frozenset[Option] = variable(
         "IGNORE_LIMITS",
-        flag,
+        parse_limits,
         "no",
-        "With yes, jobs get no CPU and memory limit, whatever a request asks for. "
-        "GPUs are still asked for.",
+        "The limits that jobs do not get, whatever a request asks for: cpu, memory, "
+        "cpu,memory, or yes for both of them. Without a memory limit one job can take all "
+        "memory of its machine.",
     )
     job_logs_tail: int = variable(
         "JOB_LOGS_TAIL", whole_number(1), "1000", "How many of a log's last lines are answered."

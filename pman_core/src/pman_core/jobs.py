@@ -84,7 +84,7 @@ class Jobs:
         return page
 
     def _validate(self, job: Job) -> None:
-        refused = refused_options(job, self.backend.capabilities)
+        refused = refused_options(job, self.backend.capabilities, self.settings.ignore_limits)
         if refused:
             raise UnsupportedError(faults=refused)
         self.backend.validate(job)

@@ -11,6 +11,7 @@ import click
 
 from pman_core.capabilities import Capabilities, Deviation, Option
 from pman_core.cli.text import one_line, problems
+from pman_core.core_settings import ignoring
 from pman_core.environment import read_environment
 from pman_core.errors import ConfigurationError, EngineUnavailableError, PmanError
 from pman_core.mounts import HostPath
@@ -72,14 +73,22 @@ def findings(environ: Mapping[str, str]) -> Iterator[Finding]:
 def _limits(pman: Pman) -> Iterator[Finding]:
     """Every request names both limits, so a backend that refuses one refuses every request."""
     refusals = pman.jobs.backend.capabilities.refusals
+    ignored = pman.jobs.settings.ignore_limits
     limits = {Option.CPU_LIMIT: "a CPU limit", Option.MEMORY_LIMIT: "a memory limit"}
-    refused = " and ".join(limit for option, limit in limits.items() if option in refusals)
-    if refused and not pman.jobs.settings.ignore_limits:
+    refused = [option for option in limits if option in refusals and option not in ignored]
+    if refused:
         yield Finding(
             "FAULT",
-            f"limits: every request asks for {refused}, which this backend refuses, so each one "
-            "will be refused: set IGNORE_LIMITS=yes",
+            f"limits: every request asks for {' and '.join(limits[option] for option in refused)}, "
+            "which this backend refuses, so each one will be refused: "
+            f"set {ignoring(ignored.union(refused))}",
             WRONG_SETTINGS,
+        )
+    if Option.MEMORY_LIMIT in ignored and Option.MEMORY_LIMIT not in refusals:
+        yield Finding(
+            "note",
+            "limits: one job can take all memory of its machine; "
+            f"{ignoring(ignored - {Option.MEMORY_LIMIT})} would keep the limit of each request",
         )
 
 

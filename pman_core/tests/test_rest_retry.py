@@ -6,10 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from rest_helpers import Service, body
 
-from pman_core.testing import MemoryEngine
+from pman_core import Capabilities, HostPath, Job, JobInfo, Option, hookimpl
+from pman_core.app import app_for
+from pman_core.errors import InvalidJobError
+from pman_core.testing import MemoryBackend, MemoryEngine
 from pman_core.testing.memory_engine import MemoryMachine
 
 
@@ -97,6 +101,113 @@ def test_other_settings_do_not_make_a_retry_another_request(
     assert again.json is not None
     assert first.json["created"] == again.json["created"]
     assert changed.post(body(auid="other")).status_code == 409
+
+
+class Stricter(MemoryBackend):
+    """The same engine, after an upgrade: it refuses CPU limits, and jobs that it must validate."""
+
+    @hookimpl
+    def pman_capabilities(self) -> Capabilities:
+        return Capabilities(mounts={HostPath}, refusals={Option.CPU_LIMIT: "it has no clock"})
+
+    @hookimpl
+    def pman_validate(self, job: Job) -> None:
+        if job.jid != "sample":
+            raise InvalidJobError("not here")
+
+
+class Closed:
+    """A policy that admits nothing."""
+
+    @hookimpl
+    def pman_admit(self, job: Job) -> Job:
+        raise InvalidJobError("we are closed")
+
+
+def no_storage(service: Service) -> Service:
+    """The same service, whose storage refuses every directory."""
+
+    def locate(directory: str) -> HostPath:
+        raise InvalidJobError("nobody may store anything")
+
+    storage = attrs.evolve(service.pman.jobs.storage, locate=locate)
+    pman = attrs.evolve(service.pman, jobs=attrs.evolve(service.pman.jobs, storage=storage))
+    return attrs.evolve(service, pman=pman, app=app_for(pman))
+
+
+#: What may change between a request and its retry, so that a new request would be refused.
+CHANGES: dict[str, Callable[[Callable[..., Service], MemoryEngine], Service]] = {
+    "backend": lambda start, engine: start(Stricter({}, engine)),
+    "validation": lambda start, engine: start(Stricter({}, engine), IGNORE_LIMITS="yes"),
+    "policy": lambda start, engine: start(extensions=(Closed(),)),
+    "storage": lambda start, engine: no_storage(start()),
+}
+every_change = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+
+
+@every_change
+def test_a_retry_that_would_be_refused_now_finds_its_job(
+    start: Callable[..., Service],
+    engine: MemoryEngine,
+    change: Callable[[Callable[..., Service], MemoryEngine], Service],
+) -> None:
+    first = start().post()
+    again = change(start, engine).post()
+    assert again.status_code == 201
+    assert first.json is not None
+    assert again.json is not None
+    assert first.json["created"] == again.json["created"]
+
+
+@every_change
+def test_another_request_that_would_be_refused_is_told_why(
+    start: Callable[..., Service],
+    engine: MemoryEngine,
+    change: Callable[[Callable[..., Service], MemoryEngine], Service],
+) -> None:
+    start().post()
+    changed = change(start, engine)
+    for other in (body(auid="other"), body(jid="never-was")):
+        assert changed.post(other).status_code == 400
+    assert len(engine.records) == 1
+
+
+def test_whether_it_is_a_retry_cannot_be_told_while_the_engine_is_down(
+    start: Callable[..., Service], engine: MemoryEngine
+) -> None:
+    start().post()
+    closed = start(extensions=(Closed(),))
+    engine.up = False
+    assert closed.post().status_code == 503
+
+
+def test_the_end_of_a_job_that_such_a_retry_finds_is_told(
+    start: Callable[..., Service], engine: MemoryEngine
+) -> None:
+    ends: list[str] = []
+
+    class Observer:
+        @hookimpl
+        def pman_finished(self, info: JobInfo) -> None:
+            ends.append(info.jid)
+
+    start().post()
+    start().ended("chris-jid-1")
+    start(extensions=(Closed(), Observer())).post()
+    assert ends == ["chris-jid-1"]
+
+
+def test_an_accepted_request_costs_one_call_of_the_engine(
+    start: Callable[..., Service], engine: MemoryEngine
+) -> None:
+    class Counting(MemoryBackend):
+        def _reach(self) -> None:
+            calls.append(None)
+
+    calls: list[None] = []
+    service = start(Counting({}, engine))
+    service.post()
+    assert len(calls) == 1
 
 
 def test_a_failed_job_posted_again_is_not_run_again(service: Service) -> None:

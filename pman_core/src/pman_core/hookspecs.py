@@ -199,7 +199,10 @@ class PluginHooks:
 
     @hookspec
     def pman_submitted(self, job: Job, info: JobInfo) -> None:
-        """Fires after a job was accepted, also when a client repeated its request."""
+        """Fires after a job was accepted, also when a client repeated its request.
+
+        It does not fire for a repeated request that would be refused if it were new.
+        """
 
     @hookspec
     def pman_removed(self, jid: str) -> None:

@@ -9,8 +9,14 @@ import attrs
 from pman_core.backend import Backend
 from pman_core.build import build_job, refused_options
 from pman_core.core_settings import CoreSettings
-from pman_core.errors import JobExistsError, PmanError, UnknownJobError, UnsupportedError
-from pman_core.fingerprint import same_request
+from pman_core.errors import (
+    ClientError,
+    JobExistsError,
+    PmanError,
+    UnknownJobError,
+    UnsupportedError,
+)
+from pman_core.fingerprint import fingerprint, same_request
 from pman_core.info import JobFilter, JobInfo, JobPage
 from pman_core.job import Job
 from pman_core.observers import Observers
@@ -32,13 +38,21 @@ class Jobs:
     def submit(self, request: JobRequest) -> JobInfo:
         """Run a job, or find the one that an equal request made before.
 
+        That one is found also where settings, storage or a policy have changed since, so that
+        the request would be refused now: its client must learn what became of its job.
+
         :raises ClientError: the request cannot be done, or its id is taken.
         :raises EngineUnavailableError: the engine does not answer.
         """
-        job = build_job(request, self.settings, self.storage, self.backend.capabilities)
-        self._validate(job)
-        job = self.observers.admit(job)
-        self._validate(job)
+        try:
+            job = self._admitted(request)
+        except ClientError as refusal:
+            info = self._made_before(request)
+            if info is None:
+                raise
+            log.info("job %s exists; a new one would be refused: %s", request.jid, refusal)
+            self.observers.seen(info)
+            return info
         info = self.backend.submit(job)
         if not same_request(info.fingerprint, job.fingerprint):
             raise JobExistsError(job.jid)
@@ -82,6 +96,24 @@ class Jobs:
         for info in page.jobs:
             self.observers.seen(info)
         return page
+
+    def _admitted(self, request: JobRequest) -> Job:
+        job = build_job(request, self.settings, self.storage, self.backend.capabilities)
+        self._validate(job)
+        job = self.observers.admit(job)
+        self._validate(job)
+        return job
+
+    def _made_before(self, request: JobRequest) -> JobInfo | None:
+        """The job that an equal request made, if there is one.
+
+        :raises EngineUnavailableError: nobody can tell now; a refusal could be untrue.
+        """
+        try:
+            info = self.backend.status(request.jid)
+        except UnknownJobError:
+            return None
+        return info if same_request(info.fingerprint, fingerprint(request)) else None
 
     def _validate(self, job: Job) -> None:
         refused = refused_options(job, self.backend.capabilities, self.settings.ignore_limits)

@@ -1,13 +1,18 @@
 """What goes on beside the requests: the engine's own news, and what was left undone."""
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import attrs
+import pytest
 from rest_helpers import Service, body, until
 
-from pman_core import JobInfo, hookimpl
+from pman_core import JobInfo, Status, hookimpl
+from pman_core.background import until_done
 from pman_core.errors import EngineUnavailableError
+from pman_core.observers import Observers, watch_ends
+from pman_core.registry import new_manager, register_extension
 from pman_core.testing import MemoryBackend, MemoryEngine
 
 
@@ -42,17 +47,55 @@ def test_what_the_engine_pushes_is_told_without_any_poll(
     assert notebook.ends == ["chris-jid-1"]
 
 
+def watched(*answers: Iterator[JobInfo] | Exception | None) -> list[str]:
+    """The ends that are told while the engine's stream is opened so often, with these answers."""
+    notebook = Notebook()
+    manager = new_manager()
+    register_extension(manager, notebook, "notebook")
+    left = list(answers)
+
+    def watch() -> Iterator[JobInfo] | None:
+        answer = left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    thread = watch_ends(watch, Observers(manager), pause_s=0)
+    thread.join(timeout=20)
+    assert not thread.is_alive()
+    assert left == []
+    return notebook.ends
+
+
+def end(jid: str) -> JobInfo:
+    return JobInfo(jid=jid, image="", argv=(), status=Status.FAILED, message="", fingerprint="")
+
+
+def breaking(*news: JobInfo) -> Iterator[JobInfo]:
+    yield from news
+    raise EngineUnavailableError("gone")
+
+
+def test_a_backend_that_cannot_watch_is_asked_once() -> None:
+    assert watched(None) == []
+
+
+def test_a_stream_that_ends_breaks_or_cannot_be_opened_is_opened_again() -> None:
+    streams = (iter([end("a")]), EngineUnavailableError("down"), breaking(end("b")))
+    assert watched(*streams, iter([end("a"), end("c")]), None) == ["a", "b", "c"]
+
+
 def test_nothing_is_watched_where_nobody_wants_to_know(start: Callable[..., Service]) -> None:
-    watched: list[None] = []
+    streams: list[None] = []
 
     class Counting(MemoryBackend):
         @hookimpl
         def pman_watch(self) -> Iterator[JobInfo]:
-            watched.append(None)
+            streams.append(None)
             return iter(())
 
     start(Counting({}))
-    assert watched == []
+    assert streams == []
 
 
 def test_what_was_left_undone_is_gone_on_with_when_pman_begins_to_serve(
@@ -67,6 +110,18 @@ def test_what_was_left_undone_is_gone_on_with_when_pman_begins_to_serve(
 
     start(Resuming({}))
     until(lambda: list(calls), bool)
+
+
+def test_an_engine_that_stays_down_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    faults = [EngineUnavailableError(text) for text in ("down", "down", "down", "slow")]
+
+    def work() -> None:
+        if faults:
+            raise faults.pop(0)
+
+    until_done("work", work, pause_s=0).join(timeout=20)
+    warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert [text.rpartition(" ")[2] for text in warnings] == ["down", "slow"]
 
 
 def test_an_engine_that_is_down_at_the_start_does_not_hinder_it(

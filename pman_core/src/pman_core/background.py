@@ -13,15 +13,21 @@ PAUSE_S = 5.0
 
 
 def until_done(name: str, work: Callable[[], object], pause_s: float = PAUSE_S) -> threading.Thread:
-    """Do ``work`` in a thread of its own, again and again until it returns without an error."""
+    """Do ``work`` in a thread of its own, again and again until it returns without an error.
+
+    The same error again and again is one warning: an engine may be down for hours.
+    """
 
     def keep_trying() -> None:
         pause = threading.Event()
+        told = ""
         while True:
             try:
                 work()
             except Exception as error:
-                log.warning("%s was interrupted, and is tried again: %s", name, error)
+                level = logging.DEBUG if str(error) == told else logging.WARNING
+                log.log(level, "%s was interrupted, and is tried again: %s", name, error)
+                told = str(error)
                 pause.wait(pause_s)
             else:
                 return

@@ -11,6 +11,7 @@ from typing import Any
 
 import pluggy
 
+from pman_core.background import PAUSE_S, until_done
 from pman_core.errors import ClientError, EngineUnavailableError, PluginFaultError
 from pman_core.info import JobInfo
 from pman_core.job import Job
@@ -116,26 +117,20 @@ def _tell(callers: _Callers, **what: object) -> None:
 
 
 def watch_ends(
-    watch: Callable[[], Iterator[JobInfo] | None], observers: Observers, pause_s: float = 5.0
+    watch: Callable[[], Iterator[JobInfo] | None], observers: Observers, pause_s: float = PAUSE_S
 ) -> threading.Thread:
     """Follow the engine's own news in a daemon thread, and tell the observers of ends.
 
-    Ends when the backend says that it cannot watch; begins again when the stream breaks.
+    Ends when the backend says that it cannot watch; a stream that ends or breaks is opened
+    again after a pause.
     """
-    stop = threading.Event()
 
     def follow() -> None:
-        while not stop.wait(0):
-            try:
-                news = watch()
-                if news is None:
-                    return
-                for info in news:
-                    observers.seen(info)
-            except Exception as error:
-                log.warning("watching the engine was interrupted: %s", error)
-            stop.wait(pause_s)
+        news = watch()
+        if news is None:
+            return
+        for info in news:
+            observers.seen(info)
+        raise EngineUnavailableError("the engine closed the stream of its news")
 
-    thread = threading.Thread(target=follow, name="pman-watch", daemon=True)
-    thread.start()
-    return thread
+    return until_done("pman-watch", follow, pause_s)

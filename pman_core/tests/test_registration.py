@@ -119,6 +119,25 @@ def test_an_extension_that_wraps_a_hook_is_called() -> None:
     assert Backend(manager, "memory").ping() == "memory engine, please"
 
 
+PLUGIN_HOOKS = sorted(name for name in vars(hookspecs.PluginHooks) if name.startswith("pman_"))
+
+
+@pytest.mark.parametrize("style", ["wrapper", "hookwrapper"])
+@pytest.mark.parametrize("extension", [True, False], ids=["extension", "backend"])
+@pytest.mark.parametrize("hook", PLUGIN_HOOKS)
+def test_a_plugin_that_wraps_a_hook_of_plugins_is_refused(
+    hook: str, extension: bool, style: str
+) -> None:
+    def wrap(self: object) -> Generator[None, Any, Any]:
+        return (yield)
+
+    mark = hookimpl(wrapper=True) if style == "wrapper" else hookimpl(hookwrapper=True)
+    marked = {hook: mark(wrap)}
+    plugin = type("Wrapping", () if extension else (MemoryBackend,), marked)
+    message = refused(plugin() if extension else plugin({}), extension=extension)
+    assert f"wraps {hook}:" in message
+
+
 def test_two_plugins_of_one_name_are_refused() -> None:
     manager = new_manager()
     register_extension(manager, object(), ORIGIN)

@@ -133,7 +133,8 @@ def register_backend(manager: pluggy.PluginManager, plugin: object, origin: str)
     """Register the one backend, and prove that it has every required hook.
 
     :param origin: names the plugin in messages.
-    :raises PluginLoadError: a hook is missing, misspelt or has arguments of its own.
+    :raises PluginLoadError: a hook is missing, misspelt or has arguments of its own, or a
+        hook of plugins is wrapped.
     """
     implemented = _register(manager, plugin, origin)
     missing = [hook for hook in hookspecs.REQUIRED if hook not in implemented]
@@ -166,12 +167,21 @@ def _register(manager: pluggy.PluginManager, plugin: object, origin: str) -> set
     except pluggy.PluginValidationError as error:
         manager.unregister(plugin)  # or the next plugin would be blamed for it
         raise PluginLoadError(f"{origin} does not fit this pman: {error}") from error
-    return {
-        caller.name
-        for caller in manager.get_hookcallers(plugin) or ()
-        for impl in caller.get_hookimpls()
-        if impl.plugin is plugin and not impl.wrapper and not impl.hookwrapper
-    }
+    implemented: set[str] = set()
+    wrapped: set[str] = set()
+    for caller in manager.get_hookcallers(plugin) or ():
+        for impl in caller.get_hookimpls():
+            if impl.plugin is plugin:
+                wraps = impl.wrapper or impl.hookwrapper
+                (wrapped if wraps else implemented).add(caller.name)
+    vain = sorted(wrapped - _BACKEND_HOOKS)
+    if vain:
+        manager.unregister(plugin)
+        raise PluginLoadError(
+            f"{origin} wraps {', '.join(vain)}: only the hooks of a backend may be wrapped, since "
+            "those of plugins are called for one plugin at a time"
+        )
+    return implemented
 
 
 def enabled_extensions(disabled: Iterable[str]) -> tuple[Offer, ...]:

@@ -8,7 +8,12 @@ import pytest
 from rest_helpers import Service, body
 
 from pman_core import Job, JobInfo, hookimpl
-from pman_core.errors import EngineUnavailableError
+from pman_core.errors import (
+    EngineUnavailableError,
+    InvalidJobError,
+    NameTakenError,
+    UnsupportedError,
+)
 from pman_core.testing import MemoryBackend
 
 SECRET = "s3cr3t-t0ken"  # noqa: S105
@@ -103,3 +108,70 @@ def test_no_value_is_in_what_python_shows_of_a_job(service: Service) -> None:
     job = service.job()
     assert SECRET not in f"{job} {job!r}"
     assert "CHRIS_USER_TOKEN" in repr(job)
+
+
+#: Another value of the environment, which Python would not quote as it is.
+AWKWARD = 'it\'s a "token"\n'
+
+QUOTES = {
+    "word": SECRET,
+    "sentence": f"the engine did not like TOKEN={SECRET}, nor {SECRET!r}",
+    "awkward": f"in {AWKWARD}",  # some of the errors below quote it
+    "longer first": f"{SECRET}-and-more",
+}
+
+
+def quoting(text: str) -> list[Exception]:
+    """Every kind of error that can tell something, telling this."""
+    caused = RuntimeError("failed")
+    caused.__cause__ = ValueError(text)
+    return [
+        InvalidJobError(text),
+        InvalidJobError(faults={"env": text}),
+        UnsupportedError(text),
+        NameTakenError(text, text),
+        EngineUnavailableError(text),
+        RuntimeError(text),
+        KeyError(text),
+        caused,
+    ]
+
+
+@pytest.mark.parametrize("hook", ["pman_submit", "pman_validate", "pman_admit", "pman_submitted"])
+@pytest.mark.parametrize("quote", QUOTES.values(), ids=QUOTES)
+@pytest.mark.parametrize("kind", range(len(quoting(""))))
+def test_a_plugin_that_quotes_a_value_does_not_make_pman_tell_it(
+    start: Callable[..., Service],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    hook: str,
+    quote: str,
+    kind: int,
+) -> None:
+    monkeypatch.setattr("pman_core.backend._SUBMIT_AGAIN_AFTER_S", (0.0,))
+    error = quoting(quote)[kind]
+
+    def quotes(self: object, job: Job) -> None:
+        if job.env:
+            raise error
+
+    plugin = type("Quoting", (MemoryBackend,), {hook: hookimpl(quotes)})({})
+    service = start(plugin)
+    with caplog.at_level(logging.DEBUG):
+        answer = service.post(body(env=[*ENV, f"A={AWKWARD}", f"B={SECRET}-and-more", "C=no"]))
+    assert answer.status_code in ((201,) if hook == "pman_submitted" else (400, 409, 500, 503))
+    check(service, caplog, answer)
+    for told in (answer.text, caplog.text):
+        assert "and-more" not in told
+        assert 'a "token"' not in told.replace("\\", "")
+    assert "***" in answer.text + caplog.text
+
+
+def test_short_values_do_not_spoil_messages(start: Callable[..., Service]) -> None:
+    class Talking(MemoryBackend):
+        @hookimpl
+        def pman_submit(self, job: Job) -> JobInfo:
+            raise InvalidJobError("no more than 1000 jobs")
+
+    answer = start(Talking({})).post(body(env=["A=1000", "B=", "C=jobs"]))
+    assert answer.json == {"message": "no more than 1000 jobs"}

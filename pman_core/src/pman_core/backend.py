@@ -13,6 +13,7 @@ from pman_core.capabilities import Capabilities
 from pman_core.errors import ClientError, EngineUnavailableError, PluginFaultError
 from pman_core.info import JobFilter, JobInfo, JobPage, Status
 from pman_core.job import Job
+from pman_core.masking import mask, masked_trace
 
 T = TypeVar("T")
 
@@ -39,11 +40,11 @@ class Backend:
         """Hand a job to the engine, again if it flickers; see ``pman_submit``."""
         for delay in _SUBMIT_AGAIN_AFTER_S:
             try:
-                return self._checked(job.jid, "pman_submit", job=job)
+                return self._checked(job.jid, "pman_submit", job)
             except EngineUnavailableError as error:
                 log.warning("job %s: the engine did not take it (%s), again", job.jid, error)
                 time.sleep(delay)
-        return self._checked(job.jid, "pman_submit", job=job)
+        return self._checked(job.jid, "pman_submit", job)
 
     def status(self, jid: str) -> JobInfo:
         """The state of a job; see ``pman_status``."""
@@ -70,7 +71,7 @@ class Backend:
 
     def validate(self, job: Job) -> None:
         """Refuse a job that can never run here; see ``pman_validate``."""
-        self._guarded("pman_validate", job=job)
+        self._guarded("pman_validate", job)
 
     def resume(self) -> None:
         """Go on with what an earlier process left undone; see ``pman_resume``."""
@@ -81,30 +82,36 @@ class Backend:
         answer: Iterator[JobInfo] | None = self._guarded("pman_watch")
         return answer
 
-    def _checked(self, wanted: str, hook: str, **arguments: object) -> JobInfo:
-        info = self._ask(hook, JobInfo, **arguments)
+    def _checked(
+        self, wanted: str, hook: str, job: Job | None = None, **arguments: object
+    ) -> JobInfo:
+        info = self._ask(hook, JobInfo, job, **arguments)
         if not isinstance(info.status, Status):
             raise self._fault(hook, "answered a status that is no Status")
         if info.jid != wanted:
             raise self._fault(hook, f"answered about job {info.jid!r} instead of {wanted!r}")
         return info
 
-    def _ask(self, hook: str, expected: type[T], **arguments: object) -> T:
-        answer = self._guarded(hook, **arguments)
+    def _ask(self, hook: str, expected: type[T], job: Job | None = None, **arguments: object) -> T:
+        answer = self._guarded(hook, job, **arguments)
         if not isinstance(answer, expected):
             # Only the type is told: the answer itself may hold a job's environment.
             said = type(answer).__name__
             raise self._fault(hook, f"answered {said} instead of {expected.__name__}")
         return answer
 
-    def _guarded(self, hook: str, **arguments: object) -> Any:
+    def _guarded(self, hook: str, job: Job | None = None, **arguments: object) -> Any:
         call: Callable[..., Any] = getattr(self._hook, hook)
+        if job:
+            arguments["job"] = job
         try:
             return call(**arguments)
-        except (ClientError, EngineUnavailableError):
+        except (ClientError, EngineUnavailableError) as error:
+            if job:
+                mask(error, job)
             raise
         except Exception as error:  # a plugin may raise anything; it is logged and mapped
-            log.exception("%s of backend %s failed", hook, self.name)
+            log.error("%s of backend %s failed\n%s", hook, self.name, masked_trace(error, job))
             raise self._fault(hook, f"raised {type(error).__name__}") from error
 
     def _fault(self, hook: str, what: str) -> PluginFaultError:

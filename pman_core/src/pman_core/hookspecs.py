@@ -2,7 +2,9 @@
 
 A *backend* implements the hooks of :class:`BackendHooks`; those of :data:`REQUIRED` it must.
 Any plugin may implement those of :class:`PluginHooks`. An *extension* may wrap the hooks of
-a backend (``@hookimpl(wrapper=True)``), never implement them.
+a backend (``@hookimpl(wrapper=True)``), never implement them. Nobody may wrap the hooks of
+:class:`PluginHooks`: those are called for one plugin at a time, so a wrapper would not see what
+it wraps.
 
 Implementations may take fewer arguments than a hook has. Growth: a new argument or a new
 optional hook is a minor release; a new required hook or a changed meaning is a major one.
@@ -10,6 +12,9 @@ optional hook is a minor release; a new required hook or a changed meaning is a 
 Backend hooks may raise the client errors of :mod:`pman_core.errors` and
 ``EngineUnavailableError``, and nothing else; each call to an engine has a time-out. No hook
 but ``pman_watch`` may wait for a job.
+
+The messages of these errors reach clients and logs, so they must never quote a value of a job's
+environment: CUBE sends tokens there. Beware of an engine's own messages, which may.
 """
 
 from __future__ import annotations

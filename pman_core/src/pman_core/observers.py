@@ -15,6 +15,7 @@ from pman_core.background import PAUSE_S, until_done
 from pman_core.errors import ClientError, EngineUnavailableError, PluginFaultError
 from pman_core.info import JobInfo
 from pman_core.job import Job
+from pman_core.masking import mask, masked_trace
 
 #: How many ends a process remembers, so as not to tell the same one again at each poll.
 _REMEMBERED_ENDS = 100_000
@@ -60,10 +61,11 @@ class Observers:
         for name, ask in self._admit:
             try:
                 changed = next(iter(ask(job=job)), job)
-            except (ClientError, EngineUnavailableError):
+            except (ClientError, EngineUnavailableError) as error:
+                mask(error, job)
                 raise
             except Exception as error:
-                log.exception("admission by %s failed", name)
+                log.error("admission by %s failed\n%s", name, masked_trace(error, job))
                 raise PluginFaultError(
                     f"the admission policy {name} failed ({type(error).__name__}), so job "
                     f"{job.jid!r} was not submitted; pman's log tells more"
@@ -73,7 +75,7 @@ class Observers:
 
     def submitted(self, job: Job, info: JobInfo) -> None:
         """Tell that a job was accepted."""
-        _tell(self._submitted, job=job, info=info)
+        _tell(self._submitted, job, info=info)
 
     def removed(self, jid: str) -> None:
         """Tell that a job was removed."""
@@ -108,12 +110,14 @@ def _same_job(name: str, job: Job, changed: object) -> Job:
     return changed
 
 
-def _tell(callers: _Callers, **what: object) -> None:
+def _tell(callers: _Callers, job: Job | None = None, **what: object) -> None:
+    if job:
+        what["job"] = job
     for name, tell in callers:
         try:
             tell(**what)
-        except Exception:
-            log.exception("observer %s failed", name)
+        except Exception as error:
+            log.error("observer %s failed\n%s", name, masked_trace(error, job))
 
 
 def watch_ends(

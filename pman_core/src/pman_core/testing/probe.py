@@ -57,6 +57,7 @@ class Machine:
             if child == 0:
                 held = self.allocate(mib)
                 os.write(ready[1], b"." if held else b"!")
+                os.close(ready[1])  # so that the parent sees when a sibling has been killed
                 os.read(go[0], 1)
                 os._exit(0)
             children.append(child)

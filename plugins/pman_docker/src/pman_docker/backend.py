@@ -1,0 +1,202 @@
+"""The hooks of the two backends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, Storage, hookimpl
+from pman_core.errors import (
+    EngineUnavailableError,
+    InvalidJobError,
+    NameTakenError,
+    UnknownJobError,
+    UnsupportedError,
+)
+from pman_core.settings import load
+from pman_docker.dialect import DOCKER, PODMAN, Dialect
+from pman_docker.engine import Engine, expect
+from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused
+from pman_docker.find import Finder
+from pman_docker.labels import KIND, WAITING, asked_labels, second_name
+from pman_docker.launch import Launcher
+from pman_docker.logs import log_end
+from pman_docker.settings import DockerSettings
+from pman_docker.state import running_info
+from pman_docker.validate import validate
+from pman_docker.volume import volume_storage
+
+#: How often a submit looks for a job that is removed whenever it has just been found.
+_ATTEMPTS = 5
+
+
+class DockerBackend:
+    """Jobs as containers of Docker Engine; ``CONTAINER_ENV=docker``.
+
+    It keeps nothing in memory that it could not do without: all is on the engine's objects.
+
+    :raises SettingsError: a setting is wrong.
+    """
+
+    settings_class = DockerSettings
+    dialect: Dialect = DOCKER
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._settings = load(DockerSettings, environ)
+        address = self._settings.docker_host or self.dialect.default_host(environ, os.getuid())
+        self._engine = Engine(self._settings, address)
+        self._launcher = Launcher(self._engine, self.dialect, self._settings)
+        self._finder = Finder(self._engine, self._launcher, self._settings)
+
+    @hookimpl
+    def pman_capabilities(self) -> Capabilities:
+        """See ``dialect.py``."""
+        return self.dialect.capabilities
+
+    @hookimpl
+    def pman_validate(self, job: Job) -> None:
+        """A group alone is refused: the engines would run the job as root then."""
+        validate(job)
+
+    @hookimpl
+    def pman_resolve_storage(self, storage_type: str, environ: Mapping[str, str]) -> Storage | None:
+        """Resolve ``docker_local_volume``; the volume is looked up when a job needs it."""
+        if storage_type != "docker_local_volume":
+            return None
+        return volume_storage(self._engine, environ)
+
+    @hookimpl
+    def pman_ping(self) -> str:
+        """Ask the engine who it is."""
+        self._engine.ping()
+        facts = expect(self._engine, self.dialect.name)
+        swap = "" if facts.limits_swap else "; its kernel does not limit swap"
+        return f"{facts.title} at {self._engine.address}{swap}"
+
+    @hookimpl
+    def pman_submit(self, job: Job) -> JobInfo:
+        """Create is the lock, so nothing is looked up before it."""
+        self._check_limits(job)
+        name = self._finder.name(job.jid)
+        for _ in range(_ATTEMPTS):
+            try:
+                container, started = self._launcher.run(name, job)
+            except ImageMissing:
+                info = self._wait_for_image(name, job)
+            except NameInUse:
+                info = self._finder.find(job.jid)
+            except Refused as refused:
+                raise _told(refused) from refused
+            else:
+                info = running_info(job, container) if started else self._finder.find(job.jid)
+            if info:
+                return info
+            if self._finder.is_foreign(job.jid):
+                raise NameTakenError(job.jid, name)
+        raise EngineUnavailableError(f"job {job.jid!r} is removed again and again")
+
+    @hookimpl
+    def pman_status(self, jid: str) -> JobInfo:
+        """One inspect; two where the job's first object did not become the running job."""
+        info = self._finder.find(jid)
+        if info is None:
+            raise UnknownJobError(jid)
+        return info
+
+    @hookimpl
+    def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
+        """The end of the container's log."""
+        if not info.native:
+            return b""  # there has never been a container
+        try:
+            return log_end(
+                self._engine,
+                info.native,
+                tail_lines,
+                max_bytes,
+                tail_is_exact=self.dialect.tail_is_exact,
+            )
+        except NotThere:
+            raise UnknownJobError(info.jid) from None
+        except Refused as refused:
+            raise EngineUnavailableError(
+                f"the engine does not give the log: {refused}"
+            ) from refused
+
+    @hookimpl
+    def pman_remove(self, jid: str) -> bool:
+        """The second object goes first, so that no run is without its record."""
+        first = self._finder.first(jid)
+        if first is None:
+            return False
+        second = second_name(self._finder.name(jid))
+        try:
+            self._engine.remove_wholly(second)
+            self._engine.remove_wholly(first["Id"])
+            # One that was made meanwhile is not started any more: its first object is gone.
+            self._engine.remove_wholly(second)
+        except Refused as refused:
+            raise EngineUnavailableError(f"job {jid!r} cannot be removed: {refused}") from refused
+        return True
+
+    @hookimpl
+    def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        """In the order of names; the cursor is the last name of a page."""
+        summaries = self._finder.summaries()
+        names = sorted(name for name in summaries if name > (cursor or ""))
+        found: list[JobInfo] = []
+        for name in names:
+            labels = summaries[name]["Labels"]
+            # A waiting job tells its labels only when it is looked at.
+            if labels[KIND] != WAITING and not _has(asked_labels(labels), job_filter.labels):
+                continue
+            info = self._finder.find_named(labels)
+            if info and job_filter.matches(info):
+                found.append(info)
+            if len(found) == limit and name != names[-1]:
+                return JobPage(tuple(found), cursor=name)
+        return JobPage(tuple(found))
+
+    @hookimpl
+    def pman_resume(self) -> None:
+        """Go on with the jobs that wait for their images."""
+        for summary in self._finder.summaries().values():
+            if summary["State"] == "created":
+                self._finder.find_named(summary["Labels"])
+
+    def _wait_for_image(self, name: str, job: Job) -> JobInfo | None:
+        try:
+            self._launcher.note_waiting(name, job)
+        except NameInUse:
+            pass
+        except Refused as refused:
+            raise _told(refused) from refused
+        return self._finder.find(job.jid)
+
+    def _check_limits(self, job: Job) -> None:
+        limits = job.resources
+        limited = limits.memory_mib is not None or limits.cpu_millicores is not None
+        if limited and not expect(self._engine, self.dialect.name).enforces_limits:
+            raise UnsupportedError(
+                "this engine takes CPU and memory limits and does not enforce them (it is "
+                "rootless, or its kernel lacks them); set IGNORE_LIMITS=yes to run jobs without"
+            )
+
+
+class PodmanBackend(DockerBackend):
+    """Jobs as containers of Podman; ``CONTAINER_ENV=podman``."""
+
+    dialect = PODMAN
+
+
+def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(labels.get(key) == value for key, value in wanted.items())
+
+
+def _told(refused: Refused) -> InvalidJobError | EngineUnavailableError:
+    """What a refusal to create a container means: Podman has one code for nearly everything."""
+    words = str(refused)
+    its_own = ("no space left", "input/output error", "connection refused", "timed out", "database")
+    if refused.code >= 500 and any(word in words.lower() for word in its_own):
+        return EngineUnavailableError(f"the engine cannot create containers now: {words}")
+    return InvalidJobError(f"the engine refused the job: {words}")

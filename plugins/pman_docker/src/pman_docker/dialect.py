@@ -1,0 +1,124 @@
+"""Where Docker and Podman differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from pman_core import Capabilities, Deviation, HostPath, Job, NfsPath, Option
+from pman_docker import payload
+from pman_docker.engine import Engine
+from pman_docker.settings import DockerSettings
+
+Payload = dict[str, Any]
+
+
+@attrs.frozen
+class Dialect:
+    """One of the two engines.
+
+    :param name: the value of ``CONTAINER_ENV``.
+    :param create_path: where containers are created.
+    :param job_payload: a job in the words of that request, with the labels to put on it.
+    :param note_payload: a note likewise, from its image and labels.
+    :param name_in_body: whether the container's name travels in the body, not in the query.
+    :param tail_is_exact: whether the engine gives the end of any log without spoiling it.
+    :param default_host: where it listens if nobody says; the argument is the user's id.
+    :param capabilities: what the backend declares.
+    """
+
+    name: str
+    create_path: str
+    job_payload: Callable[[Job, DockerSettings, Mapping[str, str]], Payload]
+    note_payload: Callable[[str, Mapping[str, str]], Payload]
+    name_in_body: bool
+    tail_is_exact: bool
+    default_host: Callable[[Mapping[str, str], int], str]
+    capabilities: Capabilities
+
+    def create(self, engine: Engine, name: str, body: Payload) -> str:
+        """Create a container; its id.
+
+        :raises ImageMissing: the engine does not have the image.
+        :raises NameInUse: there is a container of that name.
+        :raises Refused: it cannot be created, in the engine's words.
+        """
+        if self.name_in_body:
+            answer = engine.post(self.create_path, {**body, "name": name})
+        else:
+            answer = engine.post(self.create_path, body, name=name)
+        return str(answer["Id"])
+
+
+_TWO_PIPES = "the engine reads stdout and stderr from two pipes, one after the other"
+_NO_TIME_LIMIT = "the engine has no time limit for containers"
+_ONE_CONTAINER = "a job is one container"
+
+_NOTES = (
+    "Whoever can talk to the engine can read the environment of every job, and has the power "
+    "of root on its machine: pman's access to the socket is that power.",
+)
+
+
+def _docker_host(environ: Mapping[str, str], uid: int) -> str:
+    return "unix:///var/run/docker.sock"
+
+
+def _podman_host(environ: Mapping[str, str], uid: int) -> str:
+    runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
+    return f"unix://{runtime if uid else '/run'}/podman/podman.sock"
+
+
+DOCKER = Dialect(
+    name="docker",
+    create_path="/containers/create",
+    job_payload=payload.docker_payload,
+    note_payload=payload.docker_note,
+    name_in_body=False,
+    tail_is_exact=True,
+    default_host=_docker_host,
+    capabilities=Capabilities(
+        mounts={HostPath, NfsPath},
+        default_storage="docker_local_volume",
+        refusals={Option.WORKERS: _ONE_CONTAINER, Option.TIME_LIMIT: _NO_TIME_LIMIT},
+        deviations={
+            Deviation.LOG_ORDER: _TWO_PIPES,
+            Deviation.SWAP_NOT_LIMITED: (
+                "swap is limited only where the kernel accounts for it (docker info tells)"
+            ),
+        },
+        notes=_NOTES,
+    ),
+)
+
+PODMAN = Dialect(
+    name="podman",
+    create_path="/v4.0.0/libpod/containers/create",
+    job_payload=payload.podman_payload,
+    note_payload=payload.podman_note,
+    name_in_body=True,
+    tail_is_exact=False,
+    default_host=_podman_host,
+    capabilities=Capabilities(
+        mounts={HostPath},
+        default_storage="docker_local_volume",
+        refusals={
+            Option.WORKERS: _ONE_CONTAINER,
+            Option.TIME_LIMIT: _NO_TIME_LIMIT,
+            Option.GPU_LIMIT: "Podman's API takes no request for GPUs",
+        },
+        deviations={
+            Deviation.LOG_ORDER: _TWO_PIPES,
+            Deviation.SWAP_NOT_LIMITED: (
+                "swap is limited only where the kernel accounts for it (podman info tells)"
+            ),
+            Deviation.OOM_NOT_TOLD: (
+                "Podman 4.3 does not know that a container ran out of memory; exit code 137 is "
+                "told as killed, probably out of memory"
+            ),
+        },
+        notes=_NOTES,
+    ),
+)

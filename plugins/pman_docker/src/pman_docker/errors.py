@@ -1,0 +1,82 @@
+"""What the engine's client raises, in our words: the only module that knows both.
+
+``Refused`` and its kinds are for this plugin alone: whoever called the engine knows what a
+refusal means there. What is nobody's fault becomes ``EngineUnavailableError`` here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import docker.errors
+import requests.exceptions
+import urllib3.exceptions
+
+from pman_core.errors import EngineUnavailableError
+
+
+class Refused(Exception):
+    """The engine answered, and said no."""
+
+    def __init__(self, code: int, words: str) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+class NotThere(Refused):
+    """There is no such container, volume or object."""
+
+
+class ImageMissing(Refused):
+    """The engine does not have the image."""
+
+
+class NameInUse(Refused):
+    """Another container has that name."""
+
+
+@contextlib.contextmanager
+def engine_errors(address: str) -> Iterator[None]:
+    """Map every exception of the client's libraries.
+
+    :raises Refused: the engine answered with an error.
+    :raises EngineUnavailableError: it did not answer, or not in time.
+    """
+    try:
+        yield
+    except docker.errors.APIError as error:
+        raise refusal(error.status_code or 500, str(error.explanation or error)) from error
+    except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
+        raise EngineUnavailableError(f"the engine at {address} did not answer in time") from error
+    except (
+        docker.errors.DockerException,
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+        OSError,
+    ) as error:
+        raise EngineUnavailableError(
+            f"the engine at {address} cannot be reached: {innermost(error)}"
+        ) from error
+
+
+def refusal(code: int, words: str) -> Refused:
+    """The kind of refusal that an answer is; Podman has one code for nearly everything.
+
+    Words as of Docker 20.10 to 28 and Podman 4.3.
+    """
+    low = words.lower()
+    if "already in use" in low and "name" in low:
+        return NameInUse(code, words)
+    if "no such image" in low or "image not known" in low:
+        return ImageMissing(code, words)
+    if code == 404:
+        return NotThere(code, words)
+    return Refused(code, words)
+
+
+def innermost(error: BaseException) -> str:
+    """The cause at the bottom of a chain, which is the one that tells something."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return str(error) or type(error).__name__

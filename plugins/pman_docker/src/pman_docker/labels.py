@@ -1,0 +1,91 @@
+"""What pman writes on the engine's objects, and how it reads that back.
+
+A job has one object or two. The *first* has the job's native name, which is the lock: it is the
+job's container, or, where the image must be pulled first, a note. The *second* exists where the
+first could not become the running job: it is the container that does, or a note that says why
+none could be started. A note is a container that is never started, of an image that holds
+nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pman_core import Job, Reason
+from pman_core.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
+from pman_core.serial import job_from_json, job_to_json
+
+#: What an object is.
+KIND = LABEL_PREFIX + "kind"
+CONTAINER, WAITING, VERDICT = "container", "waiting", "verdict"
+
+#: The whole job, on its first object: any pman process can go on with it.
+JOB = LABEL_PREFIX + "job"
+
+#: On a second object: the id of the first one that it belongs to.
+OF = LABEL_PREFIX + "of"
+
+#: On a verdict: the reason, and the message for a person.
+REASON = LABEL_PREFIX + "reason"
+MESSAGE = LABEL_PREFIX + "message"
+
+#: The image as the client named it, and the keys of the labels that the job asked for; the
+#: engine mixes these with the labels of the image.
+IMAGE = LABEL_PREFIX + "image"
+KEYS = LABEL_PREFIX + "label-keys"
+
+#: The image that holds nothing.
+EMPTY_IMAGE = "localhost/pman-note:1"
+
+
+def second_name(name: str) -> str:
+    """The name of a job's second object. No job has it: native names hold no dot."""
+    return f"{name}.run"
+
+
+def container_labels(job: Job, instance: str, of: str = "") -> dict[str, str]:
+    """The labels of a job's container; ``of`` makes it a second object."""
+    labels = {
+        **job.labels,
+        **_identity(job.jid, instance),
+        FINGERPRINT_LABEL: job.fingerprint,
+        KIND: CONTAINER,
+        IMAGE: job.image,
+        KEYS: json.dumps(sorted(job.labels)),
+    }
+    return {**labels, OF: of} if of else {**labels, JOB: job_to_json(job)}
+
+
+def waiting_labels(job: Job, instance: str) -> dict[str, str]:
+    """The labels of a note that a job waits for its image."""
+    return {**_identity(job.jid, instance), KIND: WAITING, JOB: job_to_json(job)}
+
+
+def verdict_labels(
+    jid: str, instance: str, of: str, reason: Reason, message: str
+) -> dict[str, str]:
+    """The labels of a note that a job could not be started."""
+    verdict = {KIND: VERDICT, OF: of, REASON: reason.value, MESSAGE: message}
+    return {**_identity(jid, instance), **verdict}
+
+
+def _identity(jid: str, instance: str) -> dict[str, str]:
+    return {JID_LABEL: jid, INSTANCE_LABEL: instance}
+
+
+def asked_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels that the job asked for."""
+    return {key: labels.get(key, "") for key in json.loads(labels.get(KEYS, "[]"))}
+
+
+def job_of(labels: Mapping[str, str]) -> Job:
+    """The job that a first object carries."""
+    return job_from_json(labels[JOB])
+
+
+def is_ours(labels: Mapping[str, Any] | None, jid: str, instance: str) -> bool:
+    """Whether an object belongs to that very job of this pman."""
+    found = labels or {}
+    return found.get(JID_LABEL) == jid and found.get(INSTANCE_LABEL) == instance

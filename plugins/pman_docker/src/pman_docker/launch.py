@@ -1,0 +1,207 @@
+"""Brings jobs to run: each once, whoever is killed meanwhile.
+
+Starting a container that has ended runs it again, and no engine has a start that depends on a
+state. So **only the process that created a container starts it, once, and at once**. Where
+that process was killed in between, another one makes the job's second object and starts that.
+The name of each object is a lock: of several creators one succeeds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from pman_core import Job, Reason
+from pman_core.errors import EngineUnavailableError
+from pman_docker.dialect import Dialect
+from pman_docker.emptyimage import empty_image
+from pman_docker.engine import Engine
+from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused
+from pman_docker.labels import (
+    EMPTY_IMAGE,
+    KIND,
+    OF,
+    VERDICT,
+    container_labels,
+    job_of,
+    second_name,
+    verdict_labels,
+    waiting_labels,
+)
+from pman_docker.settings import DockerSettings
+from pman_docker.state import info_of
+
+log = logging.getLogger(__name__)
+
+
+class Launcher:
+    """Creates and starts the objects of jobs."""
+
+    def __init__(self, engine: Engine, dialect: Dialect, settings: DockerSettings) -> None:
+        self._engine = engine
+        self._dialect = dialect
+        self._settings = settings
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def grace(self) -> timedelta:
+        """The age at which a container that was never started has lost its creator.
+
+        A creator that took half as long does not start it any more: see ``_run``.
+        """
+        return timedelta(seconds=2 * self._settings.engine_timeout_s)
+
+    # ------------------------------------------------------------ the first object
+
+    def run(self, name: str, job: Job) -> tuple[str, bool]:
+        """Create a job's container and start it; its id, and whether it was started.
+
+        :raises NameInUse: the job exists, or a foreign object has its name.
+        :raises ImageMissing: the image must be pulled first.
+        :raises Refused: the job cannot be created, in the engine's words.
+        """
+        return self._run(name, job, container_labels(job, self._settings.instance))
+
+    def note_waiting(self, name: str, job: Job) -> str:
+        """Write down that a job waits for its image; the note's id.
+
+        :raises NameInUse: as above.
+        """
+        return self._note(name, waiting_labels(job, self._settings.instance))
+
+    # ----------------------------------------------------------- the second object
+
+    def go_on(self, name: str, first: Mapping[str, Any]) -> None:
+        """In a thread of its own, bring a job to run whose first object will not."""
+        with self._lock:
+            if first["Id"] in self._busy:
+                return
+            self._busy.add(first["Id"])
+        threading.Thread(
+            target=self._go_on, args=(name, first), name=f"pman-{name}", daemon=True
+        ).start()
+
+    def _go_on(self, name: str, first: Mapping[str, Any]) -> None:
+        try:
+            self._bring_about(name, job_of(first["Config"]["Labels"]), first["Id"])
+        except EngineUnavailableError as error:
+            log.warning("job %s: interrupted, until somebody asks for it: %s", name, error)
+        except Exception:
+            log.exception("job %s: interrupted, until somebody asks for it", name)
+        finally:
+            with self._lock:
+                self._busy.discard(first["Id"])
+
+    def _bring_about(self, name: str, job: Job, first: str) -> None:
+        """Make the second object: the running job, or the verdict on it."""
+        labels = container_labels(job, self._settings.instance, of=first)
+        verdict = (Reason.IMAGE_NOT_FOUND, f"image {job.image} was pulled, and is not there")
+        for _ in range(3):
+            try:
+                self._run(second_name(name), job, labels, of=first)
+                return
+            except ImageMissing:
+                try:
+                    self._engine.pull(job.image)
+                except Refused as refused:
+                    verdict = (Reason.IMAGE_NOT_FOUND, f"cannot get image {job.image}: {refused}")
+                    break
+            except NameInUse:
+                if not self._clear_abandoned(second_name(name), first):
+                    return
+            except Refused as refused:
+                verdict = (Reason.CANNOT_START, f"cannot create: {refused}")
+                break
+        self.condemn(name, job, first, *verdict)
+
+    def condemn(self, name: str, job: Job, first: str, reason: Reason, message: str) -> None:
+        """Write down that a job could not be started; what came first stands."""
+        labels = verdict_labels(job.jid, self._settings.instance, first, reason, message)
+        with contextlib.suppress(NameInUse):
+            note = self._note(second_name(name), labels)
+            if not self._is_there(first):
+                self._engine.remove(note)
+
+    def _clear_abandoned(self, name: str, first: str) -> bool:
+        """Remove a second object that its creator never started, or that is of another job.
+
+        :return: whether the name may be free now.
+        """
+        try:
+            second = self._engine.inspect(name)
+        except NotThere:
+            return True
+        labels = second["Config"]["Labels"]
+        of_another = labels.get(OF) != first and OF in labels
+        if of_another or (labels.get(KIND) != VERDICT and self.is_abandoned(second)):
+            with contextlib.suppress(Refused):  # it runs after all
+                self._engine.remove(second["Id"], even_running=of_another)
+            return True
+        return False
+
+    def is_abandoned(self, container: Mapping[str, Any]) -> bool:
+        """Whether a container was never started, and its creator will not start it either."""
+        info = info_of(container)
+        if info.status.is_final or info.started or info.created is None:
+            return False
+        return self._engine.now() - info.created > self.grace
+
+    # -------------------------------------------------------------------- the engine
+
+    def _run(
+        self, name: str, job: Job, labels: Mapping[str, str], of: str = ""
+    ) -> tuple[str, bool]:
+        begun = time.monotonic()
+        body = self._dialect.job_payload(job, self._settings, labels)
+        container = self._dialect.create(self._engine, name, body)
+        if of and not self._is_there(of):
+            self._engine.remove(container, even_running=False)
+            return container, False  # the job has been removed meanwhile
+        if time.monotonic() - begun > self._settings.engine_timeout_s:
+            raise EngineUnavailableError("the engine took too long to create a container")
+        try:
+            self._engine.start(container)
+        except NotThere:
+            log.info("job %s was removed while it was started", job.jid)
+        except Refused as refused:
+            self._tell_failed_start(name, job, container, of or container, str(refused))
+        else:
+            return container, True
+        return container, False
+
+    def _tell_failed_start(
+        self, name: str, job: Job, container: str, first: str, words: str
+    ) -> None:
+        """See that the engine keeps why a container could not be started.
+
+        Docker does so by itself. Podman forgets: there the container makes way for a verdict.
+        """
+        with contextlib.suppress(NotThere):
+            if info_of(self._engine.inspect(container)).status.is_final:
+                return
+            if container != first:
+                self._engine.remove(container, even_running=False)
+            message = f"cannot start: {words}"
+            plain = name.removesuffix(second_name(""))
+            self.condemn(plain, job, first, Reason.CANNOT_START, message)
+
+    def _note(self, name: str, labels: Mapping[str, str]) -> str:
+        body = self._dialect.note_payload(EMPTY_IMAGE, labels)
+        try:
+            return self._dialect.create(self._engine, name, body)
+        except ImageMissing:
+            self._engine.load_image(empty_image(EMPTY_IMAGE))
+            return self._dialect.create(self._engine, name, body)
+
+    def _is_there(self, container: str) -> bool:
+        try:
+            self._engine.inspect(container)
+        except NotThere:
+            return False
+        return True

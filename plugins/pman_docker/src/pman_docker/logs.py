@@ -1,0 +1,55 @@
+"""The end of a container's log."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+
+from pman_core.errors import EngineUnavailableError
+from pman_core.logs import TailBuffer
+from pman_docker.engine import Engine
+
+#: Docker splits a long line into pieces of this size, and counts each for a line.
+_PIECE = 16384
+
+
+def log_end(
+    engine: Engine, container: str, tail_lines: int, max_bytes: int, *, tail_is_exact: bool
+) -> bytes:
+    """The last lines and at most the last so many bytes.
+
+    Where the engine's own tail spoils lines that are long or have no end (Podman 4.3), a log is
+    read whole if it is not longer than ``max_bytes``, and only a longer one by its tail.
+    """
+    if not tail_is_exact:
+        whole = _whole(engine, container, tail_lines, max_bytes)
+        if whole is not None:
+            return whole
+    pieces = tail_lines + max_bytes // _PIECE + 1
+    buffer = TailBuffer(tail_lines, max_bytes)
+    for piece in engine.log(container, pieces):
+        buffer.feed(piece)
+    return buffer.value()
+
+
+def _whole(engine: Engine, container: str, tail_lines: int, max_bytes: int) -> bytes | None:
+    buffer = TailBuffer(tail_lines, max_bytes)
+    read = longest = line = 0
+    with contextlib.closing(_generator(engine, container)) as pieces:
+        for piece in pieces:
+            buffer.feed(piece)
+            read += len(piece)
+            line = len(piece) if b"\n" in piece else line + len(piece)
+            longest = max(longest, line)
+            if read > max_bytes:
+                break
+        else:
+            return buffer.value()
+    if longest > max_bytes:
+        # Asked for the end of such a line, Podman 4.3 works for minutes, and takes gigabytes.
+        raise EngineUnavailableError("the log has a line that is too long for Podman to give")
+    return None
+
+
+def _generator(engine: Engine, container: str) -> Generator[bytes]:
+    yield from engine.log(container, None)

@@ -1,0 +1,136 @@
+"""A job in the words of the engines: pure translation.
+
+Docker: ``POST /containers/create``, Engine API 1.41. Podman: ``POST
+/libpod/containers/create``, API 4.0; its Docker-compatible route creates missing bind sources
+as root, drops GPU requests, and takes commas in a path for options (seen with 4.3.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pman_core import HostPath, Job, Mount, NfsPath
+from pman_core.errors import UnsupportedError
+from pman_docker.settings import DockerSettings
+
+#: What a root job keeps: it must write folders that pfcon owns, and may become another user.
+_ROOT_KEEPS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID")
+
+_MIB = 2**20
+_PERIOD_US = 100_000
+
+Payload = dict[str, Any]
+
+
+def docker_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]) -> Payload:
+    """The body of Docker's create request. argv takes the place of the image's ENTRYPOINT."""
+    limits = job.resources
+    drop, add = _capabilities(job, settings)
+    host: Payload = {
+        "Mounts": [_docker_mount(mount) for mount in job.mounts],
+        "PidsLimit": settings.pids_limit,
+        "CapDrop": drop,
+        "CapAdd": add,
+        "SecurityOpt": ["no-new-privileges"] if settings.confine_jobs else [],
+        "RestartPolicy": {"Name": "no"},
+        # json-file, the usual default, spoils bytes that are no UTF-8 (seen with 20.10).
+        "LogConfig": {"Type": "local"},
+    }
+    if limits.memory_mib is not None:
+        # MemorySwap is memory and swap together: equal to Memory, it allows no swap.
+        host |= {"Memory": limits.memory_mib * _MIB, "MemorySwap": limits.memory_mib * _MIB}
+    if limits.cpu_millicores is not None:
+        host["NanoCpus"] = limits.cpu_millicores * 1_000_000
+    if limits.gpus:
+        host["DeviceRequests"] = [{"Count": limits.gpus, "Capabilities": [["gpu"]]}]
+    if job.shm_mib is not None:
+        host["ShmSize"] = job.shm_mib * _MIB
+    return {
+        "Image": job.image,
+        "Entrypoint": list(job.argv[:1]),
+        "Cmd": list(job.argv[1:]),
+        "Env": [f"{key}={value}" for key, value in job.env.items()],
+        "Labels": dict(labels),
+        "User": _user(job),
+        "Tty": False,
+        "HostConfig": host,
+    }
+
+
+def podman_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]) -> Payload:
+    """The body of Podman's own create request."""
+    limits = job.resources
+    drop, add = _capabilities(job, settings)
+    resources: Payload = {"pids": {"limit": settings.pids_limit}}
+    if limits.memory_mib is not None:
+        resources["memory"] = {"limit": limits.memory_mib * _MIB, "swap": limits.memory_mib * _MIB}
+    if limits.cpu_millicores is not None:
+        quota = max(1000, limits.cpu_millicores * _PERIOD_US // 1000)
+        resources["cpu"] = {"quota": quota, "period": _PERIOD_US}
+    body: Payload = {
+        "image": job.image,
+        "entrypoint": list(job.argv[:1]),
+        "command": list(job.argv[1:]),
+        "env": dict(job.env),
+        "labels": dict(labels),
+        "user": _user(job),
+        "terminal": False,
+        "mounts": [_podman_mount(mount) for mount in job.mounts],
+        "resource_limits": resources,
+        "cap_drop": drop,
+        "cap_add": add,
+        "no_new_privileges": settings.confine_jobs,
+        "restart_policy": "no",
+    }
+    if job.shm_mib is not None:
+        body["shm_size"] = job.shm_mib * _MIB
+    return body
+
+
+def docker_note(image: str, labels: Mapping[str, str]) -> Payload:
+    """The body of Docker's create request for a note."""
+    return {"Image": image, "Cmd": ["note"], "Labels": dict(labels)}
+
+
+def podman_note(image: str, labels: Mapping[str, str]) -> Payload:
+    """The body of Podman's own create request for a note."""
+    return {"image": image, "command": ["note"], "labels": dict(labels)}
+
+
+def _capabilities(job: Job, settings: DockerSettings) -> tuple[list[str], list[str]]:
+    """The capabilities to drop, and those to keep all the same."""
+    if not settings.confine_jobs:
+        return [], []
+    is_root = job.user is None or not job.user.uid
+    return ["ALL"], [f"CAP_{name}" for name in _ROOT_KEEPS] if is_root else []
+
+
+def _user(job: Job) -> str:
+    """``uid``, ``uid:gid`` or nothing; a group alone is refused before."""
+    if job.user is None or job.user.uid is None:
+        return ""
+    return str(job.user.uid) if job.user.gid is None else f"{job.user.uid}:{job.user.gid}"
+
+
+def _docker_mount(mount: Mount) -> Payload:
+    common: Payload = {"Target": mount.target, "ReadOnly": mount.read_only}
+    match mount.source:
+        case HostPath(path):
+            return {**common, "Type": "bind", "Source": path}
+        case NfsPath(server, path):
+            options = {"type": "nfs", "o": f"addr={server},nolock,soft", "device": f":{path}"}
+            driver = {"Name": "local", "Options": options}
+            return {**common, "Type": "volume", "VolumeOptions": {"DriverConfig": driver}}
+        case other:
+            raise UnsupportedError(f"Docker cannot mount a {type(other).__name__}")
+
+
+def _podman_mount(mount: Mount) -> Payload:
+    access = "ro" if mount.read_only else "rw"
+    match mount.source:
+        case HostPath(path):
+            options = ["rbind", "rprivate", access]
+            return {"destination": mount.target, "source": path, "type": "bind", "options": options}
+        case other:
+            raise UnsupportedError(f"Podman cannot mount a {type(other).__name__}")

@@ -1,0 +1,137 @@
+"""What the engine says of a container, as pman tells of the job: pure translation.
+
+``GET /containers/{id}/json``, Engine API 1.41.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from pman_core import Job, JobInfo, Reason, Status
+from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
+from pman_docker.labels import IMAGE, KIND, MESSAGE, REASON, VERDICT, asked_labels
+
+_NEVER = 1  # the year of a time that has not come
+
+#: Told where the engine has no explanation: the kernel's out-of-memory killer is the likeliest
+#: cause of a SIGKILL that nobody asked for.
+PROBABLY_MEMORY = "killed (137), probably out of memory"
+
+
+def info_of(container: Mapping[str, Any]) -> JobInfo:
+    """The job that a container is."""
+    labels = container["Config"]["Labels"]
+    state = container["State"]
+    started = moment(state.get("StartedAt"))
+    finished = moment(state.get("FinishedAt"))
+    status, message, code, reason = verdict_of(state)
+    if started and finished:
+        finished = max(started, finished)  # Podman's clocks for the two differ a little
+    return JobInfo(
+        jid=labels[JID_LABEL],
+        image=labels[IMAGE],
+        argv=(container["Path"], *(container["Args"] or ())),
+        status=status,
+        message=message,
+        fingerprint=labels[FINGERPRINT_LABEL],
+        exit_code=code,
+        reason=reason,
+        created=moment(container["Created"]),
+        started=None if reason is Reason.CANNOT_START else started,
+        finished=finished if status.is_final else None,
+        labels=asked_labels(labels),
+        native=container["Id"],
+    )
+
+
+def running_info(job: Job, container: str) -> JobInfo:
+    """A job whose container has just been started: no need to look at it again."""
+    return JobInfo(
+        jid=job.jid,
+        image=job.image,
+        argv=job.argv,
+        status=Status.STARTED,
+        message="running",
+        fingerprint=job.fingerprint,
+        labels=job.labels,
+        native=container,
+    )
+
+
+def waiting_info(job: Job, created: datetime | None) -> JobInfo:
+    """A job that has no container yet."""
+    return JobInfo(
+        jid=job.jid,
+        image=job.image,
+        argv=job.argv,
+        status=Status.NOT_STARTED,
+        message=f"pulling image {job.image}",
+        fingerprint=job.fingerprint,
+        reason=Reason.PULLING,
+        created=created,
+        labels=job.labels,
+    )
+
+
+def with_outcome(first: JobInfo, second: Mapping[str, Any]) -> JobInfo:
+    """A job whose first object could not become the running job, by its second object."""
+    labels = second["Config"]["Labels"]
+    if labels[KIND] != VERDICT:
+        return attrs.evolve(info_of(second), created=first.created)
+    return attrs.evolve(
+        first,
+        status=Status.FAILED,
+        reason=Reason(labels[REASON]),
+        message=labels[MESSAGE],
+        exit_code=127 if labels[REASON] == Reason.CANNOT_START else None,
+        started=None,
+        finished=moment(second["Created"]),
+    )
+
+
+def verdict_of(state: Mapping[str, Any]) -> tuple[Status, str, int | None, Reason | None]:
+    """Status, message, exit code and reason."""
+    word, code = state["Status"], state.get("ExitCode")
+    if word in ("running", "paused", "restarting", "stopping"):
+        return Status.STARTED, word, None, None
+    if word in ("created", "configured", "initialized"):
+        if state.get("Error"):
+            return (
+                Status.FAILED,
+                f"cannot start: {state['Error']}",
+                code or 127,
+                Reason.CANNOT_START,
+            )
+        return Status.NOT_STARTED, "created, not started yet", None, None
+    if word in ("exited", "stopped") and code is not None:
+        return _end(state, code)
+    return Status.FAILED, f"lost: the engine says that it is {word}", code, Reason.LOST
+
+
+def _end(state: Mapping[str, Any], code: int) -> tuple[Status, str, int, Reason | None]:
+    if code == 0:
+        return Status.SUCCEEDED, "finished", 0, None
+    if state.get("OOMKilled"):
+        message = f"out of memory: it wanted more than its memory limit (exit code {code})"
+        return Status.FAILED, message, code, Reason.OUT_OF_MEMORY
+    if code == 137:
+        return Status.FAILED, PROBABLY_MEMORY, code, Reason.KILLED
+    if state.get("Error"):
+        return Status.FAILED, f"{state['Error']} (exit code {code})", code, Reason.EXIT_CODE
+    return Status.FAILED, f"exited with code {code}", code, Reason.EXIT_CODE
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time of the API, which has up to nine digits of a second; ``None`` if it never came."""
+    found = re.fullmatch(r"(.{19})(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", text or "")
+    if not found:
+        return None
+    whole, fraction, zone = found.groups()
+    micro = (fraction or "0")[:6].ljust(6, "0")
+    parsed = datetime.fromisoformat(f"{whole}.{micro}{'+00:00' if zone == 'Z' else zone}")
+    return None if parsed.year == _NEVER else parsed.astimezone(UTC)

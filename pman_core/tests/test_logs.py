@@ -77,5 +77,13 @@ def test_a_log_without_lines_is_bounded_too() -> None:
     assert tail((b"x" * 1000 for _ in range(1000)), 1, 5000) == b"x" * 5000
 
 
+@pytest.mark.parametrize(("lines", "size"), [(0, 1), (1, 0), (-1, 1), (1, -1)])
+def test_an_end_of_nothing_is_refused_and_not_all_of_the_log(lines: int, size: int) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        TailBuffer(lines, size)
+    with pytest.raises(ValueError, match="at least 1"):
+        tail([b"log"], lines, size)
+
+
 def test_the_header_of_a_worker_is_a_line() -> None:
     assert worker_header(2, 3) == b"==> worker 2 of 3 <==\n"

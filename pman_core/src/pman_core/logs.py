@@ -12,9 +12,12 @@ class TailBuffer:
 
     :param tail_lines: how many lines to keep, counted from the end.
     :param max_bytes: how many bytes to keep, counted from the end.
+    :raises ValueError: one of them is below 1.
     """
 
     def __init__(self, tail_lines: int, max_bytes: int) -> None:
+        if tail_lines < 1 or max_bytes < 1:
+            raise ValueError(f"cannot keep {tail_lines} lines and {max_bytes} bytes: at least 1")
         self._tail_lines = tail_lines
         self._max_bytes = max_bytes
         self._held = bytearray()

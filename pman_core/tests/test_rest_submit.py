@@ -96,6 +96,13 @@ WRONG: dict[str, list[Any]] = {
 }
 for _name in ("number_of_workers", "cpu_limit", "memory_limit", "gpu_limit"):
     WRONG[_name] += [None, 1.5, True, False, "1.5", "", " ", "x", "0x1", "1e3", "\u0663", [], {}]
+NUMBERS = {
+    "1.5": "must be a whole number",
+    "many": "must be a whole number",
+    "": "must be a whole number, not an empty string",
+    1.5: "must be a whole number, not a fraction",
+    None: "must be a whole number, not null",
+}
 for _jid in (".", "..", "jobs", "events"):
     WRONG["jid"].append(_jid)
 
@@ -176,6 +183,13 @@ def test_one_directory_may_be_input_and_output(service: Service) -> None:
         "/share/incoming",
         "/share/outgoing",
     ]
+
+
+@pytest.mark.parametrize("value", NUMBERS)
+def test_a_number_may_be_a_string_so_no_string_is_blamed_for_being_one(
+    service: Service, value: Any
+) -> None:
+    assert faults(service.post(body(cpu_limit=value))) == {"cpu_limit": NUMBERS[value]}
 
 
 def test_an_option_that_the_backend_refuses_is_a_400_of_its_field(

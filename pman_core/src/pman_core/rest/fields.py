@@ -91,7 +91,9 @@ def number(least: int, most: int = MOST) -> Reader:
         if isinstance(value, str) and _NUMBER.fullmatch(value):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(f"must be a whole number, not {_kind(value)}")
+            # Of a string only its content is wrong: "1.5" would do if it were "2".
+            kind = "" if isinstance(value, str) and value else f", not {_kind(value)}"
+            raise ValueError(f"must be a whole number{kind}")
         if not least <= value <= most:
             raise ValueError(f"must be from {least} to {most}")
         return value

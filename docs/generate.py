@@ -110,6 +110,11 @@ def rest() -> str:
         for method, operation in item.items()
         if method != "parameters"
     ]
+    parameters = [
+        (f"`GET {path}`", f"`{parameter['name']}`", parameter["schema"]["description"])
+        for path, item in document["paths"].items()
+        for parameter in item.get("get", {}).get("parameters", ())
+    ]
     fields = [
         (
             f"`{field.name}`",
@@ -134,6 +139,8 @@ def rest() -> str:
             "the message is a text, or an object with a text for each field that is to blame.",
             "## Routes",
             _table(("route", "meaning", "codes"), routes),
+            "## Parameters in the query string",
+            _table(("route", "parameter", "meaning"), parameters),
             "## Fields of a request",
             _table(("field", "required", "place", "type", "meaning"), fields),
             "A number may be written as a string. An equal request with the same `jid` finds the "

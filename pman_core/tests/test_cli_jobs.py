@@ -237,6 +237,15 @@ def test_status_shows_what_a_person_wants_to_know(pman: Run) -> None:
     assert shown["message"] == "exited with code 3"
 
 
+def test_status_and_wait_leave_the_logs_alone(pman: Run, url: str) -> None:
+    jid = submit(pman, "--", "ok")
+    pman("wait", jid)
+    assert "logs" not in json.loads(pman("status", jid, "--json").stdout)
+    progress = Progress((jid,))
+    progress.ask(Client(url))
+    assert "logs" not in progress.known[jid]
+
+
 def test_an_id_that_a_url_would_bend_reaches_its_job(pman: Run) -> None:
     jid = submit(pman, "--jid", "ä %2F?#&x", "--", "ok")
     assert pman("wait", jid).exit_code == 0

@@ -99,6 +99,8 @@ def test_every_kind_of_answer_is_as_described(
     service.ended("chris-jid-1")
     for jid in ("chris-jid-1", "waits", "failed"):
         check(JOB, "get", 200, service.get(f"{jid}/"))
+    check(JOB, "get", 200, service.get("chris-jid-1/?logs=no"))
+    check(JOB, "get", 400, service.get("chris-jid-1/?logs=maybe"))
     check(JOB, "get", 404, service.get("never-was/"))
     check(JOBS, "get", 200, service.get("jobs/?limit=1"))
     check(JOBS, "get", 200, service.get("jobs/"))
@@ -129,6 +131,15 @@ def test_every_kind_of_answer_is_as_described(
         for code in operation["responses"]
     }
     assert seen == described, "every answer that the document describes was looked at"
+
+
+def test_every_key_of_a_job_and_every_parameter_is_explained(document: dict[str, Any]) -> None:
+    explained = dict(document["components"]["schemas"]["SubmittedJob"]["properties"])
+    for item in document["paths"].values():
+        for method in item.keys() - {"parameters"}:
+            for parameter in item[method].get("parameters", ()):
+                explained[parameter["name"]] = parameter["schema"]
+    assert [name for name, schema in explained.items() if not schema.get("description")] == []
 
 
 def test_answers_of_no_route_have_the_form_of_an_error(

@@ -64,6 +64,35 @@ def test_a_log_read_that_fails_never_fails_a_status(
     assert job["logs"].endswith(")\n")
 
 
+def test_logs_that_nobody_wants_are_neither_answered_nor_read(
+    start: Callable[..., Service], engine: MemoryEngine
+) -> None:
+    class Counting(MemoryBackend):
+        @hookimpl
+        def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
+            reads.append(None)
+            return b"log"
+
+    reads: list[None] = []
+    service = start(Counting({}, engine))
+    service.post()
+    whole = service.ended("chris-jid-1")
+    reads.clear()
+    answer = service.get("chris-jid-1/?logs=no")
+    assert (answer.status_code, reads) == (200, [])
+    assert {**(answer.json or {}), "logs": "log"} == whole
+    assert service.get("chris-jid-1/?logs=yes").json == whole
+    assert reads == [None]
+
+
+@pytest.mark.parametrize("word", ["", "No", "0", "maybe"])
+def test_another_word_than_yes_and_no_is_told(service: Service, word: str) -> None:
+    service.post()
+    answer = service.get(f"chris-jid-1/?logs={word}")
+    assert answer.status_code == 400
+    assert answer.json == {"message": {"logs": "must be yes or no"}}
+
+
 def test_a_log_of_the_wrong_type_never_fails_a_status(
     start: Callable[..., Service], engine: MemoryEngine
 ) -> None:

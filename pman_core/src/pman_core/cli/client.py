@@ -51,8 +51,12 @@ class Client:
         return self._ask("POST", "", json=request)
 
     def job(self, jid: str) -> Answer:
-        """One job, with its logs."""
-        return self._ask("GET", _path(jid))
+        """One job, without its logs."""
+        return self._ask("GET", _path(jid), params={"logs": "no"})
+
+    def logs(self, jid: str) -> str:
+        """The end of a job's logs."""
+        return str(self._ask("GET", _path(jid)).get("logs", ""))
 
     def remove(self, jid: str) -> None:
         """End and delete a job."""

@@ -49,7 +49,7 @@ def _local_time(moment: str | None) -> str:
 @client_option
 def logs(client: Client, jid: str) -> None:
     """Print what a job wrote to stdout and stderr."""
-    click.echo(client.job(jid).get("logs"), nl=False)
+    click.echo(client.logs(jid), nl=False)
 
 
 @click.command()

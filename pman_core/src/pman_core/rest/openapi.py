@@ -9,6 +9,7 @@ from pman_core.rest.fields import REQUIRED
 from pman_core.rest.schema import DEFAULT_PAGE, FIELDS, MAX_PAGE
 
 _TIME = {"type": ["string", "null"], "format": "date-time"}
+_UNKNOWN = "null where it is not known"
 _TEXT = {"type": "string"}
 
 _MESSAGE = {
@@ -23,22 +24,37 @@ _MESSAGE = {
 }
 
 _JOB_PROPERTIES: dict[str, Any] = {
-    "jid": _TEXT,
-    "image": _TEXT,
+    "jid": {**_TEXT, "description": "the job's id, as the client gave it"},
+    "image": {**_TEXT, "description": "the container image, as the client named it"},
     "cmd": {**_TEXT, "description": "the command line, quoted for a shell"},
-    "status": {"enum": [status.value for status in Status]},
-    "message": _TEXT,
+    "status": {
+        "enum": [status.value for status in Status],
+        "description": "notstarted: it waits, for room or for its image; started: it runs; "
+        "finishedSuccessfully: every worker exited with 0; finishedWithError: any other end. "
+        "An end stays. undefined is never answered",
+    },
+    "message": {**_TEXT, "description": "for a person: why it failed, or what it waits for"},
     "timestamp": {**_TEXT, "description": "of the end, else of the start, else empty"},
-    "exit_code": {"type": ["integer", "null"]},
-    "reason": {"enum": [*(reason.value for reason in Reason), None]},
-    "created": _TIME,
-    "started": _TIME,
-    "finished": _TIME,
-    "labels": {"type": "object", "additionalProperties": _TEXT},
+    "exit_code": {
+        "type": ["integer", "null"],
+        "description": f"of the main process, once it ended; {_UNKNOWN}",
+    },
+    "reason": {
+        "enum": [*(reason.value for reason in Reason), None],
+        "description": "for programs: why it failed, or what it waits for; else null",
+    },
+    "created": {**_TIME, "description": f"when the engine took the job, in UTC; {_UNKNOWN}"},
+    "started": {**_TIME, "description": "when it began to run, in UTC; null before that"},
+    "finished": {**_TIME, "description": "when it ended, in UTC; null before that"},
+    "labels": {
+        "type": "object",
+        "additionalProperties": _TEXT,
+        "description": "the labels that pman's settings and admission policies gave it",
+    },
     "native": {**_TEXT, "description": "the engine's own name or id"},
 }
 
-_LOGS = {**_TEXT, "description": "the last lines of stdout and stderr"}
+_LOGS = {**_TEXT, "description": "the last lines of stdout and stderr; absent with `logs=no`"}
 
 _SERVER = {
     "type": "object",
@@ -95,7 +111,7 @@ def _request() -> dict[str, Any]:
 
 def _job(*, with_logs: bool) -> dict[str, Any]:
     properties = {**_JOB_PROPERTIES, "logs": _LOGS} if with_logs else _JOB_PROPERTIES
-    return {"type": "object", "required": list(properties), "properties": properties}
+    return {"type": "object", "required": list(_JOB_PROPERTIES), "properties": properties}
 
 
 def _submitted_job() -> dict[str, Any]:
@@ -159,12 +175,12 @@ def _document() -> dict[str, Any]:
     }
 
 
+def _in_query(name: str, schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema}
+
+
 def _submit() -> dict[str, Any]:
-    query = [
-        {"name": field.name, "in": "query", "required": False, "schema": field.schema}
-        for field in FIELDS
-        if field.in_query
-    ]
+    query = [_in_query(field.name, field.schema) for field in FIELDS if field.in_query]
     body = {"application/json": {"schema": {"$ref": "#/components/schemas/Request"}}}
     return {
         "operationId": "submit",
@@ -179,17 +195,30 @@ def _submit() -> dict[str, Any]:
 
 
 def _list() -> dict[str, Any]:
-    limit = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE}
-    labels = {"type": "array", "items": {**_TEXT, "pattern": "^[^=]+="}}
-    statuses = {"enum": [status.value for status in Status]}
-    parameters = {"status": statuses, "label": labels, "limit": limit, "cursor": _TEXT}
+    parameters: dict[str, dict[str, Any]] = {
+        "status": {
+            "enum": [status.value for status in Status],
+            "description": "only jobs in this state",
+        },
+        "label": {
+            "type": "array",
+            "items": {**_TEXT, "pattern": "^[^=]+="},
+            "description": "only jobs with this label, as key=value; may come several times",
+        },
+        "limit": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_PAGE,
+            "default": DEFAULT_PAGE,
+            "description": f"how many jobs a page holds at most; 1 to {MAX_PAGE}, "
+            f"default {DEFAULT_PAGE}",
+        },
+        "cursor": {**_TEXT, "description": "`next` of the page before"},
+    }
     return {
         "operationId": "list",
         "summary": "The jobs of this pman, page by page; a page may be short or empty",
-        "parameters": [
-            {"name": name, "in": "query", "required": False, "schema": schema}
-            for name, schema in parameters.items()
-        ],
+        "parameters": [_in_query(name, schema) for name, schema in parameters.items()],
         "responses": {"200": _answer("Page", "a page"), **_errors("400", "500", "503")},
     }
 
@@ -198,7 +227,18 @@ def _status() -> dict[str, Any]:
     return {
         "operationId": "status",
         "summary": "State and logs of a job",
-        "responses": {"200": _answer("Job", "the job"), **_errors("404", "500", "503")},
+        "parameters": [
+            _in_query(
+                "logs",
+                {
+                    "enum": ["yes", "no"],
+                    "default": "yes",
+                    "description": "with no, the logs are neither read nor answered: what a "
+                    "client that only polls should say",
+                },
+            )
+        ],
+        "responses": {"200": _answer("Job", "the job"), **_errors("400", "404", "500", "503")},
     }
 
 

@@ -50,8 +50,9 @@ def routes(pman: Pman) -> Blueprint:
 
     @bp.get("/api/v1/<jid>/")
     def job(jid: str) -> Any:
+        with_logs = schema.read_logs_query(request.args)
         info = jobs.status(_known(jid))
-        return schema.job_answer(info, jobs.logs(info))
+        return schema.job_answer(info, jobs.logs(info) if with_logs else None)
 
     @bp.delete("/api/v1/<jid>/")
     def remove(jid: str) -> Any:

@@ -125,7 +125,7 @@ def _read_field(field: Field, body: Mapping[str, Any], query: Mapping[str, str])
 def job_answer(info: JobInfo, logs: str | None) -> dict[str, Any]:
     """A job as the wire has it: the seven keys of pman 6 first, then newer ones.
 
-    :param logs: left out of the answer if it is ``None``, as in lists.
+    :param logs: left out of the answer if it is ``None``, as in lists and with ``logs=no``.
     """
     answer = {
         "jid": info.jid,
@@ -185,6 +185,17 @@ def read_list_query(
         raise InvalidJobError(faults=faults)
     status = Status(query["status"]) if "status" in query else None
     return JobFilter(status=status, labels=wanted), limit, query.get("cursor")
+
+
+def read_logs_query(query: Mapping[str, str]) -> bool:
+    """Whether the answer about a job is to hold its logs.
+
+    :raises InvalidJobError: for another word than yes and no.
+    """
+    word = query.get("logs", "yes")
+    if word not in ("yes", "no"):
+        raise InvalidJobError(faults={"logs": "must be yes or no"})
+    return word == "yes"
 
 
 def is_jid(value: str) -> bool:

@@ -74,7 +74,7 @@ def types(session: nox.Session) -> None:
             f"{folder}/{part}" for part in ("src", "tests") if (HERE / folder / part).is_dir()
         ]
         session.run("mypy", *targets)
-    session.run("mypy", "tests", "bench", "examples/demo")
+    session.run("mypy", "tests", "bench", "examples/demo", "docs")
 
 
 @nox.session

@@ -25,6 +25,8 @@ DEFAULT_BACKEND = "docker"
 #: a guessed name on a public index is an invitation to squatters.
 PUBLISHED = {
     "process": "pman-process",
+    "docker": "pman-docker",
+    "podman": "pman-docker",
 }
 
 _BACKEND_HOOKS = frozenset(hookspecs.REQUIRED + hookspecs.OPTIONAL)

@@ -48,7 +48,14 @@ def tests(session: nox.Session, part: str) -> None:
     else:
         install(session, *dict.fromkeys([CORE, *NEEDS.get(part, []), part]))
         folder = f"{FOLDERS[part]}/tests"
-    session.run("pytest", "-q", folder, *session.posargs, env={"PMAN_ALONE": part})
+    report = Path(session.cache_dir).resolve() / "engines-used"
+    if part == CORE:
+        report.unlink(missing_ok=True)
+    environ = {"PMAN_ALONE": part, "PMAN_ENGINES_REPORT": str(report)}
+    session.run("pytest", "-q", folder, *session.posargs, env=environ)
+    if part == "whole":
+        used = sorted(set(report.read_text().split())) if report.exists() else []
+        session.log(f"engines really used by all tests: {', '.join(used) or 'none'}")
 
 
 @nox.session

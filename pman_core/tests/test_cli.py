@@ -130,6 +130,19 @@ def test_check_tells_each_wrong_setting_and_answers_2(run: Run) -> None:
     assert "SHM_SIZE must be" in told.stdout
 
 
+def test_check_asks_whether_a_misspelt_variable_was_meant_for_it(run: Run) -> None:
+    told = run("check", STORE_BASE="/data", IGNORE_LIMIT="cpu", PICKY_TOKENS="x", HOMEPAGE="x")
+    assert told.exit_code == 0
+    asked = [line for line in told.stdout.splitlines() if "did you mean" in line]
+    assert [(line.split()[2], line.split()[-1]) for line in asked] == [
+        ("IGNORE_LIMIT", "IGNORE_LIMITS?"),
+        ("STORE_BASE", "STOREBASE?"),
+    ]
+    told = run("check", CONTAINER_ENV="picky", PICKY_TOKENS="x", IGNORE_LIMITS="cpu")
+    assert "did you mean PICKY_TOKEN?" in told.stdout
+    assert "did you mean" not in run("check").stdout
+
+
 def test_check_answers_1_when_the_engine_does_not(run: Run) -> None:
     told = run("check", CONTAINER_ENV="down")
     assert told.exit_code == 1

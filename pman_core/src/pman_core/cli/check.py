@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
 import click
 
 from pman_core.capabilities import Capabilities, Deviation, Option
+from pman_core.cli.config import settings_in_force
 from pman_core.cli.text import one_line, problems
 from pman_core.core_settings import ignoring
-from pman_core.environment import read_environment
+from pman_core.environment import Environment, read_environment
 from pman_core.errors import ConfigurationError, EngineUnavailableError, PmanError
 from pman_core.mounts import HostPath
 from pman_core.startup import Pman, assemble
@@ -52,8 +54,9 @@ def check(ctx: click.Context) -> None:
     ctx.exit(worst)
 
 
-def findings(environ: Mapping[str, str]) -> Iterator[Finding]:
+def findings(environ: Environment) -> Iterator[Finding]:
     """Look at one thing after the other; each is told as soon as it is known."""
+    yield from _misspelt(environ)
     try:
         pman = assemble(environ)
     except ConfigurationError as error:
@@ -68,6 +71,14 @@ def findings(environ: Mapping[str, str]) -> Iterator[Finding]:
     yield _engine(pman)
     yield _storage(pman)
     yield from _what_to_know(pman.jobs.backend.capabilities)
+
+
+def _misspelt(environ: Environment) -> Iterator[Finding]:
+    """Variables that look like a setting and are none: pman cannot know that it is meant."""
+    known = {setting.name for setting in settings_in_force(environ)}
+    for name in sorted(environ.keys() - known):
+        for meant in difflib.get_close_matches(name, known, n=1, cutoff=0.85):
+            yield Finding("note", f"settings: {name} means nothing here; did you mean {meant}?")
 
 
 def _limits(pman: Pman) -> Iterator[Finding]:

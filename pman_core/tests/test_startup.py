@@ -205,7 +205,7 @@ def test_an_extension_may_bring_storage() -> None:
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        ([], ["STORAGE_TYPE=shelf is unknown", "pman-core"]),
+        ([], ["STORAGE_TYPE=shelf is unknown", "pman-core", "host and nfs are built in"]),
         ([shelf(), shelf()], ["is claimed by", "'ext0' of", "'ext1' of"]),
         ([shelf(ClaimPath)], ["ClaimPath", "'acme' cannot mount", "HostPath"]),
         ([RuntimeError("no shelf")], ["'ext0' of", "no shelf"]),

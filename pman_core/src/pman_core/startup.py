@@ -153,7 +153,10 @@ def _resolve_storage(
     if not answers:
         asked = ", ".join(name for name, _ in each_plugin(manager, "pman_resolve_storage"))
         raise SettingsError(
-            [f"STORAGE_TYPE={wanted} is unknown to every installed plugin ({asked})"]
+            [
+                f"STORAGE_TYPE={wanted} is unknown to every installed plugin ({asked}); "
+                "host and nfs are built in"
+            ]
         )
     if len(answers) > 1:
         both = " and ".join(name for name, _ in answers)

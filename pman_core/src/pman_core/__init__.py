@@ -1,8 +1,8 @@
 """pman: one small REST request becomes a job on whatever scheduler a site has.
 
 Authors of plugins import from here, and from ``pman_core.errors``, ``pman_core.logs``,
-``pman_core.names``, ``pman_core.settings``, ``pman_core.storage`` and ``pman_core.testing``.
-Other modules may change in any release.
+``pman_core.names``, ``pman_core.paging``, ``pman_core.serial``, ``pman_core.settings``,
+``pman_core.storage`` and ``pman_core.testing``. Other modules may change in any release.
 """
 
 from pman_core.capabilities import Capabilities, Deviation, Option

@@ -25,26 +25,56 @@ class Option(enum.StrEnum):
 
 
 class Deviation(enum.StrEnum):
-    """A weaker form of a promise. Each one changes exactly one conformance test."""
+    """A weaker form of a promise. Each one changes exactly one conformance test.
 
-    #: The job sees the real directories, not /share/incoming and /share/outgoing.
-    REAL_DIRECTORIES = "real-directories"
-    #: The job can write into its input directory.
-    INPUT_WRITABLE = "input-writable"
-    #: The job can reach files of the machine other than its own directories.
-    NO_ISOLATION = "no-isolation"
-    #: The memory limit holds for each process of a job, not for their sum.
-    MEMORY_PER_PROCESS = "memory-per-process"
-    #: Swap is not counted by the memory limit.
-    SWAP_NOT_LIMITED = "swap-not-limited"
-    #: A job that is out of memory fails, but the message may not say why.
-    OOM_NOT_TOLD = "oom-not-told"
-    #: A CPU limit is rounded up to whole CPUs.
-    WHOLE_CPUS = "whole-cpus"
-    #: Lines of stdout and stderr may change places with one another.
-    LOG_ORDER = "log-order"
-    #: Where the engine replaces a lost run by itself, there is a window in which both run.
-    SECOND_RUN_WINDOW = "second-run-window"
+    ``meaning`` says what it is, for a person; why it is so, a backend tells.
+    """
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Deviation:
+        """A member that is its value and knows its meaning."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    REAL_DIRECTORIES = (
+        "real-directories",
+        "the job sees the real directories, not /share/incoming and /share/outgoing",
+    )
+    INPUT_WRITABLE = (
+        "input-writable",
+        "the job can write into its input directory",
+    )
+    NO_ISOLATION = (
+        "no-isolation",
+        "the job can reach files of the machine other than its own directories",
+    )
+    MEMORY_PER_PROCESS = (
+        "memory-per-process",
+        "the memory limit holds for each process of a job, not for their sum",
+    )
+    SWAP_NOT_LIMITED = (
+        "swap-not-limited",
+        "swap is not counted by the memory limit",
+    )
+    OOM_NOT_TOLD = (
+        "oom-not-told",
+        "a job that is out of memory fails, but the message may not say why",
+    )
+    WHOLE_CPUS = (
+        "whole-cpus",
+        "a CPU limit is rounded up to whole CPUs",
+    )
+    LOG_ORDER = (
+        "log-order",
+        "lines of stdout and stderr may change places with one another",
+    )
+    SECOND_RUN_WINDOW = (
+        "second-run-window",
+        "where the engine replaces a lost run by itself, there is a window in which both run",
+    )
 
 
 def _kinds(value: Iterable[type[Source]]) -> frozenset[type[Source]]:

@@ -15,6 +15,7 @@ from pman_core.errors import (
     UnknownJobError,
 )
 from pman_core.names import native_name
+from pman_core.paging import page_by_name
 from pman_core.settings import load
 from pman_process.capabilities import capabilities, validate
 from pman_process.folder import Folder
@@ -116,16 +117,8 @@ class ProcessBackend:
         """In the order of names; the cursor is the last name of a page."""
         if cursor is not None and not re.fullmatch(r"[a-z0-9-]{1,63}", cursor):
             raise InvalidJobError(faults={"cursor": "is none that this server gave"})
-        found: list[JobInfo] = []
         with told_as_unavailable(self._state.root):
-            names = [name for name in self._state.names() if name > (cursor or "")]
-            for name in names:
-                info = self._look(name)
-                if info and job_filter.matches(info):
-                    found.append(info)
-                if len(found) == limit and name != names[-1]:
-                    return JobPage(tuple(found), cursor=name)
-        return JobPage(tuple(found))
+            return page_by_name(self._state.names(), self._look, job_filter, limit, cursor)
 
     @hookimpl
     def pman_resume(self) -> None:

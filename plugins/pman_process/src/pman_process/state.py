@@ -66,8 +66,8 @@ class State:
         return os.path.lexists(self._jobs / name)
 
     def names(self) -> list[str]:
-        """The names of all folders, in their order."""
-        return sorted(os.listdir(self._jobs))
+        """The names of all folders."""
+        return os.listdir(self._jobs)
 
     @contextlib.contextmanager
     def create(

@@ -81,7 +81,7 @@ def _details(finding: Finding) -> Iterator[str]:
         for option, reason in finding.capabilities.refusals.items():
             yield f"refuses {option}: {reason}"
         for deviation, reason in finding.capabilities.deviations.items():
-            yield f"deviates, {deviation}: {reason}"
+            yield f"deviates, {deviation}: {deviation.meaning} ({reason})"
         yield from finding.capabilities.notes
 
 

@@ -137,7 +137,7 @@ def _visible(pman: Pman) -> Finding | None:
 
 def _what_to_know(capabilities: Capabilities) -> Iterator[Finding]:
     for deviation, reason in capabilities.deviations.items():
-        yield Finding("note", f"deviation {deviation}: {reason}")
+        yield Finding("note", f"deviation {deviation}: {deviation.meaning} ({reason})")
     for option, reason in capabilities.refusals.items():
         yield Finding("note", f"refuses {option}: {reason}")
     for note in capabilities.notes:

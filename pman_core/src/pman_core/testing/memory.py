@@ -22,6 +22,7 @@ from pman_core.info import JobFilter, JobInfo, JobPage, Reason
 from pman_core.job import Job
 from pman_core.mounts import HostPath
 from pman_core.names import native_name
+from pman_core.paging import page_by_name
 from pman_core.settings import EngineSettings, load
 from pman_core.testing.memory_engine import MemoryEngine, Record, now
 
@@ -101,22 +102,14 @@ class MemoryBackend:
         if cursor == "":
             raise InvalidJobError(faults={"cursor": "is none that this server gave"})
         with self._engine.lock:
-            mine = [
-                name
-                for name, record in sorted(self._engine.records.items())
-                if name > (cursor or "")
-                and record is not None
-                and record.instance == self._settings.instance
-            ]
-            found = []
-            for position, name in enumerate(mine):
-                record = self._engine.records[name]
-                info = self._info(record) if record else None
-                if info and job_filter.matches(info):
-                    found.append(info)
-                if len(found) == limit and position + 1 < len(mine):
-                    return JobPage(tuple(found), cursor=name)
-            return JobPage(tuple(found))
+            mine = {
+                name: record
+                for name, record in self._engine.records.items()
+                if record is not None and record.instance == self._settings.instance
+            }
+            return page_by_name(
+                mine, lambda name: self._info(mine[name]), job_filter, limit, cursor
+            )
 
     def _reach(self) -> None:
         if not self._engine.up:

@@ -184,7 +184,7 @@ def backends() -> str:
         "Nothing is silently ignored. What a backend cannot do it declares: a *refusal* is an "
         "option that it cannot honour (400 for a request, no start for a setting); a *deviation* "
         "is a weaker form of a promise, from this fixed list:",
-        _table(("deviation", "meaning"), [(f"`{d.value}`", _meaning(d)) for d in Deviation]),
+        _table(("deviation", "meaning"), [(f"`{d.value}`", d.meaning) for d in Deviation]),
     ]
     with tempfile.TemporaryDirectory() as folder:
         for offer in registry.installed(registry.BACKENDS):
@@ -198,17 +198,6 @@ def backends() -> str:
             parts += [f"## {offer.name}", f"Installed by `{offer.distribution}`."]
             parts += [_table(("", "what", "why"), rows) if rows else "No refusal, no deviation."]
     return "\n\n".join(parts)
-
-
-def _meaning(deviation: Deviation) -> str:
-    """The comment above a deviation in the source, which is its only definition."""
-    lines = inspect.getsource(Deviation).splitlines()
-    at = next(i for i, line in enumerate(lines) if f'= "{deviation.value}"' in line)
-    comment: list[str] = []
-    while lines[at - 1].strip().startswith("#:"):
-        at -= 1
-        comment.insert(0, lines[at].strip().removeprefix("#:").strip())
-    return " ".join(comment)
 
 
 def _prose(owner: Any) -> str:

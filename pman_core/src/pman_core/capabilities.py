@@ -43,10 +43,7 @@ class Deviation(enum.StrEnum):
         "real-directories",
         "the job sees the real directories, not /share/incoming and /share/outgoing",
     )
-    INPUT_WRITABLE = (
-        "input-writable",
-        "the job can write into its input directory",
-    )
+    INPUT_WRITABLE = ("input-writable", "the job can write into its input directory")
     NO_ISOLATION = (
         "no-isolation",
         "the job can reach files of the machine other than its own directories",
@@ -55,22 +52,13 @@ class Deviation(enum.StrEnum):
         "memory-per-process",
         "the memory limit holds for each process of a job, not for their sum",
     )
-    SWAP_NOT_LIMITED = (
-        "swap-not-limited",
-        "swap is not counted by the memory limit",
-    )
+    SWAP_NOT_LIMITED = ("swap-not-limited", "swap is not counted by the memory limit")
     OOM_NOT_TOLD = (
         "oom-not-told",
         "a job that is out of memory fails, but the message may not say why",
     )
-    WHOLE_CPUS = (
-        "whole-cpus",
-        "a CPU limit is rounded up to whole CPUs",
-    )
-    LOG_ORDER = (
-        "log-order",
-        "lines of stdout and stderr may change places with one another",
-    )
+    WHOLE_CPUS = ("whole-cpus", "a CPU limit is rounded up to whole CPUs")
+    LOG_ORDER = ("log-order", "lines of stdout and stderr may change places with one another")
     SECOND_RUN_WINDOW = (
         "second-run-window",
         "where the engine replaces a lost run by itself, there is a window in which both run",

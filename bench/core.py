@@ -19,6 +19,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from flask import Flask
+
 from pman_core.app import app_for
 from pman_core.registry import BACKENDS, Offer
 from pman_core.startup import compose

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import requests
@@ -27,11 +27,21 @@ PLUGIN = HERE / "textstats.py"
 JID = "demo-1"
 PATIENCE_S = 60
 
-#: What each backend needs to know: its settings, and how its jobs find the plugin.
-SETTINGS = {
+#: What pman must know of each backend besides the storebase.
+SETTINGS: dict[str, dict[str, str | None]] = {
     # A local process cannot be held to a share of a CPU, so pman is told to leave that limit out.
-    "process": {"IGNORE_LIMITS": "cpu", "STORAGE_TYPE": "host"},
+    "process": {"IGNORE_LIMITS": "cpu"},
+    "docker": {},
+    # The variable in which engines/up tells where Podman listens.
+    "podman": {"DOCKER_HOST": os.environ.get("PMAN_PODMAN_HOST")},
 }
+
+#: An image with python3, which is all that the plugin needs.
+IMAGE = os.environ.get("PMAN_TEST_IMAGE", "localhost/pman-test:1")
+
+#: A published plugin is in its image. This one is in none, so a container gets its source as an
+#: argument; a local process finds the file.
+SOURCE = PLUGIN.read_text()
 
 
 def main() -> None:
@@ -45,13 +55,25 @@ def main() -> None:
         (storebase / "demo/out").mkdir()
         environ = {
             **os.environ,
-            **SETTINGS[backend],
+            **{name: value for name, value in SETTINGS[backend].items() if value},
             "CONTAINER_ENV": backend,
+            "STORAGE_TYPE": "host",
             "STOREBASE": str(storebase),
+            # Nobody else's jobs in the engine are this demo's, and its job is nobody else's.
+            "INSTANCE": f"demo-{os.getpid()}",
             "PROCESS_STATE_DIR": str(Path(folder) / "state"),
         }
         with server(environ) as url:
-            run_job(url, storebase / "demo/out")
+            try:
+                run_job(url, *image_and_program(backend), storebase / "demo/out")
+            except DemoError as error:
+                if backend != "process":
+                    say(f'This needs the engine and {IMAGE}: eval "$(engines/up {backend})"')
+                sys.exit(f"the demo failed: {error}")
+
+
+class DemoError(Exception):
+    """Something went otherwise than it should."""
 
 
 @contextlib.contextmanager
@@ -75,12 +97,19 @@ def server(environ: dict[str, str]) -> Iterator[str]:
             say("stopped the server")
 
 
-def run_job(url: str, output: Path) -> None:
+def image_and_program(backend: str) -> tuple[str, list[str]]:
+    """What the job runs, and in which image."""
+    if backend == "process":
+        return "local", ["python3", str(PLUGIN)]
+    return IMAGE, ["python3", "-c", SOURCE]
+
+
+def run_job(url: str, image: str, program: list[str], output: Path) -> None:
     """Submit, watch, show and remove the job."""
     request = {
         "jid": JID,
-        "image": "local",
-        "entrypoint": ["python3", str(PLUGIN)],
+        "image": image,
+        "entrypoint": program,
         "args": ["--pattern", "*.md", "--top", "3"],
         "type": "ds",
         "auid": "demo",
@@ -91,14 +120,24 @@ def run_job(url: str, output: Path) -> None:
         "input_dir": "demo/in",
         "output_dir": "demo/out",
     }
-    say(f"POST {url}", json.dumps(request))
+    say(f"POST {url}", readable(request))
     answer = checked(requests.post(url, json=request, timeout=30), 201)
-    say("  answer:", json.dumps(answer))
+    try:
+        say("  answer:", readable(answer))
+        watch(url, output)
+    finally:
+        removed = requests.delete(f"{url}{JID}/", timeout=30)
+    checked(removed, 204)
+    say(f"DELETE {url}{JID}/", "204: the job is removed")
+    checked(requests.get(f"{url}{JID}/", timeout=30), 404)
 
+
+def watch(url: str, output: Path) -> None:
+    """Wait for the job's end, and show its logs and results."""
     status, deadline = "", time.monotonic() + PATIENCE_S
     while not status.startswith("finished"):
         if time.monotonic() > deadline:
-            sys.exit("the job did not end")
+            raise DemoError("the job did not end")
         answer = checked(requests.get(f"{url}{JID}/", timeout=30), 200)
         if answer["status"] != status:
             status = answer["status"]
@@ -107,22 +146,23 @@ def run_job(url: str, output: Path) -> None:
     say("the job's logs:")
     say(*answer["logs"].splitlines(), indent="    ")
     if status != "finishedSuccessfully":
-        sys.exit("the job failed")
+        raise DemoError("the job failed")
     for path in sorted(output.iterdir()):
         say(f"result file {path.name}:")
         say(*path.read_text().splitlines()[:6], indent="    ")
-
-    checked(requests.delete(f"{url}{JID}/", timeout=30), 204)
-    say(f"DELETE {url}{JID}/", "204: the job is removed")
-    checked(requests.get(f"{url}{JID}/", timeout=30), 404)
 
 
 def checked(answer: requests.Response, code: int) -> dict[str, str]:
     """The JSON of an answer that must have this code."""
     if answer.status_code != code:
-        sys.exit(f"expected {code}, got {answer.status_code}: {answer.text}")
+        raise DemoError(f"expected {code}, got {answer.status_code}: {answer.text}")
     body: dict[str, str] = answer.json() if answer.content else {}
     return body
+
+
+def readable(message: Mapping[str, object]) -> str:
+    """JSON for the terminal; a plugin's source would fill it."""
+    return json.dumps(message).replace(json.dumps(SOURCE)[1:-1], f"<source of {PLUGIN.name}>")
 
 
 def say(*lines: str, indent: str = "") -> None:

@@ -25,6 +25,9 @@ FOLDERS = {
     **{name: f"examples/{name}" for name in EXAMPLES},
 }
 
+#: Shell scripts that are not below engines/.
+SCRIPTS = (HERE / "nox", HERE / ".ci/run", HERE / "deploy/build-offline")
+
 #: What a plugin's tests need besides the core: the plugins that it builds upon.
 NEEDS: dict[str, list[str]] = {"pman_swarm": ["pman_docker"]}
 
@@ -65,7 +68,7 @@ def lint(session: nox.Session) -> None:
     fix = "--fix" in session.posargs
     session.run("ruff", "check", ".", *(["--fix"] if fix else []))
     session.run("ruff", "format", ".", *([] if fix else ["--check"]))
-    scripts = [str(path.relative_to(HERE)) for path in (HERE / "nox", HERE / ".ci/run")]
+    scripts = [str(path.relative_to(HERE)) for path in SCRIPTS]
     engines = [str(p.relative_to(HERE)) for p in HERE.glob("engines/*") if _is_script(p)]
     session.run("shellcheck", "-x", *scripts, *sorted(engines))
 

@@ -26,6 +26,7 @@ up() {
         # On a machine with systemd the package starts its daemon itself.
         packages docker.io iptables
         have docker || packages docker-cli
+        docker compose version >/dev/null 2>&1 || have docker-compose || packages docker-compose
         found || launch
     fi
     say "docker $(answers "$DOCKER_HOST") on $DOCKER_HOST"

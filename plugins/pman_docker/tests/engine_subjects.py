@@ -1,8 +1,10 @@
 """The two real engines as subjects of the conformance class."""
 
 import contextlib
+import gc
 import os
 import shutil
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import attrs
 import docker
 import docker.errors
+from proxies import Proxy, proxy
 
 from pman_core.info import JobInfo
 from pman_core.storage import host_storage
@@ -25,6 +28,9 @@ HOST_VARIABLES = {"docker": "DOCKER_HOST", "podman": "PMAN_PODMAN_HOST"}
 
 #: An image with Python; ``engines/up`` makes it.
 IMAGE = os.environ.get("PMAN_TEST_IMAGE", "localhost/pman-test:1")
+
+#: For tests of an engine that is down: the SDK does not close a socket that cannot connect.
+SDK_LEAVES_SOCKETS = "ignore::pytest.PytestUnraisableExceptionWarning"
 
 
 @attrs.frozen
@@ -46,8 +52,11 @@ def address(name: str) -> str:
 def why_missing(name: str) -> str | None:
     """Why the tests cannot use an engine; ``None`` if they can."""
     try:
-        api = docker.APIClient(address(name), version="auto", timeout=10)
-        api.inspect_image(IMAGE)
+        if address(name).startswith("unix://"):
+            with socket.socket(socket.AF_UNIX) as probe:  # the SDK would leave one open
+                probe.connect(address(name).removeprefix("unix://"))
+        with contextlib.closing(docker.APIClient(address(name), version="auto", timeout=10)) as api:
+            api.inspect_image(IMAGE)  # type: ignore[no-untyped-call]
     except docker.errors.ImageNotFound:
         return f"{name} has no image {IMAGE}; run engines/up {name}"
     except Exception as error:  # whatever it is, the tests cannot run
@@ -59,7 +68,21 @@ def real_engine(name: str) -> RealEngine:
     return RealEngine(name, address(name), docker.APIClient(address(name), version="auto"))
 
 
-def subject_of(engine: RealEngine, folder: Path) -> Subject:
+@contextlib.contextmanager
+def subject_of(engine: RealEngine, folder: Path) -> Iterator[Subject]:
+    """An engine as a subject, behind a proxy that plays the engine that is down."""
+    path = f"/tmp/pman-{uuid.uuid4().hex[:8]}.sock"  # a path in ``folder`` may be too long
+    with proxy(engine.host.removeprefix("unix://"), path) as between:
+        subject = _subject(attrs.evolve(engine, host=f"unix://{path}"), folder, between)
+        try:
+            yield subject
+        finally:
+            shutil.rmtree(subject.storebase, ignore_errors=True)
+            Path(path).unlink(missing_ok=True)
+            gc.collect()  # see SDK_LEAVES_SOCKETS
+
+
+def _subject(engine: RealEngine, folder: Path, between: Proxy) -> Subject:
     storebase = folder / f"storebase-{uuid.uuid4().hex[:8]}"
     storebase.mkdir()
 
@@ -88,6 +111,8 @@ def subject_of(engine: RealEngine, folder: Path) -> Subject:
         make_foreign=foreign,
         limits_swap=limits_swap,
         lose_run=lose,
+        stop_engine=between.cut,
+        start_engine=between.up,
         patience_s=90,
     )
 
@@ -98,7 +123,3 @@ def exists(engine: RealEngine, name: str) -> bool:
     except docker.errors.NotFound:
         return False
     return True
-
-
-def remove_storebase(subject: Subject) -> None:
-    shutil.rmtree(subject.storebase, ignore_errors=True)

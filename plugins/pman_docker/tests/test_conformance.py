@@ -4,25 +4,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine_subjects import real_engine, remove_storebase, subject_of, why_missing
+from engine_subjects import SDK_LEAVES_SOCKETS, real_engine, subject_of, why_missing
 
 from pman_core.testing import BackendConformance, Subject
 from pman_core.testing.pytest_plugin import Engines
+
+pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 
 
 class TestDocker(BackendConformance):
     @pytest.fixture
     def subject(self, tmp_path: Path, engines: Engines) -> Iterator[Subject]:
         engines.need("docker", why_missing("docker"))
-        subject = subject_of(real_engine("docker"), tmp_path)
-        yield subject
-        remove_storebase(subject)
+        with subject_of(real_engine("docker"), tmp_path) as subject:
+            yield subject
 
 
 class TestPodman(BackendConformance):
     @pytest.fixture
     def subject(self, tmp_path: Path, engines: Engines) -> Iterator[Subject]:
         engines.need("podman", why_missing("podman"))
-        subject = subject_of(real_engine("podman"), tmp_path)
-        yield subject
-        remove_storebase(subject)
+        with subject_of(real_engine("podman"), tmp_path) as subject:
+            yield subject

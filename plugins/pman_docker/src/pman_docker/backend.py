@@ -18,7 +18,7 @@ from pman_docker.dialect import DOCKER, PODMAN, Dialect
 from pman_docker.engine import Engine, expect
 from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused
 from pman_docker.find import Finder
-from pman_docker.labels import KIND, WAITING, asked_labels, second_name
+from pman_docker.labels import KIND, WAITING, asked_labels
 from pman_docker.launch import Launcher
 from pman_docker.logs import log_end
 from pman_docker.settings import DockerSettings
@@ -125,16 +125,22 @@ class DockerBackend:
 
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
-        """The second object goes first, so that no run is without its record."""
+        """What runs ends first, so that no run is without its record.
+
+        The second object stays until the first is gone: its name keeps others from going on.
+        """
         first = self._finder.first(jid)
         if first is None:
             return False
-        second = second_name(self._finder.name(jid))
         try:
-            self._engine.remove_wholly(second)
+            second = self._finder.second(jid, first)
+            if second:
+                self._engine.kill(second["Id"])
             self._engine.remove_wholly(first["Id"])
             # One that was made meanwhile is not started any more: its first object is gone.
-            self._engine.remove_wholly(second)
+            second = self._finder.second(jid, first)
+            if second:
+                self._engine.remove_wholly(second["Id"])
         except Refused as refused:
             raise EngineUnavailableError(f"job {jid!r} cannot be removed: {refused}") from refused
         return True
@@ -159,7 +165,9 @@ class DockerBackend:
 
     @hookimpl
     def pman_resume(self) -> None:
-        """Go on with the jobs that wait for their images."""
+        """Go on with the jobs that wait for their images, and remove what no job has."""
+        for orphan in self._finder.orphans():
+            self._engine.remove(orphan)
         for summary in self._finder.summaries().values():
             if summary["State"] == "created":
                 self._finder.find_named(summary["Labels"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -11,14 +10,22 @@ from typing import Any
 
 import attrs
 import docker
+import docker.auth
 import docker.errors
-import docker.tls
+import docker.utils
 import requests
 
 from pman_core.errors import EngineUnavailableError
 from pman_docker.errors import NotThere, Refused, engine_errors
 from pman_docker.settings import DockerSettings
 from pman_docker.state import moment
+from pman_docker.streams import frames, news
+
+#: How much of a log is read at once.
+_CHUNK = 65536
+
+#: What Docker and Podman say where a removal has to be tried again.
+_ENDS_JUST_NOW = ("already in progress", "container state improper")
 
 
 @attrs.frozen
@@ -47,35 +54,26 @@ class Engine:
     def __init__(self, settings: DockerSettings, address: str) -> None:
         self.address = address
         self._settings = settings
-        self._lock = threading.Lock()
         self._api: docker.APIClient | None = None
         self._facts: EngineFacts | None = None
 
     # ------------------------------------------------------------- connection
 
-    def api(self, timeout_s: float | None = None) -> docker.APIClient:
-        """The client. It settles the version of the API with the engine when it is made."""
-        if timeout_s is not None:
-            return self._connect(timeout_s)
-        with self._lock:
-            if self._api is None:
-                self._api = self._connect(self._settings.engine_timeout_s)
-            return self._api
+    def api(self) -> docker.APIClient:
+        """The client. It settles the version of the API with the engine when it is made.
 
-    def _connect(self, timeout_s: float) -> docker.APIClient:
-        tls: docker.tls.TLSConfig | bool = False
-        folder = self._settings.cert_path
-        if self._settings.tls_verify or folder:
-            pair = (f"{folder}/cert.pem", f"{folder}/key.pem") if folder else None
-            tls = docker.tls.TLSConfig(
-                client_cert=pair,
-                ca_cert=f"{folder}/ca.pem" if folder else None,
-                verify=self._settings.tls_verify,
-            )
-        with engine_errors(self.address):
-            return docker.APIClient(
-                base_url=self.address, version="auto", timeout=int(timeout_s), tls=tls
-            )
+        Several threads may make it at once; where one waited for another, many would wait for
+        the time-outs of each other.
+        """
+        if self._api is None:
+            with engine_errors(self.address):
+                self._api = docker.APIClient(
+                    base_url=self.address,
+                    version="auto",
+                    timeout=self._settings.engine_timeout_s,
+                    tls=self._settings.tls() or False,
+                )
+        return self._api
 
     def facts(self) -> EngineFacts:
         """What the engine is; asked once, since it does not change under a connection."""
@@ -97,9 +95,7 @@ class Engine:
         api = self.api()
         with engine_errors(self.address):
             answer = api.post(api.base_url + path, json=body, params=query, timeout=api.timeout)
-            if not answer.ok:
-                raise docker.errors.APIError(str(answer.status_code), answer, _words(answer))
-            created: dict[str, Any] = answer.json()
+            created: dict[str, Any] = _accepted(answer).json()
             return created
 
     def start(self, name: str) -> None:
@@ -121,8 +117,13 @@ class Engine:
         with contextlib.suppress(NotThere), engine_errors(self.address):
             self.api().remove_container(container, v=True, force=even_running)
 
+    def kill(self, container: str) -> None:
+        """End a container; one that does not run stays as it is."""
+        with contextlib.suppress(Refused), engine_errors(self.address):
+            self.api().kill(container)
+
     def remove_wholly(self, container: str) -> None:
-        """Remove a container, and wait where somebody else is at it already.
+        """Remove a container, and wait where it ends or is removed just now.
 
         :raises EngineUnavailableError: it was not gone in time.
         """
@@ -131,7 +132,8 @@ class Engine:
             try:
                 return self.remove(container)
             except Refused as refused:
-                if "already in progress" not in str(refused) or time.monotonic() > deadline:
+                ends = any(words in str(refused) for words in _ENDS_JUST_NOW)
+                if not ends or time.monotonic() > deadline:
                     raise
             time.sleep(0.05)
 
@@ -154,16 +156,18 @@ class Engine:
 
         :param tail_lines: how many pieces that the engine takes for lines, from the end.
         """
-        with engine_errors(self.address):
-            pieces = self.api().logs(
-                container,
-                stdout=True,
-                stderr=True,
+        api = self.api()
+        query = {"stdout": "1", "stderr": "1", "tail": str(tail_lines or "all")}
+        with (
+            engine_errors(self.address),
+            api.get(
+                f"{api.base_url}/containers/{container}/logs",
+                params=query,
                 stream=True,
-                follow=False,
-                tail="all" if tail_lines is None else tail_lines,
-            )
-            yield from pieces
+                timeout=api.timeout,
+            ) as answer,
+        ):
+            yield from frames(_accepted(answer).iter_content(_CHUNK))
 
     # ----------------------------------------------------------------- images
 
@@ -172,14 +176,22 @@ class Engine:
 
         :raises Refused: it cannot be had, in the engine's words.
         """
-        # The API pulls all tags where none is named.
-        named = image if _has_tag(image) else f"{image}:latest"
+        api = self.api()
+        repository, tag = docker.utils.parse_repository_tag(image)
         with engine_errors(self.address):
-            for news in self.api(self._settings.pull_timeout_s).pull(
-                named, stream=True, decode=True
-            ):
-                if "error" in news:
-                    raise docker.errors.APIError(news["error"], explanation=news["error"])
+            registry, _ = docker.auth.resolve_repository_name(repository)
+            login = docker.auth.get_config_header(api, registry)
+            with api.post(
+                api.base_url + "/images/create",
+                # The API pulls all tags where none is named.
+                params={"fromImage": repository, "tag": tag or "latest"},
+                headers={"X-Registry-Auth": login} if login else {},
+                stream=True,
+                timeout=(api.timeout, self._settings.pull_timeout_s),
+            ) as answer:
+                for message in news(_accepted(answer).iter_lines()):
+                    if "error" in message:
+                        raise docker.errors.APIError(message["error"], explanation=message["error"])
 
     def load_image(self, archive: bytes) -> None:
         """Load an image from an archive as ``docker save`` writes it."""
@@ -206,7 +218,8 @@ def facts_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFacts
     """
     components = {part["Name"] for part in version.get("Components") or ()}
     podman = "Podman Engine" in components
-    rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
+    options = info.get("SecurityOptions") or ()
+    rootless = bool(info.get("Rootless")) or any("rootless" in option for option in options)
     enforced = bool(info.get("MemoryLimit", True) and info.get("CpuCfsQuota", True))
     if rootless and str(info.get("CgroupVersion", "1")) != "2":
         enforced = False
@@ -234,13 +247,16 @@ def expect(engine: Engine, wanted: str) -> EngineFacts:
     return facts
 
 
+def _accepted(answer: requests.Response) -> requests.Response:
+    """An answer that is none of an error."""
+    if not answer.ok:
+        raise docker.errors.APIError(str(answer.status_code), answer, _words(answer))
+    return answer
+
+
 def _words(answer: requests.Response) -> str:
     """What the engine says of an error: both put it under ``message``."""
     try:
         return str(answer.json()["message"])
     except (ValueError, KeyError, TypeError):
         return answer.text.strip()
-
-
-def _has_tag(image: str) -> bool:
-    return ":" in image.rpartition("/")[2] or "@" in image

@@ -7,6 +7,8 @@ refusal means there. What is nobody's fault becomes ``EngineUnavailableError`` h
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 from collections.abc import Iterator
 
 import docker.errors
@@ -14,6 +16,8 @@ import requests.exceptions
 import urllib3.exceptions
 
 from pman_core.errors import EngineUnavailableError
+
+_TIME_OUTS = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 
 
 class Refused(Exception):
@@ -47,17 +51,20 @@ def engine_errors(address: str) -> Iterator[None]:
         yield
     except docker.errors.APIError as error:
         raise refusal(error.status_code or 500, str(error.explanation or error)) from error
-    except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
-        raise EngineUnavailableError(f"the engine at {address} did not answer in time") from error
     except (
         docker.errors.DockerException,
+        docker.errors.StreamParseError,
+        http.client.HTTPException,
+        json.JSONDecodeError,
         requests.exceptions.RequestException,
         urllib3.exceptions.HTTPError,
+        urllib3.exceptions.ProxySchemeUnsupported,
         OSError,
     ) as error:
-        raise EngineUnavailableError(
-            f"the engine at {address} cannot be reached: {innermost(error)}"
-        ) from error
+        # The SDK wraps what it meets when it connects.
+        late = any(isinstance(cause, _TIME_OUTS) for cause in chain(error))
+        told = "did not answer in time" if late else f"cannot be reached: {innermost(error)}"
+        raise EngineUnavailableError(f"the engine at {address} {told}") from error
 
 
 def refusal(code: int, words: str) -> Refused:
@@ -70,13 +77,21 @@ def refusal(code: int, words: str) -> Refused:
         return NameInUse(code, words)
     if "no such image" in low or "image not known" in low:
         return ImageMissing(code, words)
-    if code == 404:
+    # Podman answers 500 where a container goes away while it is looked at.
+    if code == 404 or "no such container" in low:
         return NotThere(code, words)
     return Refused(code, words)
 
 
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception, and what caused it, down to the bottom."""
+    cause: BaseException | None = error
+    while cause:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
 def innermost(error: BaseException) -> str:
     """The cause at the bottom of a chain, which is the one that tells something."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__ or error
-    return str(error) or type(error).__name__
+    *_, last = chain(error)
+    return str(last) or type(last).__name__

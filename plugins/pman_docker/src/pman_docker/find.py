@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
+
+import attrs
 
 from pman_core import JobInfo, Reason, Status
 from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.engine import Engine
 from pman_docker.errors import NotThere
-from pman_docker.labels import JOB, KIND, OF, WAITING, is_ours, job_of, second_name
+from pman_docker.labels import KIND, OF, WAITING, is_ours, job_of, second_name
 from pman_docker.launch import Launcher
 from pman_docker.settings import DockerSettings
 from pman_docker.state import info_of, moment, waiting_info, with_outcome
@@ -51,14 +53,33 @@ class Finder:
             found["Config"]["Labels"], jid, self._settings.instance
         )
 
+    def second(self, jid: str, first: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The second object of a job, if it has one."""
+        return self._second(self.name(jid), first)
+
     def summaries(self) -> dict[str, dict[str, Any]]:
         """What the engine lists of each job of this pman, by the names of first objects."""
-        found = {}
+        return {name: summary for name, summary in self._ours() if _has_name(summary, name)}
+
+    def orphans(self) -> list[str]:
+        """Second objects without a first: who removed the job was killed meanwhile."""
+        ours = list(self._ours())
+        ids = {summary["Id"] for _, summary in ours}
+        return [
+            summary["Id"]
+            for name, summary in ours
+            if _has_name(summary, second_name(name)) and summary["Labels"].get(OF) not in ids
+        ]
+
+    def _ours(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What has the labels of a job, and the job's name.
+
+        That alone does not make it pman's: an image made of a job's container has them too.
+        """
         for summary in self._engine.labelled(f"{INSTANCE_LABEL}={self._settings.instance}"):
-            labels = summary["Labels"]
-            if JOB in labels and JID_LABEL in labels:
-                found[self.name(labels[JID_LABEL])] = summary
-        return found
+            jid = summary["Labels"].get(JID_LABEL)
+            if jid:
+                yield self.name(jid), summary
 
     def _info(self, name: str, first: Mapping[str, Any]) -> JobInfo:
         labels = first["Config"]["Labels"]
@@ -68,13 +89,12 @@ class Finder:
         if info.status is not Status.NOT_STARTED:
             return info
         second = self._second(name, first)
-        if second:
-            info = with_outcome(info, second)
-            undone = info.status is Status.NOT_STARTED and self._launcher.is_abandoned(second)
-        else:
-            # The first object may have got its turn since it was looked at.
-            undone = waits or self._launcher.is_abandoned(first)
-        return self._go_on(name, first, info) if undone else info
+        now = with_outcome(info, second) if second else info
+        # The first object may have got its turn since it was looked at.
+        undone = now.status is Status.NOT_STARTED and (
+            (waits and not second) or self._launcher.is_abandoned(second or first)
+        )
+        return self._go_on(name, first, info) if undone else now
 
     def _go_on(self, name: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo:
         """Bring the job to run, unless it has waited too long."""
@@ -87,14 +107,24 @@ class Finder:
         job = job_of(first["Config"]["Labels"])
         self._launcher.condemn(name, job, first["Id"], Reason.START_DEADLINE, message)
         second = self._second(name, first)
-        return with_outcome(info, second) if second else info
+        if second:
+            return with_outcome(info, second)
+        # A foreign object has the second's name: this cannot be written down, but stays true.
+        return attrs.evolve(
+            info, status=Status.FAILED, reason=Reason.START_DEADLINE, message=message
+        )
 
     def _second(self, name: str, first: Mapping[str, Any]) -> dict[str, Any] | None:
         second = self._inspect(second_name(name))
-        return second if second and second["Config"]["Labels"].get(OF) == first["Id"] else None
+        labels = (second and second["Config"]["Labels"]) or {}
+        return second if labels.get(OF) == first["Id"] else None
 
     def _inspect(self, name: str) -> dict[str, Any] | None:
         try:
             return self._engine.inspect(name)
         except NotThere:
             return None
+
+
+def _has_name(summary: Mapping[str, Any], name: str) -> bool:
+    return f"/{name}" in (summary.get("Names") or ())

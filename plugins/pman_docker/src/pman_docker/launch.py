@@ -38,6 +38,9 @@ from pman_docker.state import info_of
 
 log = logging.getLogger(__name__)
 
+#: How often the second object is tried at once, while others are at the same.
+_ATTEMPTS = 5
+
 
 class Launcher:
     """Creates and starts the objects of jobs."""
@@ -101,32 +104,46 @@ class Launcher:
     def _bring_about(self, name: str, job: Job, first: str) -> None:
         """Make the second object: the running job, or the verdict on it."""
         labels = container_labels(job, self._settings.instance, of=first)
-        verdict = (Reason.IMAGE_NOT_FOUND, f"image {job.image} was pulled, and is not there")
-        for _ in range(3):
+        pulled = False
+        for _ in range(_ATTEMPTS):  # whoever asks for the job next begins anew
             try:
                 self._run(second_name(name), job, labels, of=first)
-                return
-            except ImageMissing:
-                try:
-                    self._engine.pull(job.image)
-                except Refused as refused:
-                    verdict = (Reason.IMAGE_NOT_FOUND, f"cannot get image {job.image}: {refused}")
-                    break
             except NameInUse:
-                if not self._clear_abandoned(second_name(name), first):
-                    return
+                if self._clear_abandoned(second_name(name), first):
+                    continue
+            except ImageMissing as missing:
+                told = str(missing) if pulled else self._pull(job.image)
+                pulled = True
+                if not told:
+                    continue
+                message = f"cannot get image {job.image}: {told}"
+                self.condemn(name, job, first, Reason.IMAGE_NOT_FOUND, message)
             except Refused as refused:
-                verdict = (Reason.CANNOT_START, f"cannot create: {refused}")
-                break
-        self.condemn(name, job, first, *verdict)
+                self.condemn(name, job, first, Reason.CANNOT_START, f"cannot create: {refused}")
+            return
+
+    def _pull(self, image: str) -> str:
+        """Pull an image; the engine's words if it cannot be had."""
+        try:
+            self._engine.pull(image)
+        except Refused as refused:
+            return str(refused)
+        return ""
 
     def condemn(self, name: str, job: Job, first: str, reason: Reason, message: str) -> None:
         """Write down that a job could not be started; what came first stands."""
+        second = second_name(name)
         labels = verdict_labels(job.jid, self._settings.instance, first, reason, message)
-        with contextlib.suppress(NameInUse):
-            note = self._note(second_name(name), labels)
-            if not self._is_there(first):
-                self._engine.remove(note)
+        for _ in range(2):
+            try:
+                note = self._note(second, labels)
+            except NameInUse:
+                if not self._clear_abandoned(second, first):
+                    return
+            else:
+                if not self._is_there(first):
+                    self._engine.remove(note)
+                return
 
     def _clear_abandoned(self, name: str, first: str) -> bool:
         """Remove a second object that its creator never started, or that is of another job.
@@ -137,8 +154,13 @@ class Launcher:
             second = self._engine.inspect(name)
         except NotThere:
             return True
-        labels = second["Config"]["Labels"]
-        of_another = labels.get(OF) != first and OF in labels
+        labels = second["Config"]["Labels"] or {}
+        if OF not in labels:
+            log.warning("container %s is none of pman's, and keeps a job from running", name)
+            return False
+        of_another = labels[OF] != first
+        if of_another and not self._is_there(first):
+            return False  # this job has been removed, and the name is rightly the other's
         if of_another or (labels.get(KIND) != VERDICT and self.is_abandoned(second)):
             with contextlib.suppress(Refused):  # it runs after all
                 self._engine.remove(second["Id"], even_running=of_another)

@@ -8,9 +8,10 @@ from collections.abc import Generator
 from pman_core.errors import EngineUnavailableError
 from pman_core.logs import TailBuffer
 from pman_docker.engine import Engine
+from pman_docker.streams import PIECE
 
-#: Docker splits a long line into pieces of this size, and counts each for a line.
-_PIECE = 16384
+#: How much of a log with a long line is read, where the engine cannot give the end of such a line.
+_MOST = 64 * 2**20
 
 
 def log_end(
@@ -19,13 +20,13 @@ def log_end(
     """The last lines and at most the last so many bytes.
 
     Where the engine's own tail spoils lines that are long or have no end (Podman 4.3), a log is
-    read whole if it is not longer than ``max_bytes``, and only a longer one by its tail.
+    read whole if it is not longer than ``max_bytes`` or has a line that is; others by their tail.
     """
     if not tail_is_exact:
         whole = _whole(engine, container, tail_lines, max_bytes)
         if whole is not None:
             return whole
-    pieces = tail_lines + max_bytes // _PIECE + 1
+    pieces = tail_lines + max_bytes // PIECE + 1
     buffer = TailBuffer(tail_lines, max_bytes)
     for piece in engine.log(container, pieces):
         buffer.feed(piece)
@@ -41,14 +42,12 @@ def _whole(engine: Engine, container: str, tail_lines: int, max_bytes: int) -> b
             read += len(piece)
             line = len(piece) if b"\n" in piece else line + len(piece)
             longest = max(longest, line)
-            if read > max_bytes:
-                break
-        else:
-            return buffer.value()
-    if longest > max_bytes:
-        # Asked for the end of such a line, Podman 4.3 works for minutes, and takes gigabytes.
-        raise EngineUnavailableError("the log has a line that is too long for Podman to give")
-    return None
+            if read > max_bytes and longest <= max_bytes:
+                return None
+            if read > max(max_bytes, _MOST):
+                # Asked for the end of it, Podman 4.3 works for minutes, and takes gigabytes.
+                raise EngineUnavailableError("a line of the log is too long for Podman to give")
+    return buffer.value()
 
 
 def _generator(engine: Engine, container: str) -> Generator[bytes]:

@@ -82,6 +82,8 @@ def podman_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]
         "cap_add": add,
         "no_new_privileges": settings.confine_jobs,
         "restart_policy": "no",
+        # A removal kills at once; by default it waits ten seconds for the job to end itself.
+        "stop_timeout": 0,
     }
     if job.shm_mib is not None:
         body["shm_size"] = job.shm_mib * _MIB
@@ -114,14 +116,25 @@ def _user(job: Job) -> str:
 
 
 def _docker_mount(mount: Mount) -> Payload:
-    common: Payload = {"Target": mount.target, "ReadOnly": mount.read_only}
     match mount.source:
         case HostPath(path):
-            return {**common, "Type": "bind", "Source": path}
+            return {
+                "Target": mount.target,
+                "Type": "bind",
+                "Source": path,
+                "ReadOnly": mount.read_only,
+            }
         case NfsPath(server, path):
-            options = {"type": "nfs", "o": f"addr={server},nolock,soft", "device": f":{path}"}
+            # Docker takes no ReadOnly for a volume without a name; the mount's own option is one.
+            access = "ro" if mount.read_only else "rw"
+            words = f"addr={server},nolock,soft,{access}"
+            options = {"type": "nfs", "o": words, "device": f":{path}"}
             driver = {"Name": "local", "Options": options}
-            return {**common, "Type": "volume", "VolumeOptions": {"DriverConfig": driver}}
+            return {
+                "Target": mount.target,
+                "Type": "volume",
+                "VolumeOptions": {"DriverConfig": driver},
+            }
         case other:
             raise UnsupportedError(f"Docker cannot mount a {type(other).__name__}")
 

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker.errors
+import docker.tls
+import docker.utils
 import environ
 
 from pman_core.settings import (
     EngineSettings,
     absolute_path,
     flag,
-    text,
     variable,
     whole_number,
 )
+
+_SCHEMES = ("unix://", "tcp://", "http://", "https://")
+
+
+def engine_address(value: str) -> str:
+    """Where an engine listens."""
+    if not value.startswith(_SCHEMES):
+        raise ValueError(f"must begin with one of {', '.join(_SCHEMES)}")
+    try:
+        docker.utils.parse_host(value)
+    except docker.errors.DockerException as error:
+        raise ValueError(f"is no address of an engine: {error}") from error
+    return value
 
 
 @environ.config(prefix="", frozen=True)
@@ -20,7 +38,7 @@ class DockerSettings(EngineSettings):
 
     docker_host: str | None = variable(
         "DOCKER_HOST",
-        text,
+        engine_address,
         None,
         "Where the engine listens, as unix:///path, tcp://host:port or https://host:port. Unset "
         "means /var/run/docker.sock; for podman /run/podman/podman.sock, or the socket in "
@@ -54,3 +72,26 @@ class DockerSettings(EngineSettings):
         "With no, jobs keep the capabilities that the engine gives by default, and may gain "
         "privileges (setuid programs). The limit of processes stays.",
     )
+
+    def tls(self) -> docker.tls.TLSConfig | None:
+        """How TLS is done; ``None`` without it."""
+        folder = self.cert_path
+        if not (self.tls_verify or folder):
+            return None
+        return docker.tls.TLSConfig(
+            client_cert=(f"{folder}/cert.pem", f"{folder}/key.pem") if folder else None,
+            ca_cert=f"{folder}/ca.pem" if folder else None,
+            verify=self.tls_verify,
+        )
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with combinations of these variables."""
+        wanted = ("ca.pem", "cert.pem", "key.pem") if self.cert_path else ()
+        missing = [name for name in wanted if not Path(self.cert_path or "", name).is_file()]
+        if missing:
+            yield f"DOCKER_CERT_PATH is {self.cert_path}, which has no {', '.join(missing)}"
+        if self.tls_verify and not (self.docker_host or "").startswith(("tcp://", "https://")):
+            yield (
+                "DOCKER_TLS_VERIFY is set, but DOCKER_HOST is no tcp:// or https:// address; "
+                "only these are reached by TLS"
+            )

@@ -99,7 +99,10 @@ def verdict_of(state: Mapping[str, Any]) -> tuple[Status, str, int | None, Reaso
     word, code = state["Status"], state.get("ExitCode")
     if word in ("running", "paused", "restarting", "stopping"):
         return Status.STARTED, word, None, None
-    if word in ("created", "configured", "initialized"):
+    # One that was never started and is being removed makes way for another.
+    if word in ("created", "configured", "initialized") or (
+        word == "removing" and not moment(state.get("StartedAt"))
+    ):
         if state.get("Error"):
             return (
                 Status.FAILED,

@@ -1,0 +1,126 @@
+"""Proxies between pman, its engine and a registry, which fail when a test wants it."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_CHUNK = 16384
+
+
+class Proxy:
+    """Passes each connection on, until it is cut or frozen.
+
+    :param target: a path for a unix socket, host and port for TCP.
+    :param listen: a path, or ``None`` for a free TCP port of this machine.
+    """
+
+    def __init__(self, target: str | tuple[str, int], listen: str | None = None) -> None:
+        self._target = target
+        self._listen = listen
+        self._lock = threading.Lock()
+        self._server: socket.socket | None = None
+        self._open: set[socket.socket] = set()
+        #: Answers are passed on while this is set.
+        self.flowing = threading.Event()
+        self.flowing.set()
+        #: Bytes per second of the answers of each connection; 0 is as fast as it goes.
+        self.rate = 0
+        #: How many connections there have been.
+        self.connections = 0
+        self.port = 0
+        self.up()
+
+    def up(self) -> None:
+        """Listen, again after ``cut``."""
+        if self._listen:
+            server = socket.socket(socket.AF_UNIX)
+            Path(self._listen).unlink(missing_ok=True)
+            server.bind(self._listen)
+        else:
+            server = socket.socket(socket.AF_INET)
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind(("127.0.0.1", self.port))
+            self.port = server.getsockname()[1]
+        server.listen(64)
+        self._server = server
+        threading.Thread(target=self._accept, args=(server,), daemon=True).start()
+
+    def cut(self) -> None:
+        """Stop listening, and break every connection."""
+        if self._server:
+            _close(self._server)
+            self._server = None
+        with self._lock:
+            for one in self._open:
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+
+    def freeze(self) -> None:
+        """Accept, and answer nothing any more."""
+        self.flowing.clear()
+
+    def thaw(self) -> None:
+        """Go on."""
+        self.flowing.set()
+
+    def _accept(self, server: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = server.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        upstream = socket.socket(
+            socket.AF_UNIX if isinstance(self._target, str) else socket.AF_INET
+        )
+        pair = {client, upstream}
+        with self._lock:
+            self._open |= pair
+        try:
+            upstream.connect(self._target)
+            asks = threading.Thread(target=self._pump, args=(client, upstream), daemon=True)
+            asks.start()
+            self._pump(upstream, client, answers=True)
+            asks.join()
+        except OSError:
+            pass
+        finally:
+            with self._lock:
+                self._open -= pair
+            for one in pair:
+                one.close()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, *, answers: bool = False) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(_CHUNK):
+                if answers:
+                    self.flowing.wait()
+                    if self.rate:
+                        time.sleep(len(data) / self.rate)
+                sink.sendall(data)
+        for one in (source, sink):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+def _close(server: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        server.shutdown(socket.SHUT_RDWR)  # wakes accept
+    server.close()
+
+
+@contextlib.contextmanager
+def proxy(target: str | tuple[str, int], listen: str | None = None) -> Iterator[Proxy]:
+    """A proxy for as long as it is needed."""
+    made = Proxy(target, listen)
+    try:
+        yield made
+    finally:
+        made.flowing.set()
+        made.cut()

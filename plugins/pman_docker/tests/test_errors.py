@@ -1,0 +1,194 @@
+"""Whatever the engine's client raises becomes one of our errors; nothing leaks."""
+
+import http.client
+import inspect
+import json
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import docker.errors
+import pytest
+import requests.exceptions
+import urllib3
+import urllib3.exceptions
+
+from pman_core.errors import EngineUnavailableError
+from pman_docker.engine import facts_of
+from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, engine_errors, refusal
+from pman_docker.streams import frames, news
+
+#: All that is raised by the modules that the client is made of, and what the sockets raise.
+MODULES: tuple[ModuleType, ...] = (
+    docker.errors,
+    requests.exceptions,
+    urllib3.exceptions,
+    http.client,
+)
+GIVEN: tuple[tuple[Any, ...], ...] = (
+    (),
+    ("x",),
+    (1, 2),
+    ("x", "y", 1),
+    ("x", "y", "z"),
+    ("x", 1, "y", "z", 2),
+    (urllib3.HTTPResponse(b""), b"1"),
+)
+SOCKETS = (OSError, ConnectionResetError, FileNotFoundError, TimeoutError, BrokenPipeError)
+
+
+def classes() -> Iterator[type[Exception]]:
+    for module in MODULES:
+        for _, found in inspect.getmembers(module, inspect.isclass):
+            own = found.__module__.partition(".")[0] in ("docker", "requests", "urllib3", "http")
+            if own and issubclass(found, Exception) and not issubclass(found, Warning):
+                yield found
+    yield from SOCKETS
+    yield json.JSONDecodeError
+
+
+def made(kind: type[Exception]) -> Exception:
+    """An exception of that kind; constructors differ, and what they are given does not matter."""
+    for given in GIVEN:
+        try:
+            error = kind(*given)
+            str(error)
+        except (TypeError, AttributeError):
+            continue
+        return error
+    raise AssertionError(f"cannot make a {kind}")
+
+
+@pytest.mark.parametrize("kind", sorted(set(classes()), key=str), ids=str)
+def test_every_exception_of_the_client_is_mapped(kind: type[Exception]) -> None:
+    error = made(kind)
+    with pytest.raises((Refused, EngineUnavailableError)), engine_errors("unix:///x"):
+        raise error
+
+
+def test_there_are_that_many() -> None:
+    assert len(set(classes())) > 60
+
+
+def test_a_time_out_says_so() -> None:
+    for kind in (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
+        with pytest.raises(EngineUnavailableError, match="in time"), engine_errors("unix:///x"):
+            raise made(kind)
+
+
+def test_the_innermost_cause_is_told() -> None:
+    def fail() -> None:
+        try:
+            raise FileNotFoundError(2, "No such file or directory")
+        except OSError as error:
+            raise requests.exceptions.ConnectionError("HTTPConnectionPool...") from error
+
+    with (
+        pytest.raises(EngineUnavailableError, match="No such file") as caught,
+        engine_errors("unix:///x"),
+    ):
+        fail()
+    assert "Pool" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "kind"),
+    [
+        (409, 'Conflict. The container name "/d" is already in use by container "i"', NameInUse),
+        (
+            500,
+            'container create: the container name "r" is already in use by i: that name is '
+            "already in use",
+            NameInUse,
+        ),
+        (404, "No such image: nosuch/image:1", ImageMissing),
+        (404, "no such image: localhost:1/x:1: image not known", ImageMissing),
+        (404, "No such container: nono", NotThere),
+        (404, 'no container with name or ID "n" found: no such container', NotThere),
+        (500, "container i does not exist in database: no such container", NotThere),
+        (404, "network X not found", NotThere),
+        (400, "invalid reference format", Refused),
+        (409, "removal of container i is already in progress", Refused),
+        (500, "address already in use", Refused),
+    ],
+)
+def test_refusals_are_told_apart(code: int, words: str, kind: type[Refused]) -> None:
+    found = refusal(code, words)
+    assert type(found) is kind
+    assert (found.code, str(found)) == (code, words)
+
+
+# ------------------------------------------------------------------ what an engine says it is
+
+DOCKER_VERSION = {"Version": "20.10.24", "Components": [{"Name": "Engine"}]}
+PODMAN_VERSION = {"Version": "4.3.1", "Components": [{"Name": "Podman Engine"}]}
+#: Both, as they answer on the development machines, as far as it matters here.
+INFO = {
+    "MemoryLimit": True,
+    "SwapLimit": True,
+    "CpuCfsQuota": True,
+    "CgroupVersion": "1",
+    "SecurityOptions": ["name=seccomp,profile=default"],
+}
+ROOTLESS = {"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"], "Rootless": True}
+
+
+@pytest.mark.parametrize(
+    ("info", "enforced"),
+    [
+        (INFO, True),
+        ({**INFO, "CgroupVersion": "2"}, True),
+        ({**INFO, "SecurityOptions": None}, True),
+        ({}, True),
+        ({**INFO, "MemoryLimit": False}, False),
+        ({**INFO, "CpuCfsQuota": False}, False),
+        ({**INFO, **ROOTLESS}, False),
+        ({**INFO, **ROOTLESS, "CgroupVersion": "2"}, True),
+        ({**INFO, **ROOTLESS, "CgroupVersion": "2", "MemoryLimit": False}, False),
+        ({**INFO, "Rootless": True, "SecurityOptions": []}, False),
+    ],
+)
+def test_limits_that_the_engine_drops_are_seen(info: dict[str, Any], enforced: bool) -> None:
+    assert facts_of(DOCKER_VERSION, info).enforces_limits is enforced
+    assert facts_of(PODMAN_VERSION, info).enforces_limits is enforced
+
+
+def test_the_engine_is_named() -> None:
+    assert facts_of(DOCKER_VERSION, INFO).title == "Docker 20.10.24"
+    assert facts_of(PODMAN_VERSION, {**INFO, **ROOTLESS}).title == "Podman 4.3.1 (rootless)"
+    assert not facts_of(DOCKER_VERSION, {**INFO, "SwapLimit": False}).limits_swap
+
+
+# ------------------------------------------------------------------ streams
+
+
+def frame(data: bytes, stream: int = 1) -> bytes:
+    return bytes([stream, 0, 0, 0]) + len(data).to_bytes(4, "big") + data
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 9, 1000])
+def test_a_log_is_read_however_it_is_cut(size: int) -> None:
+    whole = frame(b"one\n") + frame(b"", 2) + frame(b"two", 2) + frame(bytes(range(256)))
+    chunks = [whole[start : start + size] for start in range(0, len(whole), size)]
+    assert b"".join(frames(chunks)) == b"one\ntwo" + bytes(range(256))
+
+
+def test_a_log_that_breaks_off_is_read_that_far() -> None:
+    assert b"".join(frames([frame(b"one") + frame(b"two")[:-2]])) == b"onet"
+
+
+def test_a_newline_that_docker_loses_is_put_back() -> None:
+    long, rest = b"x" * 16384, b"y" * 5
+    assert b"".join(frames([frame(long) + frame(rest) + frame(b"z\n")])) == long + rest + b"\nz\n"
+    assert b"".join(frames([frame(long) + frame(b"") + frame(b"z\n")])) == long + b"\nz\n"
+    kept = frame(long) + frame(rest + b"\n") + frame(b"z\n")
+    assert b"".join(frames([kept])) == long + rest + b"\nz\n"
+    both = frame(long) + frame(b"e\n", 2) + frame(rest)
+    assert b"".join(frames([both])) == long + b"e\n" + rest
+
+
+def test_news_come_line_by_line() -> None:
+    assert list(news([b'{"status": "x"}', b"", b'{"error": "y"}'])) == [
+        {"status": "x"},
+        {"error": "y"},
+    ]

@@ -1,0 +1,216 @@
+"""A job becomes what the engines' create requests say, and nothing else."""
+
+from typing import Any
+
+import attrs
+import pytest
+
+from pman_core import HostPath, Job, Mount, NfsPath, Resources, User, VolumePath
+from pman_core.errors import InvalidJobError, SettingsError, UnsupportedError
+from pman_core.settings import load
+from pman_docker.payload import docker_note, docker_payload, podman_note, podman_payload
+from pman_docker.settings import DockerSettings
+from pman_docker.validate import validate
+
+SETTINGS = load(DockerSettings, {})
+OPEN = load(DockerSettings, {"CONFINE_JOBS": "no"})
+MIB = 2**20
+BASE = Job(
+    jid="j",
+    image="some/image:1",
+    argv=("program", "", "$HOME"),
+    resources=Resources(memory_mib=64),
+    mounts=(),
+    fingerprint="v1-abc",
+)
+
+
+def job(**changes: Any) -> Job:
+    return attrs.evolve(BASE, **changes)
+
+
+def docker(made: Job, settings: DockerSettings = SETTINGS) -> dict[str, Any]:
+    return docker_payload(made, settings, {"k": "v"})
+
+
+def podman(made: Job, settings: DockerSettings = SETTINGS) -> dict[str, Any]:
+    return podman_payload(made, settings, {"k": "v"})
+
+
+def test_argv_takes_the_place_of_the_entrypoint() -> None:
+    """With an empty entrypoint, Podman would keep that of the image."""
+    assert (docker(BASE)["Entrypoint"], docker(BASE)["Cmd"]) == (["program"], ["", "$HOME"])
+    assert (podman(BASE)["entrypoint"], podman(BASE)["command"]) == (["program"], ["", "$HOME"])
+
+
+def test_memory_is_a_hard_limit_swap_included() -> None:
+    host = docker(BASE)["HostConfig"]
+    assert host["Memory"] == host["MemorySwap"] == 64 * MIB
+    assert podman(BASE)["resource_limits"]["memory"] == {"limit": 64 * MIB, "swap": 64 * MIB}
+
+
+def test_what_has_no_limit_gets_none() -> None:
+    free = job(resources=Resources())
+    assert not {"Memory", "MemorySwap", "NanoCpus", "DeviceRequests", "ShmSize"} & set(
+        docker(free)["HostConfig"]
+    )
+    assert podman(free)["resource_limits"].keys() == {"pids"}
+    assert "shm_size" not in podman(free)
+
+
+@pytest.mark.parametrize("millicores", [100, 1000, 1500])
+def test_cpu_is_exact(millicores: int) -> None:
+    made = job(resources=Resources(memory_mib=64, cpu_millicores=millicores))
+    assert docker(made)["HostConfig"]["NanoCpus"] == millicores * 10**6
+    cpu = podman(made)["resource_limits"]["cpu"]
+    assert cpu["quota"] * 1000 == millicores * cpu["period"]
+
+
+def test_podman_gets_the_least_cpu_that_it_takes() -> None:
+    made = job(resources=Resources(memory_mib=64, cpu_millicores=1))
+    assert podman(made)["resource_limits"]["cpu"]["quota"] == 1000
+
+
+def test_gpus_are_requested_as_devices() -> None:
+    made = job(resources=Resources(memory_mib=64, gpus=2))
+    wanted = [{"Count": 2, "Capabilities": [["gpu"]]}]
+    assert docker(made)["HostConfig"]["DeviceRequests"] == wanted
+
+
+def test_shared_memory_is_in_mebibytes() -> None:
+    assert docker(job(shm_mib=16))["HostConfig"]["ShmSize"] == 16777216
+    assert podman(job(shm_mib=16))["shm_size"] == 16777216
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        (None, ""),
+        (User(), ""),
+        (User(uid=1001), "1001"),
+        (User(uid=1001, gid=1002), "1001:1002"),
+        (User(uid=0, gid=0), "0:0"),
+    ],
+)
+def test_the_group_is_the_jobs_own(user: User | None, words: str) -> None:
+    assert docker(job(user=user))["User"] == podman(job(user=user))["user"] == words
+
+
+@pytest.mark.parametrize("user", [None, User(uid=0), User(uid=0, gid=5)])
+def test_root_keeps_five_capabilities(user: User | None) -> None:
+    keeps = [f"CAP_{name}" for name in ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID")]
+    host = docker(job(user=user))["HostConfig"]
+    assert (host["CapDrop"], host["CapAdd"]) == (["ALL"], keeps)
+    assert (podman(job(user=user))["cap_drop"], podman(job(user=user))["cap_add"]) == (
+        ["ALL"],
+        keeps,
+    )
+
+
+def test_another_user_keeps_none() -> None:
+    made = job(user=User(uid=1001))
+    assert docker(made)["HostConfig"]["CapAdd"] == podman(made)["cap_add"] == []
+    assert docker(made)["HostConfig"]["CapDrop"] == podman(made)["cap_drop"] == ["ALL"]
+
+
+def test_confinement_can_be_opted_out_of() -> None:
+    host, body = docker(BASE, OPEN)["HostConfig"], podman(BASE, OPEN)
+    assert (host["CapDrop"], host["CapAdd"], host["SecurityOpt"]) == ([], [], [])
+    assert (body["cap_drop"], body["cap_add"], body["no_new_privileges"]) == ([], [], False)
+    assert host["PidsLimit"] == body["resource_limits"]["pids"]["limit"] == 4096
+
+
+def test_both_mounts_are_there_also_of_one_folder() -> None:
+    both = HostPath("/base/x, y:z")
+    made = job(mounts=(Mount(both, "/in", read_only=True), Mount(both, "/out", read_only=False)))
+    mounts = docker(made)["HostConfig"]["Mounts"]
+    assert [(m["Type"], m["Source"], m["Target"], m["ReadOnly"]) for m in mounts] == [
+        ("bind", "/base/x, y:z", "/in", True),
+        ("bind", "/base/x, y:z", "/out", False),
+    ]
+    mounts = podman(made)["mounts"]
+    assert [(m["type"], m["source"], m["destination"], m["options"][-1]) for m in mounts] == [
+        ("bind", "/base/x, y:z", "/in", "ro"),
+        ("bind", "/base/x, y:z", "/out", "rw"),
+    ]
+
+
+def test_nfs_is_an_anonymous_volume() -> None:
+    mount = Mount(NfsPath("nfs.example.org", "/export/x"), "/in", read_only=True)
+    found = docker(job(mounts=(mount,)))["HostConfig"]["Mounts"][0]
+    assert found["Type"] == "volume"
+    assert not {"Source", "ReadOnly"} & found.keys()  # Docker refuses the two without each other
+    options = found["VolumeOptions"]["DriverConfig"]["Options"]
+    assert options["device"] == ":/export/x"
+    assert options["o"] == "addr=nfs.example.org,nolock,soft,ro"
+
+
+def test_other_sources_are_refused() -> None:
+    volume = job(mounts=(Mount(VolumePath("v", "x"), "/in", read_only=True),))
+    nfs = job(mounts=(Mount(NfsPath("s", "/x"), "/in", read_only=True),))
+    with pytest.raises(UnsupportedError):
+        docker(volume)
+    with pytest.raises(UnsupportedError):
+        podman(volume)
+    with pytest.raises(UnsupportedError):
+        podman(nfs)
+
+
+def test_environment_and_labels_go_as_they_are() -> None:
+    made = job(env={"A": "x=y\n", "B": ""})
+    assert docker(made)["Env"] == ["A=x=y\n", "B="]
+    assert podman(made)["env"] == {"A": "x=y\n", "B": ""}
+    assert docker(made)["Labels"] == podman(made)["labels"] == {"k": "v"}
+
+
+def test_notes_are_of_their_image() -> None:
+    assert docker_note("i", {"k": "v"}) == {"Image": "i", "Cmd": ["note"], "Labels": {"k": "v"}}
+    assert podman_note("i", {"k": "v"})["labels"] == {"k": "v"}
+
+
+# ------------------------------------------------------------------ what is refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"user": User(gid=1002)}, "CONTAINER_USER"),
+        ({"argv": ()}, "entrypoint"),
+        ({"argv": ("", "x")}, "entrypoint"),
+        ({"resources": Resources(memory_mib=5)}, "memory_limit"),
+        ({"env": {"": "x"}}, "env"),
+        ({"env": {"A=B": "x"}}, "env"),
+    ],
+)
+def test_what_can_never_run_is_refused(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidJobError) as caught:
+        validate(job(**changes))
+    assert list(caught.value.faults) == [field]
+
+
+def test_what_can_run_is_not() -> None:
+    validate(job(user=User(uid=1001, gid=1002), resources=Resources(memory_mib=6)))
+
+
+# ------------------------------------------------------------------ settings
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"DOCKER_HOST": "ssh://me@there"}, "must begin with"),
+        ({"DOCKER_HOST": "/var/run/docker.sock"}, "must begin with"),
+        ({"DOCKER_HOST": "tcp://"}, "no address"),
+        ({"DOCKER_HOST": "tcp://host:port"}, "DOCKER_HOST"),
+        ({"DOCKER_TLS_VERIFY": "1"}, "DOCKER_HOST is no tcp"),
+        ({"DOCKER_TLS_VERIFY": "1", "DOCKER_HOST": "unix:///x"}, "DOCKER_HOST is no tcp"),
+        ({"DOCKER_CERT_PATH": "/nowhere"}, "ca.pem, cert.pem, key.pem"),
+        ({"DOCKER_CERT_PATH": "relative"}, "absolute"),
+        ({"PIDS_LIMIT": "0"}, "PIDS_LIMIT"),
+        ({"PULL_TIMEOUT": "soon"}, "PULL_TIMEOUT"),
+        ({"CONFINE_JOBS": "perhaps"}, "CONFINE_JOBS"),
+    ],
+)
+def test_wrong_settings_end_the_start(environ: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        load(DockerSettings, environ)

@@ -1,0 +1,361 @@
+"""A job whose image is not on the host: its pull is no part of the POST, and survives pman."""
+
+import contextlib
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import attrs
+import docker.errors
+import pytest
+from engine_bench import Bench, bench_on, runs, until
+from registry_images import SlowImage, pushed_image, slow_image, why_no_registry
+
+from pman_core import Job, JobInfo, Reason, Status
+from pman_core.errors import UnknownJobError
+from pman_core.serial import job_to_json
+from pman_core.testing.pytest_plugin import Engines
+from pman_docker.labels import EMPTY_IMAGE, container_labels, second_name
+
+
+@pytest.fixture(scope="module")
+def repository(engines: Engines) -> Iterator[str]:
+    engines.need("registry", why_no_registry())
+    with pushed_image() as made:
+        yield made
+
+
+@pytest.fixture
+def image(bench: Bench, repository: str) -> Iterator[SlowImage]:
+    """An image that cannot be pulled until the test lets it flow."""
+    with slow_image(bench.engine.api, repository) as made:
+        yield made
+        bench.clean_up()  # before its image
+
+
+@contextlib.contextmanager
+def other_pman(bench: Bench, do: str, job: Job) -> Iterator["subprocess.Popen[str]"]:
+    """Another process; it is killed in the end."""
+    order = {"engine": bench.engine.name, "environ": bench.environ, "do": do}
+    order |= {"jid": job.jid, "job": job_to_json(job)}
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("other_pman.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(json.dumps(order))
+            process.stdin.close()
+            assert process.stdout.readline() == "begun\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def is_pulled(bench: Bench, image: str) -> bool:
+    try:
+        bench.engine.api.inspect_image(image)  # type: ignore[no-untyped-call]
+    except docker.errors.ImageNotFound:
+        return False
+    return True
+
+
+def assert_pulling(info: JobInfo) -> None:
+    assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.PULLING), info
+    assert "pulling" in info.message
+
+
+def test_submit_answers_before_the_pull_ended(bench: Bench, image: SlowImage) -> None:
+    image.way.freeze()
+    place = bench.place()
+    job = bench.count(place, image=image.name)
+    pman = bench.pman()
+    assert_pulling(pman.pman_submit(job))
+    assert not is_pulled(bench, image.name)
+    assert_pulling(pman.pman_status(job.jid))
+    assert pman.pman_logs(pman.pman_status(job.jid), 10, 1000) == b""
+    image.way.thaw()
+    until(lambda: runs(place), bool)  # by itself: nobody asks
+    info = bench.end_of(pman, job.jid)
+    assert (info.status, info.image, info.argv) == (Status.SUCCEEDED, image.name, job.argv)
+    assert info.fingerprint == job.fingerprint
+    assert runs(place) == 1
+    assert pman.pman_remove(job.jid)
+    assert bench.objects() == []
+
+
+def test_several_pmans_make_one_run(bench: Bench, image: SlowImage) -> None:
+    image.way.freeze()
+    place = bench.place()
+    job = bench.count(place, image=image.name)
+    pmans = [bench.pman() for _ in range(3)]
+    pmans[0].pman_submit(job)
+    with other_pman(bench, "ask", job), other_pman(bench, "submit", job):
+        for pman in pmans[1:]:
+            assert_pulling(pman.pman_status(job.jid))
+            pman.pman_resume()
+        image.way.thaw()
+        with ThreadPoolExecutor(3) as pool:
+            infos = list(pool.map(lambda pman: bench.end_of(pman, job.jid), pmans))
+    assert {info.status for info in infos} == {Status.SUCCEEDED}
+    time.sleep(1)  # whoever would run it again would do so now
+    assert runs(place) == 1
+
+
+def test_another_request_finds_the_fingerprint_of_the_first(bench: Bench, image: SlowImage) -> None:
+    image.way.freeze()
+    place = bench.place()
+    job = bench.count(place, image=image.name)
+    bench.pman().pman_submit(job)
+    for other_image in (job.image, image.tag("other"), "localhost/pman-test:1"):
+        other = bench.count(place, jid=job.jid, fingerprint="v1-other", image=other_image)
+        info = bench.pman().pman_submit(other)
+        assert_pulling(info)
+        assert (info.fingerprint, info.image) == (job.fingerprint, job.image)
+
+
+def test_a_pull_that_fails_ends_the_job_in_the_engines_words(
+    bench: Bench, image: SlowImage
+) -> None:
+    place = bench.place()
+    job = bench.count(place, image=image.tag("no-such-tag"))
+    pman = bench.pman()
+    pman.pman_submit(job)
+    info = bench.end_of(pman, job.jid)
+    assert (info.status, info.reason) == (Status.FAILED, Reason.IMAGE_NOT_FOUND)
+    assert "manifest unknown" in info.message
+    assert job.image in info.message
+    assert info.finished
+    asked = image.way.connections
+    assert pman.pman_logs(info, 10, 1000) == b""
+    assert bench.pman().pman_submit(job) == info == bench.pman().pman_status(job.jid)
+    assert image.way.connections == asked
+    assert runs(place) == 0
+    assert pman.pman_remove(job.jid)
+    assert bench.objects() == []
+
+
+def test_a_killed_pman_neither_loses_nor_doubles_a_job(bench: Bench, image: SlowImage) -> None:
+    image.way.rate = 1_000_000  # a pull takes about two seconds
+    dice = random.Random(7)  # noqa: S311 - the same moments in every run
+    for _ in range(4):
+        place = bench.place()
+        job = bench.count(place, image=image.name)
+        with other_pman(bench, "submit", job) as process:
+            time.sleep(dice.uniform(0.0, 3.0))  # the moment of the kill is what this varies
+            process.kill()
+        pman = bench.pman(ENGINE_TIMEOUT="5")
+        pman.pman_submit(job)  # its client repeats the request
+        info = bench.end_of(pman, job.jid)
+        assert info.status is Status.SUCCEEDED, info
+        assert runs(place) == 1
+        assert pman.pman_remove(job.jid)
+        bench.engine.api.remove_image(image.name, force=True)
+    assert bench.objects() == []
+
+
+def test_a_new_pman_goes_on_with_a_pull_at_its_start(bench: Bench, image: SlowImage) -> None:
+    image.way.freeze()
+    place = bench.place()
+    job = bench.count(place, image=image.name)
+    with other_pman(bench, "submit", job) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "submitted\n"
+        process.kill()
+    image.way.thaw()
+    with other_pman(bench, "resume", job):
+        until(lambda: runs(place), bool)
+        assert bench.end_of(bench.pman(), job.jid).status is Status.SUCCEEDED
+    assert runs(place) == 1
+
+
+def test_a_job_can_be_removed_while_its_image_is_pulled(bench: Bench, image: SlowImage) -> None:
+    image.way.freeze()
+    place, after = bench.place(), bench.place()
+    job = bench.count(place, image=image.name)
+    pman = bench.pman()
+    pman.pman_submit(job)
+    assert pman.pman_remove(job.jid) is True
+    assert pman.pman_remove(job.jid) is False
+    assert bench.objects() == []
+    with pytest.raises(UnknownJobError):
+        pman.pman_status(job.jid)
+    again = bench.count(after, jid=job.jid)  # the same id at once, of an image that is there
+    assert bench.run(again, pman).status is Status.SUCCEEDED
+    image.way.thaw()
+    until(lambda: is_pulled(bench, image.name), bool)
+    time.sleep(1)  # whoever would go on with the removed job would do so now
+    assert (runs(place), runs(after)) == (0, 1)
+    assert bench.objects() == [bench.name(job.jid)]
+
+
+def test_a_removed_job_can_be_posted_again_while_its_image_is_pulled(
+    bench: Bench, image: SlowImage
+) -> None:
+    image.way.freeze()
+    places = [bench.place() for _ in range(3)]
+    pman = bench.pman()
+    jid = ""
+    for place in places:
+        job = bench.count(place, image=image.name)
+        jid = jid or job.jid
+        pman.pman_remove(jid)
+        assert_pulling(pman.pman_submit(attrs.evolve(job, jid=jid)))
+    image.way.thaw()
+    info = bench.end_of(pman, jid)
+    assert info.status is Status.SUCCEEDED, info
+    time.sleep(1)
+    assert [runs(place) for place in places] == [0, 0, 1]
+    assert pman.pman_remove(jid)
+    assert bench.objects() == []
+
+
+def test_a_pull_that_takes_too_long_ends_the_job(bench: Bench, image: SlowImage) -> None:
+    image.way.freeze()
+    place = bench.place()
+    job = bench.count(place, image=image.name)
+    pman = bench.pman(START_DEADLINE="2")
+    pman.pman_submit(job)
+    info = bench.end_of(pman, job.jid)
+    assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
+    assert "pulling image" in info.message
+    image.way.thaw()
+    until(lambda: is_pulled(bench, image.name), bool)
+    time.sleep(1)
+    assert bench.pman().pman_status(job.jid) == info
+    assert runs(place) == 0
+
+
+def test_two_instances_pull_for_themselves(bench: Bench, image: SlowImage, tmp_path: Path) -> None:
+    image.way.freeze()
+    place, other_place = bench.place(), bench.place()
+    job = bench.count(place, image=image.name)
+    with bench_on(bench.engine, tmp_path) as other:
+        bench.pman().pman_submit(job)
+        other_job = other.count(other_place, image=image.name, jid=job.jid)
+        with pytest.raises(UnknownJobError):
+            other.pman().pman_status(job.jid)
+        other.pman().pman_submit(other_job)
+        image.way.thaw()
+        assert bench.end_of(bench.pman(), job.jid).status is Status.SUCCEEDED
+        assert other.end_of(other.pman(), job.jid).status is Status.SUCCEEDED
+        assert (runs(place), runs(other_place)) == (1, 1)
+        assert other.pman().pman_remove(job.jid)
+        assert bench.pman().pman_status(job.jid).status is Status.SUCCEEDED
+
+
+def test_a_pull_without_news_is_given_up_and_tried_again(bench: Bench, image: SlowImage) -> None:
+    """The engine, not the registry, goes silent: a pull has a time-out as any call has."""
+    image.way.freeze()
+    place = bench.place()
+    job = bench.count(place, image=image.name)
+    pman = bench.pman(PULL_TIMEOUT="1")
+    pman.pman_submit(job)
+    until(lambda: pman._launcher._busy, lambda busy: not busy)
+    image.way.thaw()
+    assert bench.end_of(pman, job.jid).status is Status.SUCCEEDED
+    assert runs(place) == 1
+
+
+# ------------------------------------------ containers that were created, and never started
+
+
+def never_started(bench: Bench, job: Job) -> None:
+    """What a pman leaves behind that is killed between create and start."""
+    pman = bench.pman()
+    body = pman.dialect.job_payload(job, pman._settings, container_labels(job, bench.instance))
+    pman.dialect.create(pman._engine, bench.name(job.jid), body)
+
+
+def test_an_abandoned_container_is_gone_on_with_once(bench: Bench) -> None:
+    place = bench.place()
+    job = bench.count(place)
+    never_started(bench, job)
+    young = bench.pman(ENGINE_TIMEOUT="60")
+    assert young.pman_status(job.jid).status is Status.NOT_STARTED
+    assert young.pman_submit(job).status is Status.NOT_STARTED
+    young.pman_resume()
+    pmans = [bench.pman(ENGINE_TIMEOUT="4") for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool, other_pman(bench, "ask", job):
+        infos = list(pool.map(lambda pman: bench.end_of(pman, job.jid), pmans))
+    assert {info.status for info in infos} == {Status.SUCCEEDED}
+    time.sleep(1)
+    assert runs(place) == 1
+    assert bench.inspect(bench.name(job.jid))["State"]["Status"] == "created"
+    assert pmans[0].pman_remove(job.jid)
+    assert bench.objects() == []
+
+
+def test_an_abandoned_second_container_is_replaced_once(bench: Bench) -> None:
+    place = bench.place()
+    job = bench.count(place)
+    never_started(bench, job)
+    first = bench.inspect(bench.name(job.jid))["Id"]
+    pman = bench.pman()
+    labels = container_labels(job, bench.instance, of=first)
+    body = pman.dialect.job_payload(job, pman._settings, labels)
+    name = second_name(bench.name(job.jid))
+    left = pman.dialect.create(pman._engine, name, body)
+    pmans = [bench.pman(ENGINE_TIMEOUT="4") for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        infos = list(pool.map(lambda pman: bench.end_of(pman, job.jid), pmans))
+    assert {info.status for info in infos} == {Status.SUCCEEDED}
+    time.sleep(1)
+    assert runs(place) == 1
+    assert bench.inspect(name)["Id"] != left
+
+
+def test_an_abandoned_second_container_does_not_outlive_the_deadline(bench: Bench) -> None:
+    place = bench.place()
+    job = bench.count(place)
+    never_started(bench, job)
+    first = bench.inspect(bench.name(job.jid))["Id"]
+    pman = bench.pman(ENGINE_TIMEOUT="4", START_DEADLINE="1")
+    labels = container_labels(job, bench.instance, of=first)
+    body = pman.dialect.job_payload(job, pman._settings, labels)
+    pman.dialect.create(pman._engine, second_name(bench.name(job.jid)), body)
+    info = bench.end_of(pman, job.jid)
+    assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
+    assert bench.pman().pman_status(job.jid) == info
+    assert runs(place) == 0
+
+
+def test_a_foreign_container_of_the_seconds_name_is_left_alone(bench: Bench) -> None:
+    job = bench.count(bench.place())
+    never_started(bench, job)
+    name = second_name(bench.name(job.jid))
+    bench.engine.api.create_container(EMPTY_IMAGE, ["foreign"], name=name)
+    try:
+        pman = bench.pman(ENGINE_TIMEOUT="4", START_DEADLINE="12")
+        info = bench.end_of(pman, job.jid)
+        assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
+        assert pman.pman_remove(job.jid)
+        assert bench.inspect(name)["Config"]["Cmd"] == ["foreign"]
+    finally:
+        bench.engine.api.remove_container(name, force=True)
+
+
+def test_a_second_container_without_its_first_is_removed_at_a_start(bench: Bench) -> None:
+    job = bench.shell("while true; do read x < /dev/zero; done")
+    name = second_name(bench.name(job.jid))
+    pman = bench.pman()
+    labels = container_labels(job, bench.instance, of="0123456789abcdef")
+    pman.dialect.create(pman._engine, name, pman.dialect.job_payload(job, pman._settings, labels))
+    # The labels alone make nothing pman's: an image made of a job's container has them too.
+    host = bench.engine.api.create_host_config(mem_limit="64m")
+    kept = bench.engine.api.create_container(job.image, ["x"], labels=labels, host_config=host)
+    try:
+        pman.pman_resume()
+        assert name not in bench.objects()
+        assert bench.inspect(kept["Id"])
+    finally:
+        bench.engine.api.remove_container(kept["Id"], force=True)

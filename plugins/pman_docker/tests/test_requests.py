@@ -1,0 +1,276 @@
+"""Requests over REST that the original answered with 500 or with silent damage."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import attrs
+import pytest
+from engine_bench import Bench, runs, until
+from engine_subjects import IMAGE, SDK_LEAVES_SOCKETS
+from flask.testing import FlaskClient
+from proxies import Proxy
+
+from pman_core import Job, Reason, Resources, Status
+from pman_core.app import app_for
+from pman_core.errors import SettingsError, UnsupportedError
+from pman_core.registry import Offer
+from pman_core.startup import compose
+from pman_docker.engine import EngineFacts
+
+pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
+
+JOBS = "/api/v1/"
+ENTRY = EntryPoint("docker", "pman_docker.backend:DockerBackend", "pman.backends")
+
+
+def client_of(bench: Bench, **environ: str) -> FlaskClient:
+    """pman as it is served."""
+    served = {
+        "CONTAINER_ENV": bench.engine.name,
+        "STORAGE_TYPE": "host",
+        "STOREBASE": str(bench.folder),
+        **environ,
+    }
+    offer = Offer(bench.engine.name, ENTRY, "pman-docker", "0")
+    pman = compose({**bench.environ, **served}, offer, bench.pman(**served))
+    return app_for(pman).test_client()
+
+
+@pytest.fixture
+def client(bench: Bench) -> FlaskClient:
+    return client_of(bench)
+
+
+def request(bench: Bench, script: str = "true", **changes: Any) -> dict[str, Any]:
+    """A request as pfcon makes it, with a hard memory limit."""
+    name = bench.place().name
+    asked = {
+        "jid": f"rest-{name}",
+        "auid": "cube",
+        "type": "ds",
+        "image": IMAGE,
+        "entrypoint": ["/bin/sh", "-c"],
+        "args": [script],
+        "input_dir": f"{name}/in",
+        "output_dir": f"{name}/out",
+        "memory_limit": 128,
+        "cpu_limit": 1000,
+        "number_of_workers": 1,
+        "gpu_limit": 0,
+    }
+    return {**asked, **changes}
+
+
+def end_of(client: FlaskClient, jid: str) -> dict[str, Any]:
+    answer = until(
+        lambda: client.get(f"{JOBS}{jid}/").get_json(),
+        lambda seen: str(seen.get("status")).startswith("finished"),
+    )
+    return dict(answer)
+
+
+def container(bench: Bench, jid: str) -> dict[str, Any]:
+    return bench.inspect(bench.name(jid))
+
+
+# ------------------------------------------------------------------ what the job gets
+
+
+def test_output_is_kept_where_it_is_also_the_input(bench: Bench, client: FlaskClient) -> None:
+    asked = request(bench, "cat /share/incoming/given > /share/outgoing/made && ls /share")
+    folder = bench.folder / asked["input_dir"]
+    asked["output_dir"] = asked["input_dir"]
+    (folder / "given").write_text("words")
+    assert client.post(JOBS, json=asked).status_code == 201
+    assert end_of(client, asked["jid"])["status"] == "finishedSuccessfully"
+    assert (folder / "made").read_text() == "words"
+
+
+def test_memory_and_swap_are_hard_limits(bench: Bench, client: FlaskClient) -> None:
+    asked = request(bench)
+    client.post(JOBS, json=asked)
+    host = container(bench, asked["jid"])["HostConfig"]
+    assert host["Memory"] == host["MemorySwap"] == 128 * 2**20
+    assert not host["MemoryReservation"]
+
+
+def test_the_group_is_the_jobs_own(bench: Bench) -> None:
+    client = client_of(bench, CONTAINER_USER="1001:1002")
+    asked = request(bench, "id -u; id -g; id -G")
+    client.post(JOBS, json=asked)
+    assert end_of(client, asked["jid"])["logs"] == "1001\n1002\n1002\n"
+
+
+def test_a_group_alone_is_refused_at_the_start(bench: Bench) -> None:
+    with pytest.raises(SettingsError, match="names a group and no user"):
+        client_of(bench, CONTAINER_USER=":1002")
+
+
+def test_shared_memory_is_exact(bench: Bench) -> None:
+    client = client_of(bench, SHM_SIZE="16")
+    asked = request(bench, "grep ' /dev/shm ' /proc/mounts")
+    client.post(JOBS, json=asked)
+    assert container(bench, asked["jid"])["HostConfig"]["ShmSize"] == 16777216
+    assert "size=16384k" in end_of(client, asked["jid"])["logs"]
+
+
+# ------------------------------------------------------------------ what cannot be done
+
+
+def test_a_missing_image_is_no_500(bench: Bench, client: FlaskClient) -> None:
+    asked = request(bench, image="localhost:1/no-such/image:1")
+    answer = client.post(JOBS, json=asked)
+    assert (answer.status_code, answer.get_json()["status"]) == (201, "notstarted")
+    end = end_of(client, asked["jid"])
+    assert end["status"] == "finishedWithError"
+    assert "no-such/image" in end["message"]
+
+
+@pytest.mark.parametrize("image", ["UPPER/case:1", "a b", "x:y:z", "-"])
+def test_an_impossible_image_is_no_500(bench: Bench, client: FlaskClient, image: str) -> None:
+    asked = request(bench, image=image)
+    answer = client.post(JOBS, json=asked)
+    if answer.status_code != 400:
+        assert answer.status_code == 201
+        assert end_of(client, asked["jid"])["status"] == "finishedWithError"
+
+
+def test_a_bad_entrypoint_is_an_error_of_the_job(bench: Bench, client: FlaskClient) -> None:
+    asked = request(bench, entrypoint=["/no/such/program"])
+    assert client.post(JOBS, json=asked).status_code == 201
+    end = end_of(client, asked["jid"])
+    assert end["status"] == "finishedWithError"
+    assert "/no/such/program" in end["message"]
+    fresh = bench.pman().pman_status(asked["jid"])
+    assert (fresh.status, fresh.reason) == (Status.FAILED, Reason.CANNOT_START)
+    assert fresh.message == end["message"]
+    assert client.delete(f"{JOBS}{asked['jid']}/").status_code == 204
+    assert bench.objects() == []
+
+
+def test_a_name_in_use_is_409_and_its_owner_is_untouched(bench: Bench, client: FlaskClient) -> None:
+    asked = request(bench)
+    host = bench.engine.api.create_host_config(mem_limit="64m")
+    foreign = bench.engine.api.create_container(
+        IMAGE, ["x"], name=bench.name(asked["jid"]), host_config=host
+    )["Id"]
+    try:
+        assert client.get(f"{JOBS}{asked['jid']}/").status_code == 404
+        assert client.delete(f"{JOBS}{asked['jid']}/").status_code == 404
+        answer = client.post(JOBS, json=asked)
+        assert answer.status_code == 409
+        assert "did not create" in str(answer.get_json())
+        asked["image"] = "localhost:1/no-such/image:1"  # also where it must be pulled
+        assert client.post(JOBS, json=asked).status_code == 409
+        assert bench.inspect(foreign)["State"]["Status"] == "created"
+    finally:
+        bench.engine.api.remove_container(foreign, force=True)
+
+
+def test_a_missing_input_directory_is_told_and_not_created(
+    bench: Bench, client: FlaskClient
+) -> None:
+    asked = request(bench, input_dir="no/such/folder")
+    answer = client.post(JOBS, json=asked)
+    words = str(answer.get_json())
+    if answer.status_code == 201:
+        words = str(end_of(client, asked["jid"]))
+        assert "finishedWithError" in words
+    else:
+        assert answer.status_code == 400
+    assert "no/such/folder" in words
+    assert not (bench.folder / "no").exists()
+
+
+def test_a_dead_daemon_is_503(bench: Bench, engine_proxy: Proxy, tmp_path: Any) -> None:
+    address = f"unix://{engine_proxy._listen}"
+    client = client_of(bench, DOCKER_HOST=address, ENGINE_TIMEOUT="2")
+    asked = request(bench)
+    assert client.post(JOBS, json=asked).status_code == 201
+    engine_proxy.cut()
+    assert client.get(f"{JOBS}{asked['jid']}/").status_code == 503
+    assert client.delete(f"{JOBS}{asked['jid']}/").status_code == 503
+    assert client.post(JOBS, json=request(bench)).status_code == 503
+    engine_proxy.up()
+    assert end_of(client, asked["jid"])["status"] == "finishedSuccessfully"
+    assert client.delete(f"{JOBS}{asked['jid']}/").status_code == 204
+
+
+def test_more_cpu_than_there_is_does_not_break_pman(bench: Bench, client: FlaskClient) -> None:
+    """Docker refuses it, Podman gives what there is."""
+    asked = request(bench, cpu_limit=9999000)
+    answer = client.post(JOBS, json=asked)
+    assert answer.status_code == (400 if bench.engine.name == "docker" else 201), answer.text
+
+
+def test_values_of_the_environment_are_in_no_answer(bench: Bench, client: FlaskClient) -> None:
+    secret = "s3cr3t-t0k3n-value"  # noqa: S105 - not one
+    asked = request(bench, entrypoint=["/no/such"], env=[f"TOKEN={secret}"])
+    answers = [client.post(JOBS, json=asked).text]
+    end_of(client, asked["jid"])
+    answers += [client.get(f"{JOBS}{asked['jid']}/").text, client.get(JOBS + "jobs/").text]
+    assert secret not in json.dumps(answers)
+
+
+# ------------------------------------------------------------------ removal
+
+
+def test_eight_removals_at_once_are_no_error(bench: Bench) -> None:
+    for script in ("true", "sleep 100", "sleep 100"):
+        job = bench.shell(script)
+        bench.pman().pman_submit(job)
+        pmans = [bench.pman() for _ in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            removed = list(pool.map(lambda pman, jid=job.jid: pman.pman_remove(jid), pmans))
+        assert any(removed)
+        assert bench.objects() == []
+
+
+def test_eight_removals_over_rest_are_204_or_404(bench: Bench) -> None:
+    asked = request(bench, "sleep 100")
+    clients = [client_of(bench) for _ in range(8)]
+    clients[0].post(JOBS, json=asked)
+    with ThreadPoolExecutor(8) as pool:
+        codes = list(
+            pool.map(lambda client: client.delete(f"{JOBS}{asked['jid']}/").status_code, clients)
+        )
+    assert set(codes) <= {204, 404}
+    assert 204 in codes
+
+
+def test_a_job_that_just_ends_can_be_removed(bench: Bench) -> None:
+    pman = bench.pman()
+    for _ in range(6):
+        job = bench.shell("true")
+        pman.pman_submit(job)
+        assert pman.pman_remove(job.jid)
+    assert bench.objects() == []
+
+
+# ------------------------------------------------------------------ limits that are not kept
+
+
+@contextlib.contextmanager
+def pretending(bench: Bench, **facts: Any) -> Iterator[Any]:
+    """A pman whose engine says something else of itself."""
+    pman = bench.pman()
+    real = pman._engine.facts()
+    pman._engine._facts = attrs.evolve(real, **facts)
+    assert isinstance(pman._engine.facts(), EngineFacts)
+    yield pman
+
+
+def test_a_limit_that_the_engine_drops_is_refused(bench: Bench) -> None:
+    place = bench.place()
+    limited = bench.count(place)
+    with pretending(bench, enforces_limits=False, rootless=True) as pman:
+        for resources in (Resources(memory_mib=64), Resources(cpu_millicores=500)):
+            refused: Job = attrs.evolve(limited, resources=resources)
+            with pytest.raises(UnsupportedError, match="IGNORE_LIMITS=yes"):
+                pman.pman_submit(refused)
+    assert bench.objects() == []
+    assert runs(place) == 0

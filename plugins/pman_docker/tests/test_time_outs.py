@@ -1,0 +1,110 @@
+"""An engine that takes connections and never answers holds nobody up for ever."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from engine_bench import Bench
+from engine_subjects import SDK_LEAVES_SOCKETS
+from proxies import Proxy
+
+from pman_core import JobFilter, JobInfo, Status
+from pman_core.errors import EngineUnavailableError
+from pman_docker.backend import DockerBackend
+from pman_docker.engine import Engine
+
+pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
+
+#: Every call that the client of the engine has.
+ENGINE_CALLS: dict[str, Callable[[Engine], object]] = {
+    "ping": lambda engine: engine.ping(),
+    "post": lambda engine: engine.post("/containers/create", {}),
+    "start": lambda engine: engine.start("x"),
+    "inspect": lambda engine: engine.inspect("x"),
+    "kill": lambda engine: engine.kill("x"),
+    "remove": lambda engine: engine.remove("x"),
+    "remove_wholly": lambda engine: engine.remove_wholly("x"),
+    "now": lambda engine: engine.now(),
+    "labelled": lambda engine: engine.labelled("x"),
+    "log": lambda engine: list(engine.log("x", 1)),
+    "pull": lambda engine: engine.pull("localhost:1/x:1"),
+    "load_image": lambda engine: engine.load_image(b"x"),
+    "volume": lambda engine: engine.volume("x"),
+    "facts": lambda engine: engine.facts(),
+}
+NO_CALLS = {"api", "address"}
+
+
+def behind(bench: Bench, proxy: Proxy) -> DockerBackend:
+    return bench.pman(DOCKER_HOST=f"unix://{proxy._listen}", ENGINE_TIMEOUT="2", PULL_TIMEOUT="2")
+
+
+def test_every_call_of_the_client_is_looked_at() -> None:
+    assert ENGINE_CALLS.keys() | NO_CALLS == {
+        name for name in [*vars(Engine), "address"] if not name.startswith("_")
+    }
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["unconnected", "connected"])
+def test_every_call_has_a_time_out(bench: Bench, engine_proxy: Proxy, known: bool) -> None:
+    pman = behind(bench, engine_proxy)
+    if known:
+        pman._engine.ping()
+    engine_proxy.freeze()
+    with ThreadPoolExecutor(len(ENGINE_CALLS)) as pool:
+        asked = {name: pool.submit(call, pman._engine) for name, call in ENGINE_CALLS.items()}
+        told = {name: future.exception(timeout=60) for name, future in asked.items()}
+    assert {name: type(error) for name, error in told.items()} == dict.fromkeys(
+        ENGINE_CALLS, EngineUnavailableError
+    )
+    assert all("did not answer in time" in str(error) for error in told.values()), told
+
+
+def test_every_hook_has_a_time_out(bench: Bench, engine_proxy: Proxy) -> None:
+    pman = behind(bench, engine_proxy)
+    job, late = bench.shell("true"), bench.shell("true")
+    pman.pman_submit(job)
+    info: JobInfo = bench.end_of(pman, job.jid)
+    engine_proxy.freeze()
+    hooks: list[Callable[[], object]] = [
+        lambda: pman.pman_status(job.jid),
+        lambda: pman.pman_submit(late),
+        lambda: pman.pman_logs(info, 10, 1000),
+        lambda: pman.pman_remove(job.jid),
+        lambda: pman.pman_list(JobFilter(), 10, None),
+        lambda: pman.pman_ping(),
+        lambda: pman.pman_resume(),
+    ]
+    with ThreadPoolExecutor(len(hooks)) as pool:
+        asked = [pool.submit(hook) for hook in hooks]
+        told = [type(future.exception(timeout=60)) for future in asked]
+    assert told == [EngineUnavailableError] * len(hooks)
+    engine_proxy.thaw()
+    assert bench.end_of(bench.pman(), job.jid).status is Status.SUCCEEDED
+
+
+def test_a_log_that_stops_in_the_middle_is_given_up(bench: Bench, engine_proxy: Proxy) -> None:
+    job = bench.job("python3", "-c", "for _ in range(50): print('x' * 100000)")
+    pman = behind(bench, engine_proxy)
+    info = bench.run(job, pman)
+    engine_proxy.rate = 1_000_000
+    frozen = threading.Timer(0.5, engine_proxy.freeze)
+    frozen.start()
+    with pytest.raises(EngineUnavailableError, match="in time"):
+        pman.pman_logs(info, 1000, 5_000_000)
+
+
+def test_many_threads_do_not_wait_for_each_other(
+    bench: Bench, engine_proxy: Proxy, tmp_path: Path
+) -> None:
+    """Eight requests to an engine that never answers take one time-out, not eight."""
+    engine_proxy.freeze()
+    pman = bench.pman(DOCKER_HOST=f"unix://{engine_proxy._listen}", ENGINE_TIMEOUT="10")
+    begun = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(pman.pman_status, "x") for _ in range(8)]
+        assert all(future.exception() for future in asked)
+    assert time.monotonic() - begun < 40  # one after the other it would be 80

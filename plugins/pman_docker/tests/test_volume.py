@@ -26,7 +26,7 @@ def volume(bench: Bench) -> Iterator[str]:
 
 
 def storage(bench: Bench, **environ: str) -> Storage:
-    found = bench.pman().pman_resolve_storage("docker_local_volume", environ)
+    found = bench.pman(**environ).pman_resolve_storage("docker_local_volume")
     assert found
     return found
 
@@ -96,10 +96,10 @@ def test_a_volume_that_is_not_there_is_told_and_not_created(bench: Bench) -> Non
 
 def test_nothing_is_asked_before_a_job_needs_it(bench: Bench) -> None:
     pman = bench.pman(DOCKER_HOST="unix:///no/such/socket")
-    found = pman.pman_resolve_storage("docker_local_volume", {})
+    found = pman.pman_resolve_storage("docker_local_volume")
     assert found
     assert "org.chrisproject.role=pfcon" in found.description
 
 
 def test_other_types_are_others(bench: Bench) -> None:
-    assert bench.pman().pman_resolve_storage("host", {}) is None
+    assert bench.pman().pman_resolve_storage("host") is None

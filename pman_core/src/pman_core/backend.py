@@ -21,6 +21,10 @@ T = TypeVar("T")
 #: safe: the contract makes ``pman_submit`` idempotent.
 _SUBMIT_AGAIN_AFTER_S = (0.2, 0.8)
 
+#: Seconds after which a submission is not tried again: an engine that is slow to fail does not
+#: flicker, and clients wait for an answer.
+_SUBMIT_NO_LONGER_S = 5.0
+
 log = logging.getLogger(__name__)
 
 
@@ -38,10 +42,13 @@ class Backend:
 
     def submit(self, job: Job) -> JobInfo:
         """Hand a job to the engine, again if it flickers; see ``pman_submit``."""
+        begun = time.monotonic()
         for delay in _SUBMIT_AGAIN_AFTER_S:
             try:
                 return self._checked(job.jid, "pman_submit", job)
             except EngineUnavailableError as error:
+                if time.monotonic() - begun > _SUBMIT_NO_LONGER_S:
+                    raise
                 log.warning("job %s: the engine did not take it (%s), again", job.jid, error)
                 time.sleep(delay)
         return self._checked(job.jid, "pman_submit", job)

@@ -13,6 +13,7 @@ from pman_core.errors import (
     UnknownJobError,
     UnsupportedError,
 )
+from pman_core.paging import page_by_name
 from pman_core.settings import load
 from pman_docker.dialect import DOCKER, PODMAN, Dialect
 from pman_docker.engine import Engine, expect
@@ -59,11 +60,11 @@ class DockerBackend:
         validate(job)
 
     @hookimpl
-    def pman_resolve_storage(self, storage_type: str, environ: Mapping[str, str]) -> Storage | None:
+    def pman_resolve_storage(self, storage_type: str) -> Storage | None:
         """Resolve ``docker_local_volume``; the volume is looked up when a job needs it."""
         if storage_type != "docker_local_volume":
             return None
-        return volume_storage(self._engine, environ)
+        return volume_storage(self._engine, self._settings)
 
     @hookimpl
     def pman_ping(self) -> str:
@@ -149,19 +150,15 @@ class DockerBackend:
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """In the order of names; the cursor is the last name of a page."""
         summaries = self._finder.summaries()
-        names = sorted(name for name in summaries if name > (cursor or ""))
-        found: list[JobInfo] = []
-        for name in names:
+
+        def look(name: str) -> JobInfo | None:
             labels = summaries[name]["Labels"]
             # A waiting job tells its labels only when it is looked at.
             if labels[KIND] != WAITING and not _has(asked_labels(labels), job_filter.labels):
-                continue
-            info = self._finder.find_named(labels)
-            if info and job_filter.matches(info):
-                found.append(info)
-            if len(found) == limit and name != names[-1]:
-                return JobPage(tuple(found), cursor=name)
-        return JobPage(tuple(found))
+                return None
+            return self._finder.find_named(labels)
+
+        return page_by_name(summaries, look, job_filter, limit, cursor)
 
     @hookimpl
     def pman_resume(self) -> None:

@@ -38,8 +38,8 @@ class Dialect:
     default_host: Callable[[Mapping[str, str], int], str]
     capabilities: Capabilities
 
-    def create(self, engine: Engine, name: str, body: Payload) -> str:
-        """Create a container; its id.
+    def create(self, engine: Engine, name: str, body: Payload) -> tuple[str, list[str]]:
+        """Create a container; its id, and what the engine warns of.
 
         :raises ImageMissing: the engine does not have the image.
         :raises NameInUse: there is a container of that name.
@@ -49,7 +49,7 @@ class Dialect:
             answer = engine.post(self.create_path, {**body, "name": name})
         else:
             answer = engine.post(self.create_path, body, name=name)
-        return str(answer["Id"])
+        return str(answer["Id"]), list(answer.get("Warnings") or ())
 
 
 _TWO_PIPES = "the engine reads stdout and stderr from two pipes, one after the other"

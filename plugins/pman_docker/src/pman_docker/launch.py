@@ -33,6 +33,7 @@ from pman_docker.labels import (
     verdict_labels,
     waiting_labels,
 )
+from pman_docker.limits import dropped_limit
 from pman_docker.settings import DockerSettings
 from pman_docker.state import info_of
 
@@ -181,7 +182,8 @@ class Launcher:
     ) -> tuple[str, bool]:
         begun = time.monotonic()
         body = self._dialect.job_payload(job, self._settings, labels)
-        container = self._dialect.create(self._engine, name, body)
+        container, warnings = self._dialect.create(self._engine, name, body)
+        self._heed(warnings, job, container)
         if of and not self._is_there(of):
             self._engine.remove(container, even_running=False)
             return container, False  # the job has been removed meanwhile
@@ -196,6 +198,19 @@ class Launcher:
         else:
             return container, True
         return container, False
+
+    def _heed(self, warnings: list[str], job: Job, container: str) -> None:
+        """Nothing is silently ignored, also where the engine does so."""
+        dropped = dropped_limit(warnings, job)
+        if dropped:
+            self._engine.remove(container, even_running=False)
+            raise Refused(
+                400,
+                f"it would run without a limit ({dropped}); set IGNORE_LIMITS=yes to run jobs "
+                "without CPU and memory limits",
+            )
+        for warning in warnings:
+            log.warning("job %s: the engine warns: %s", job.jid, warning)
 
     def _tell_failed_start(
         self, name: str, job: Job, container: str, first: str, words: str
@@ -216,10 +231,10 @@ class Launcher:
     def _note(self, name: str, labels: Mapping[str, str]) -> str:
         body = self._dialect.note_payload(EMPTY_IMAGE, labels)
         try:
-            return self._dialect.create(self._engine, name, body)
+            return self._dialect.create(self._engine, name, body)[0]
         except ImageMissing:
             self._engine.load_image(empty_image(EMPTY_IMAGE))
-            return self._dialect.create(self._engine, name, body)
+            return self._dialect.create(self._engine, name, body)[0]
 
     def _is_there(self, container: str) -> bool:
         try:

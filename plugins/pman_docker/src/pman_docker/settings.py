@@ -14,9 +14,13 @@ from pman_core.settings import (
     EngineSettings,
     absolute_path,
     flag,
+    text,
     variable,
     whole_number,
 )
+
+#: Where pfcon sees the volume with the job data, in its own container.
+PFCON_MOUNT = "/var/local/storeBase"
 
 _SCHEMES = ("unix://", "tcp://", "http://", "https://")
 
@@ -33,7 +37,23 @@ def engine_address(value: str) -> str:
 
 
 @environ.config(prefix="", frozen=True)
-class DockerSettings(EngineSettings):
+class VolumeSettings(EngineSettings):
+    """Which volume holds the job data, for STORAGE_TYPE=docker_local_volume."""
+
+    volume_name: str | None = variable(
+        "VOLUME_NAME", text, None, "The volume that holds all job data; its driver must be local."
+    )
+    pfcon_selector: str = variable(
+        "PFCON_SELECTOR",
+        text,
+        "org.chrisproject.role=pfcon",
+        "Without VOLUME_NAME: a label of pfcon's container, whose mount at "
+        f"{PFCON_MOUNT} is taken.",
+    )
+
+
+@environ.config(prefix="", frozen=True)
+class DockerSettings(VolumeSettings):
     """How to reach the engine, and how jobs are confined."""
 
     docker_host: str | None = variable(

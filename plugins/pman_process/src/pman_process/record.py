@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import attrs
-import cattrs
 
 from pman_core import HostPath, Job, JobInfo, Mount, Reason, Status
 from pman_process.files import MARK
@@ -63,6 +62,8 @@ def structured(content: object, kind: type[T]) -> T:
 
     :raises ValueError: it is something else.
     """
+    import cattrs  # a tenth of the time in which pman starts, and needed only once jobs are read
+
     try:
         return cattrs.structure(content, kind)
     except Exception as error:  # cattrs raises groups of whatever the parts raised

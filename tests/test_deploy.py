@@ -185,8 +185,8 @@ def machine(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ma
     yield from brought_up(image, ROOT, tmp_path_factory.mktemp("deploy"), "compose.yaml")
 
 
-def test_it_becomes_healthy_and_runs_a_job_on_the_data_of_the_volume(machine: Machine) -> None:
-    wait_until(machine.is_healthy)
+def runs_a_job(machine: Machine) -> None:
+    """A job reads what is in the volume, and writes its answer there."""
     machine.python("import os; os.makedirs('/data/in'); os.makedirs('/data/out')")
     machine.python("open('/data/in/greeting.txt', 'w').write('hello')")
     program = (
@@ -219,6 +219,11 @@ def test_it_becomes_healthy_and_runs_a_job_on_the_data_of_the_volume(machine: Ma
     assert job["status"] == "finishedSuccessfully", job
     assert machine.python("print(open('/data/out/answer.txt').read())") == "HELLO"
     assert requests.delete(f"{url}deploy-1/", timeout=60).status_code == 204
+
+
+def test_it_becomes_healthy_and_runs_a_job_on_the_data_of_the_volume(machine: Machine) -> None:
+    wait_until(machine.is_healthy)
+    runs_a_job(machine)
 
 
 def test_it_is_confined(machine: Machine) -> None:
@@ -300,12 +305,13 @@ def developed(image: str, checkout: Path, tmp_path: Path) -> Iterator[Machine]:
     ],
     ids=["core", "backend"],
 )
-def test_the_development_variant_loads_changed_code(
+def test_the_development_variant_runs_a_job_and_loads_changed_code(
     developed: Machine, checkout: Path, file: str, before: str, after: str
 ) -> None:
     url = developed.url
     first = wait_until(lambda: developed.answer(url))
     assert "edited" not in first.values()
+    runs_a_job(developed)
     code = (checkout / file).read_text()
     assert before in code
     (checkout / file).write_text(code.replace(before, after))

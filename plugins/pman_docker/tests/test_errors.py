@@ -14,8 +14,8 @@ import urllib3
 import urllib3.exceptions
 
 from pman_core.errors import EngineUnavailableError
-from pman_docker.engine import facts_of
 from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, engine_errors, refusal
+from pman_docker.facts import facts_of
 from pman_docker.streams import frames, news
 
 #: All that is raised by the modules that the client is made of, and what the sockets raise.

@@ -19,7 +19,7 @@ from pman_core.app import app_for
 from pman_core.errors import SettingsError, UnsupportedError
 from pman_core.registry import Offer
 from pman_core.startup import compose
-from pman_docker.engine import EngineFacts
+from pman_docker.facts import EngineFacts
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 

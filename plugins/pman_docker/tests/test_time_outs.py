@@ -22,6 +22,9 @@ pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 ENGINE_CALLS: dict[str, Callable[[Engine], object]] = {
     "ping": lambda engine: engine.ping(),
     "post": lambda engine: engine.post("/containers/create", {}),
+    "get": lambda engine: engine.get("/x"),
+    "delete": lambda engine: engine.delete("/x"),
+    "log_of": lambda engine: list(engine.log_of("/x", 1)),
     "start": lambda engine: engine.start("x"),
     "inspect": lambda engine: engine.inspect("x"),
     "kill": lambda engine: engine.kill("x"),
@@ -30,12 +33,12 @@ ENGINE_CALLS: dict[str, Callable[[Engine], object]] = {
     "now": lambda engine: engine.now(),
     "labelled": lambda engine: engine.labelled("x"),
     "log": lambda engine: list(engine.log("x", 1)),
-    "pull": lambda engine: engine.pull("localhost:1/x:1"),
+    "pull": lambda engine: engine.pull("localhost:1/x:1", 1),
     "load_image": lambda engine: engine.load_image(b"x"),
     "volume": lambda engine: engine.volume("x"),
     "facts": lambda engine: engine.facts(),
 }
-NO_CALLS = {"api", "address"}
+NO_CALLS = {"api", "address", "login"}
 
 
 def behind(bench: Bench, proxy: Proxy) -> DockerBackend:

@@ -8,16 +8,15 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import attrs
 import docker
 import docker.auth
 import docker.errors
 import docker.utils
-import requests
 
 from pman_core.errors import EngineUnavailableError
-from pman_docker.errors import NotThere, Refused, engine_errors
-from pman_docker.settings import DockerSettings
+from pman_docker.errors import NotThere, Refused, accepted, engine_errors
+from pman_docker.facts import EngineFacts, facts_of
+from pman_docker.settings import HostSettings
 from pman_docker.state import moment
 from pman_docker.streams import frames, news
 
@@ -28,30 +27,13 @@ _CHUNK = 65536
 _ENDS_JUST_NOW = ("already in progress", "container state improper")
 
 
-@attrs.frozen
-class EngineFacts:
-    """What the engine is and can do, as it says itself (``GET /version``, ``GET /info``)."""
-
-    name: str
-    version: str
-    rootless: bool
-    enforces_limits: bool
-    limits_swap: bool
-
-    @property
-    def title(self) -> str:
-        """For a person."""
-        rootless = " (rootless)" if self.rootless else ""
-        return f"{self.name} {self.version}{rootless}"
-
-
 class Engine:
     """One engine; the connection is made when it is first needed.
 
     :param address: as in ``DOCKER_HOST``.
     """
 
-    def __init__(self, settings: DockerSettings, address: str) -> None:
+    def __init__(self, settings: HostSettings, address: str) -> None:
         self.address = address
         self._settings = settings
         self._api: docker.APIClient | None = None
@@ -91,15 +73,52 @@ class Engine:
         with engine_errors(self.address):
             self.api().ping()
 
-    # ------------------------------------------------------------- containers
+    # ------------------------------------------------------------------ any path
 
-    def post(self, path: str, body: Mapping[str, Any], **query: str) -> dict[str, Any]:
+    def get(self, path: str, **query: str) -> Any:
+        """The JSON that a path of the API answers."""
+        api = self.api()
+        with engine_errors(self.address):
+            answer = api.get(api.base_url + path, params=query, timeout=api.timeout)
+            return accepted(answer).json()
+
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+        **query: str,
+    ) -> dict[str, Any]:
         """Post JSON to a path of the API, and return the answer."""
         api = self.api()
         with engine_errors(self.address):
-            answer = api.post(api.base_url + path, json=body, params=query, timeout=api.timeout)
-            created: dict[str, Any] = _accepted(answer).json()
+            answer = api.post(
+                api.base_url + path, json=body, params=query, headers=headers, timeout=api.timeout
+            )
+            created: dict[str, Any] = accepted(answer).json()
             return created
+
+    def delete(self, path: str) -> None:
+        """Delete what a path of the API is."""
+        api = self.api()
+        with engine_errors(self.address):
+            accepted(api.delete(api.base_url + path, timeout=api.timeout))
+
+    def log_of(self, path: str, tail_lines: int | None) -> Iterator[bytes]:
+        """A log without a terminal, piece by piece, as far as it has been written.
+
+        :param path: the log's path in the API.
+        :param tail_lines: how many pieces that the engine takes for lines, from the end.
+        """
+        api = self.api()
+        query = {"stdout": "1", "stderr": "1", "tail": str(tail_lines or "all")}
+        with (
+            engine_errors(self.address),
+            api.get(api.base_url + path, params=query, stream=True, timeout=api.timeout) as answer,
+        ):
+            yield from frames(accepted(answer).iter_content(_CHUNK))
+
+    # ------------------------------------------------------------- containers
 
     def start(self, name: str) -> None:
         """Start a container; one that has been started already stays as it is."""
@@ -155,46 +174,44 @@ class Engine:
             return found
 
     def log(self, container: str, tail_lines: int | None) -> Iterator[bytes]:
-        """The log of a container, piece by piece, as far as it has been written.
-
-        :param tail_lines: how many pieces that the engine takes for lines, from the end.
-        """
-        api = self.api()
-        query = {"stdout": "1", "stderr": "1", "tail": str(tail_lines or "all")}
-        with (
-            engine_errors(self.address),
-            api.get(
-                f"{api.base_url}/containers/{container}/logs",
-                params=query,
-                stream=True,
-                timeout=api.timeout,
-            ) as answer,
-        ):
-            yield from frames(_accepted(answer).iter_content(_CHUNK))
+        """The log of a container; see ``log_of``."""
+        return self.log_of(f"/containers/{container}/logs", tail_lines)
 
     # ----------------------------------------------------------------- images
 
-    def pull(self, image: str) -> None:
+    def login(self, image: str) -> str | None:
+        """What the registry of an image is told, from the files of Docker's own client.
+
+        :return: a value of ``X-Registry-Auth``; ``None`` where there is no login.
+        """
+        with engine_errors(self.address):
+            repository, _ = docker.utils.parse_repository_tag(image)
+            registry, _ = docker.auth.resolve_repository_name(repository)
+            found: bytes | None = docker.auth.get_config_header(self.api(), registry)
+        return found.decode() if found else None
+
+    def pull(self, image: str, news_within_s: float) -> None:
         """Pull an image, however long it takes, as long as there is news of it.
 
+        :param news_within_s: seconds without any after which it is given up.
         :raises Refused: it cannot be had, in the engine's words.
         """
-        api = self.api()
+        api, login = self.api(), self.login(image)
         repository, tag = docker.utils.parse_repository_tag(image)
-        with engine_errors(self.address):
-            registry, _ = docker.auth.resolve_repository_name(repository)
-            login = docker.auth.get_config_header(api, registry)
-            with api.post(
+        with (
+            engine_errors(self.address),
+            api.post(
                 api.base_url + "/images/create",
                 # The API pulls all tags where none is named.
                 params={"fromImage": repository, "tag": tag or "latest"},
                 headers={"X-Registry-Auth": login} if login else {},
                 stream=True,
-                timeout=(api.timeout, self._settings.pull_timeout_s),
-            ) as answer:
-                for message in news(_accepted(answer).iter_lines()):
-                    if "error" in message:
-                        raise docker.errors.APIError(message["error"], explanation=message["error"])
+                timeout=(api.timeout, news_within_s),
+            ) as answer,
+        ):
+            for message in news(accepted(answer).iter_lines()):
+                if "error" in message:
+                    raise docker.errors.APIError(message["error"], explanation=message["error"])
 
     def load_image(self, archive: bytes) -> None:
         """Load an image from an archive as ``docker save`` writes it."""
@@ -213,28 +230,6 @@ class Engine:
             return found
 
 
-def facts_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFacts:
-    """What the two answers say.
-
-    A rootless engine takes limits on cgroup v1 without enforcing them (Podman 4.3), whatever
-    ``MemoryLimit`` says.
-    """
-    components = {part["Name"] for part in version.get("Components") or ()}
-    podman = "Podman Engine" in components
-    options = info.get("SecurityOptions") or ()
-    rootless = bool(info.get("Rootless")) or any("rootless" in option for option in options)
-    enforced = bool(info.get("MemoryLimit", True) and info.get("CpuCfsQuota", True))
-    if rootless and str(info.get("CgroupVersion", "1")) != "2":
-        enforced = False
-    return EngineFacts(
-        "Podman" if podman else "Docker",
-        str(version.get("Version", "?")),
-        rootless,
-        enforced,
-        limits_swap=bool(info.get("SwapLimit", True)),
-    )
-
-
 def expect(engine: Engine, wanted: str) -> EngineFacts:
     """The facts of an engine, which must be of the kind that ``CONTAINER_ENV`` names.
 
@@ -248,18 +243,3 @@ def expect(engine: Engine, wanted: str) -> EngineFacts:
             f"{facts.name.lower()}, or DOCKER_HOST to the address of a {wanted} engine"
         )
     return facts
-
-
-def _accepted(answer: requests.Response) -> requests.Response:
-    """An answer that is none of an error."""
-    if not answer.ok:
-        raise docker.errors.APIError(str(answer.status_code), answer, _words(answer))
-    return answer
-
-
-def _words(answer: requests.Response) -> str:
-    """What the engine says of an error: both put it under ``message``."""
-    try:
-        return str(answer.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return answer.text.strip()

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 
 import docker.errors
+import requests
 import requests.exceptions
 import urllib3.exceptions
 
@@ -81,6 +82,24 @@ def refusal(code: int, words: str) -> Refused:
     if code == 404 or "no such container" in low:
         return NotThere(code, words)
     return Refused(code, words)
+
+
+def accepted(answer: requests.Response) -> requests.Response:
+    """An answer that is none of an error.
+
+    :raises docker.errors.APIError: it is one; ``engine_errors`` maps it.
+    """
+    if not answer.ok:
+        raise docker.errors.APIError(str(answer.status_code), answer, _words(answer))
+    return answer
+
+
+def _words(answer: requests.Response) -> str:
+    """What the engine says of an error: both put it under ``message``."""
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return answer.text.strip()
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

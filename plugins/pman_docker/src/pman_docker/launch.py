@@ -126,7 +126,7 @@ class Launcher:
     def _pull(self, image: str) -> str:
         """Pull an image; the engine's words if it cannot be had."""
         try:
-            self._engine.pull(image)
+            self._engine.pull(image, self._settings.pull_timeout_s)
         except Refused as refused:
             return str(refused)
         return ""

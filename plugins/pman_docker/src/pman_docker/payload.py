@@ -12,7 +12,7 @@ from typing import Any
 
 from pman_core import HostPath, Job, Mount, NfsPath
 from pman_core.errors import UnsupportedError
-from pman_docker.settings import DockerSettings
+from pman_docker.settings import DockerSettings, HostSettings
 
 #: What a root job keeps: it must write folders that pfcon owns, and may become another user.
 _ROOT_KEEPS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID")
@@ -26,9 +26,9 @@ Payload = dict[str, Any]
 def docker_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]) -> Payload:
     """The body of Docker's create request. argv takes the place of the image's ENTRYPOINT."""
     limits = job.resources
-    drop, add = _capabilities(job, settings)
+    drop, add = confinement(job, settings)
     host: Payload = {
-        "Mounts": [_docker_mount(mount) for mount in job.mounts],
+        "Mounts": [docker_mount(mount) for mount in job.mounts],
         "PidsLimit": settings.pids_limit,
         "CapDrop": drop,
         "CapAdd": add,
@@ -52,7 +52,7 @@ def docker_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]
         "Cmd": list(job.argv[1:]),
         "Env": [f"{key}={value}" for key, value in job.env.items()],
         "Labels": dict(labels),
-        "User": _user(job),
+        "User": user_words(job),
         "Tty": False,
         "HostConfig": host,
     }
@@ -61,7 +61,7 @@ def docker_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]
 def podman_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]) -> Payload:
     """The body of Podman's own create request."""
     limits = job.resources
-    drop, add = _capabilities(job, settings)
+    drop, add = confinement(job, settings)
     resources: Payload = {"pids": {"limit": settings.pids_limit}}
     if limits.memory_mib is not None:
         resources["memory"] = {"limit": limits.memory_mib * _MIB, "swap": limits.memory_mib * _MIB}
@@ -74,7 +74,7 @@ def podman_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]
         "command": list(job.argv[1:]),
         "env": dict(job.env),
         "labels": dict(labels),
-        "user": _user(job),
+        "user": user_words(job),
         "terminal": False,
         "mounts": [_podman_mount(mount) for mount in job.mounts],
         "resource_limits": resources,
@@ -100,7 +100,7 @@ def podman_note(image: str, labels: Mapping[str, str]) -> Payload:
     return {"image": image, "command": ["note"], "labels": dict(labels)}
 
 
-def _capabilities(job: Job, settings: DockerSettings) -> tuple[list[str], list[str]]:
+def confinement(job: Job, settings: HostSettings) -> tuple[list[str], list[str]]:
     """The capabilities to drop, and those to keep all the same."""
     if not settings.confine_jobs:
         return [], []
@@ -108,14 +108,15 @@ def _capabilities(job: Job, settings: DockerSettings) -> tuple[list[str], list[s
     return ["ALL"], [f"CAP_{name}" for name in _ROOT_KEEPS] if is_root else []
 
 
-def _user(job: Job) -> str:
+def user_words(job: Job) -> str:
     """``uid``, ``uid:gid`` or nothing; a group alone is refused before."""
     if job.user is None or job.user.uid is None:
         return ""
     return str(job.user.uid) if job.user.gid is None else f"{job.user.uid}:{job.user.gid}"
 
 
-def _docker_mount(mount: Mount) -> Payload:
+def docker_mount(mount: Mount) -> Payload:
+    """A mount in the words of Docker's API, for containers and services alike."""
     match mount.source:
         case HostPath(path):
             return {

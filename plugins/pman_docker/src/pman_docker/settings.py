@@ -53,8 +53,8 @@ class VolumeSettings(EngineSettings):
 
 
 @environ.config(prefix="", frozen=True)
-class DockerSettings(VolumeSettings):
-    """How to reach the engine, and how jobs are confined."""
+class HostSettings(VolumeSettings):
+    """How to reach an engine that speaks Docker's API, and how jobs are confined."""
 
     docker_host: str | None = variable(
         "DOCKER_HOST",
@@ -75,12 +75,6 @@ class DockerSettings(VolumeSettings):
         absolute_path,
         None,
         "Folder with ca.pem, cert.pem and key.pem for TLS.",
-    )
-    pull_timeout_s: int = variable(
-        "PULL_TIMEOUT",
-        whole_number(1),
-        "600",
-        "Seconds without any news after which the pull of an image is given up and tried again.",
     )
     pids_limit: int = variable(
         "PIDS_LIMIT", whole_number(1), "4096", "How many processes and threads a job may have."
@@ -115,3 +109,15 @@ class DockerSettings(VolumeSettings):
                 "DOCKER_TLS_VERIFY is set, but DOCKER_HOST is no tcp:// or https:// address; "
                 "only these are reached by TLS"
             )
+
+
+@environ.config(prefix="", frozen=True)
+class DockerSettings(HostSettings):
+    """The settings of the backends docker and podman."""
+
+    pull_timeout_s: int = variable(
+        "PULL_TIMEOUT",
+        whole_number(1),
+        "600",
+        "Seconds without any news after which the pull of an image is given up and tried again.",
+    )

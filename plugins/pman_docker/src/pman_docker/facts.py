@@ -1,0 +1,47 @@
+"""What an engine is and can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class EngineFacts:
+    """What the engine is and can do, as it says itself (``GET /version``, ``GET /info``)."""
+
+    name: str
+    version: str
+    rootless: bool
+    enforces_limits: bool
+    limits_swap: bool
+
+    @property
+    def title(self) -> str:
+        """For a person."""
+        rootless = " (rootless)" if self.rootless else ""
+        return f"{self.name} {self.version}{rootless}"
+
+
+def facts_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFacts:
+    """What the two answers say.
+
+    A rootless engine takes limits on cgroup v1 without enforcing them (Podman 4.3), whatever
+    ``MemoryLimit`` says.
+    """
+    components = {part["Name"] for part in version.get("Components") or ()}
+    podman = "Podman Engine" in components
+    options = info.get("SecurityOptions") or ()
+    rootless = bool(info.get("Rootless")) or any("rootless" in option for option in options)
+    enforced = bool(info.get("MemoryLimit", True) and info.get("CpuCfsQuota", True))
+    if rootless and str(info.get("CgroupVersion", "1")) != "2":
+        enforced = False
+    return EngineFacts(
+        "Podman" if podman else "Docker",
+        str(version.get("Version", "?")),
+        rootless,
+        enforced,
+        limits_swap=bool(info.get("SwapLimit", True)),
+    )

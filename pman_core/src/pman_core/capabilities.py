@@ -59,6 +59,10 @@ class Deviation(enum.StrEnum):
     )
     WHOLE_CPUS = ("whole-cpus", "a CPU limit is rounded up to whole CPUs")
     LOG_ORDER = ("log-order", "lines of stdout and stderr may change places with one another")
+    START_NOT_TOLD = (
+        "start-not-told",
+        "when a job began to run is told while it runs, and not after its end",
+    )
     SECOND_RUN_WINDOW = (
         "second-run-window",
         "where the engine replaces a lost run by itself, there is a window in which both run",

@@ -61,10 +61,13 @@ class LifecyclePromises:
         for _ in range(3):
             assert _end(bench.fresh().status(first.jid)) == _end(first)
 
+    @weakened_by(Deviation.START_NOT_TOLD)
     def test_times_are_in_utc_and_in_order(self, bench: Workbench) -> None:
         """Created, started, finished."""
         info = bench.run(bench.place(), "exit", "0")
         times = [info.created, info.started, info.finished]
+        if bench.deviates(Deviation.START_NOT_TOLD) and info.started is None:
+            del times[1]
         assert all(moment and moment.utcoffset() == timedelta(0) for moment in times), info
         assert times == sorted(moment for moment in times if moment), info
 

@@ -27,6 +27,7 @@ PUBLISHED = {
     "process": "pman-process",
     "docker": "pman-docker",
     "podman": "pman-docker",
+    "swarm": "pman-swarm",
 }
 
 _BACKEND_HOOKS = frozenset(hookspecs.REQUIRED + hookspecs.OPTIONAL)

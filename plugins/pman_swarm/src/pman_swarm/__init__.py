@@ -1,0 +1,1 @@
+"""The backend of pman for Docker Swarm: each job is a service that runs once."""

@@ -1,0 +1,134 @@
+"""The hooks of the backend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, Storage, hookimpl
+from pman_core.errors import (
+    EngineUnavailableError,
+    InvalidJobError,
+    NameTakenError,
+    UnknownJobError,
+)
+from pman_core.paging import page_by_name
+from pman_core.settings import load
+from pman_docker.engine import Engine
+from pman_docker.errors import Refused
+from pman_docker.validate import validate
+from pman_docker.volume import volume_storage
+from pman_swarm.capabilities import CAPABILITIES
+from pman_swarm.find import Finder
+from pman_swarm.logs import log_end
+from pman_swarm.payload import service_payload
+from pman_swarm.settings import SwarmSettings
+from pman_swarm.state import taken_info
+from pman_swarm.swarm import NameExists, Swarm
+
+#: Where the engine listens if nobody says.
+_DEFAULT_HOST = "unix:///var/run/docker.sock"
+
+#: How often a submit looks for a job that is removed whenever it has just been found.
+_ATTEMPTS = 5
+
+
+class SwarmBackend:
+    """Jobs as services of Docker Swarm; ``CONTAINER_ENV=swarm``.
+
+    It keeps nothing in memory that it could not do without: all is on the services.
+
+    :raises SettingsError: a setting is wrong.
+    """
+
+    settings_class = SwarmSettings
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._settings = load(SwarmSettings, environ)
+        self._engine = Engine(self._settings, self._settings.docker_host or _DEFAULT_HOST)
+        self._swarm = Swarm(self._engine)
+        self._finder = Finder(self._swarm, self._engine, self._settings)
+
+    @hookimpl
+    def pman_capabilities(self) -> Capabilities:
+        """See ``capabilities.py``."""
+        return CAPABILITIES
+
+    @hookimpl
+    def pman_validate(self, job: Job) -> None:
+        """As for a container: a group alone is refused."""
+        validate(job)
+
+    @hookimpl
+    def pman_resolve_storage(self, storage_type: str) -> Storage | None:
+        """Resolve ``docker_local_volume``, on the node that pman talks to."""
+        if storage_type != "docker_local_volume":
+            return None
+        return volume_storage(self._engine, self._settings)
+
+    @hookimpl
+    def pman_ping(self) -> str:
+        """Ask the engine who it is, and whether it manages a swarm."""
+        self._engine.ping()
+        return f"swarm of {self._swarm.node().title} at {self._engine.address}"
+
+    @hookimpl
+    def pman_submit(self, job: Job) -> JobInfo:
+        """Create is the lock, so nothing is looked up before it."""
+        self._swarm.node()
+        name = self._finder.name(job.jid)
+        body = service_payload(name, job, self._settings)
+        for _ in range(_ATTEMPTS):
+            try:
+                service = self._swarm.create(body, job.image)
+            except NameExists:
+                info = self._finder.find(job.jid)
+            except Refused as refused:
+                raise _told(refused) from refused
+            else:
+                return taken_info(job, service)
+            if info:
+                return info
+            if self._finder.is_foreign(job.jid):
+                raise NameTakenError(job.jid, name)
+        raise EngineUnavailableError(f"job {job.jid!r} is removed again and again")
+
+    @hookimpl
+    def pman_status(self, jid: str) -> JobInfo:
+        """Two calls: the service, and its tasks."""
+        info = self._finder.find(jid)
+        if info is None:
+            raise UnknownJobError(jid)
+        return info
+
+    @hookimpl
+    def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
+        """The end of the log of each worker."""
+        return log_end(self._swarm, info, tail_lines, max_bytes)
+
+    @hookimpl
+    def pman_remove(self, jid: str) -> bool:
+        """The service goes at once; its containers are waited for."""
+        service = self._finder.service(jid)
+        if service is None:
+            return False
+        try:
+            self._finder.remove(service)
+        except Refused as refused:
+            raise EngineUnavailableError(f"job {jid!r} cannot be removed: {refused}") from refused
+        return True
+
+    @hookimpl
+    def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        """In the order of names; the cursor is the last name of a page."""
+        jobs = self._finder.all()
+        return page_by_name(
+            jobs, lambda name: self._finder.look(jobs[name]), job_filter, limit, cursor
+        )
+
+
+def _told(refused: Refused) -> InvalidJobError | EngineUnavailableError:
+    """What a refusal to create a service means; 500 is also said of jobs that are too large."""
+    words = str(refused)
+    if refused.code >= 500 and not any(word in words for word in ("too large", "larger than")):
+        return EngineUnavailableError(f"the swarm cannot take jobs now: {words}")
+    return InvalidJobError(f"the swarm refused the job: {words}")

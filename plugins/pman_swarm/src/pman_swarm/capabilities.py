@@ -1,0 +1,29 @@
+"""What the backend declares."""
+
+from __future__ import annotations
+
+from pman_core import Capabilities, Deviation, HostPath, NfsPath, Option
+
+CAPABILITIES = Capabilities(
+    mounts={HostPath, NfsPath},
+    default_storage="docker_local_volume",
+    refusals={Option.TIME_LIMIT: "the swarm has no time limit for services"},
+    deviations={
+        Deviation.LOG_ORDER: "the engine reads stdout and stderr from two pipes",
+        Deviation.SWAP_NOT_LIMITED: (
+            "services have no limit of swap; a job may swap as much as its memory limit"
+        ),
+        Deviation.OOM_NOT_TOLD: (
+            "a task does not know that it ran out of memory; pman sees it only where the job ran "
+            "on the node that pman talks to, else exit code 137 is told as killed, probably out "
+            "of memory"
+        ),
+        Deviation.START_NOT_TOLD: "the swarm keeps only the time of a task's last change",
+    },
+    notes=(
+        "Whoever can talk to the engine can read the environment of every job, and has the power "
+        "of root on its machine: pman's access to the socket is that power.",
+        "Docker before 25 (API 1.44) does not keep jobs from gaining privileges by setuid "
+        "programs: services have no such option there.",
+    ),
+)

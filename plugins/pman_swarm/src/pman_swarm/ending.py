@@ -1,0 +1,78 @@
+"""How a task ended: pure translation of its state, its words and its exit code.
+
+Only the state tells whether a task failed: the exit code of one that never ran is 0 or absent.
+Words as of Docker 20.10.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from pman_core import Reason
+from pman_docker.state import PROBABLY_MEMORY
+
+_EXIT = re.compile(r"non-zero exit \((\d+)\)")
+_NO_IMAGE = re.compile("no such image|pull access denied|manifest unknown", re.IGNORECASE)
+_NO_START = re.compile("starting container failed|failed to create|executable file not found")
+
+
+@attrs.frozen
+class Ending:
+    """How a task ended, and why."""
+
+    message: str
+    reason: Reason | None = None
+    exit_code: int | None = None
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it is any other end than success."""
+        return self.reason is not None
+
+
+def ending_of(task: Mapping[str, Any], *, out_of_memory: bool = False) -> Ending:
+    """How a task that is over ended.
+
+    :param out_of_memory: whether a worker of the job is known to have been out of memory; a
+        task does not tell.
+    """
+    status = task["Status"]
+    state = status["State"]
+    words = status.get("Err") or status.get("Message") or state
+    code = (status.get("ContainerStatus") or {}).get("ExitCode") or None
+    if state == "complete":
+        return Ending("finished", exit_code=0)
+    if state == "rejected":
+        missing = _NO_IMAGE.search(words)
+        reason = Reason.IMAGE_NOT_FOUND if missing else Reason.CANNOT_START
+        return Ending(f"cannot start: {words}", reason)
+    exited = _EXIT.search(words)
+    if state == "failed" and exited:
+        return _exited(int(exited[1]), out_of_memory)
+    if state == "failed" and _NO_START.search(words):
+        return Ending(f"cannot start: {words}", Reason.CANNOT_START, code)
+    if state == "failed":
+        return Ending(f"lost: its engine lost the container ({words})", Reason.LOST, code)
+    return Ending(
+        f"lost: the swarm stopped it ({state}); its node was drained or removed", Reason.LOST, code
+    )
+
+
+def was_killed(task: Mapping[str, Any]) -> bool:
+    """Whether a task was killed by nobody knows whom; its container may tell."""
+    return task["Status"]["State"] == "failed" and ending_of(task).reason is Reason.KILLED
+
+
+def _exited(code: int, out_of_memory: bool) -> Ending:
+    if code == 137 and out_of_memory:
+        message = f"out of memory: it wanted more than its memory limit (exit code {code})"
+        return Ending(message, Reason.OUT_OF_MEMORY, code)
+    if code == 137:
+        return Ending(PROBABLY_MEMORY, Reason.KILLED, code)
+    # What a container is told to have ended with when its engine was killed.
+    restarted = ", or its engine was restarted" if code == 255 else ""
+    return Ending(f"exited with code {code}{restarted}", Reason.EXIT_CODE, code)

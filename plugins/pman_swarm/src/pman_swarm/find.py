@@ -1,0 +1,161 @@
+"""Looks jobs up, and ends those that have waited too long or that the swarm has lost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+
+from pman_core import JobInfo, Reason
+from pman_core.errors import EngineUnavailableError
+from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
+from pman_docker.engine import Engine
+from pman_docker.errors import NotThere
+from pman_docker.labels import is_ours
+from pman_swarm.ending import was_killed
+from pman_swarm.labels import OUT_OF_MEMORY, memory_labels, verdict_labels
+from pman_swarm.payload import Payload, ended, noted
+from pman_swarm.settings import SwarmSettings
+from pman_swarm.state import (
+    Service,
+    Task,
+    attempts,
+    info_of,
+    is_ended_by_pman,
+    is_given_up,
+    is_over,
+    is_waiting,
+)
+from pman_swarm.swarm import Swarm
+
+log = logging.getLogger(__name__)
+
+#: How often a job is looked at again because another process has just written on its service.
+_ATTEMPTS = 5
+
+#: Seconds that a removal waits for containers to end. A node that is down never tells.
+_END_WITHIN_S = 10.0
+
+Found = tuple[Service, Sequence[Task]]
+
+
+class Finder:
+    """Finds the jobs of one pman instance."""
+
+    def __init__(self, swarm: Swarm, engine: Engine, settings: SwarmSettings) -> None:
+        self._swarm = swarm
+        self._engine = engine
+        self._settings = settings
+
+    def name(self, jid: str) -> str:
+        """The name of a job's service."""
+        return native_name(jid, self._settings.instance)
+
+    def service(self, jid: str) -> Service | None:
+        """The service of a job of this pman; ``None``, whatever else has its name."""
+        found = self._swarm.service(self.name(jid))
+        return found if found and self._is_ours(found, jid) else None
+
+    def is_foreign(self, jid: str) -> bool:
+        """Whether something that is not this job has its name."""
+        found = self._swarm.service(self.name(jid))
+        return found is not None and not self._is_ours(found, jid)
+
+    def find(self, jid: str) -> JobInfo | None:
+        """A job of this pman; ``None`` if there is none."""
+        for _ in range(_ATTEMPTS):
+            service = self.service(jid)
+            if service is None:
+                return None
+            tasks = self._swarm.tasks(service["ID"])
+            wanted = self._wanted(service, tasks)
+            if wanted is None:
+                return info_of(service, tasks)
+            self._swarm.update(service, wanted)
+        raise EngineUnavailableError(f"the service of job {jid!r} changes again and again")
+
+    def all(self) -> dict[str, Found]:
+        """The service and the tasks of each job of this pman, by names: two calls in all."""
+        label = f"{INSTANCE_LABEL}={self._settings.instance}"
+        tasks: dict[str, list[Task]] = {}
+        for task in self._swarm.tasks_labelled(label):
+            tasks.setdefault(task["ServiceID"], []).append(task)
+        found: dict[str, Found] = {}
+        for service in self._swarm.services(label):
+            jid = service["Spec"]["Labels"].get(JID_LABEL, "")
+            if service["Spec"]["Name"] == self.name(jid):
+                found[service["Spec"]["Name"]] = (service, tasks.get(service["ID"], []))
+        return found
+
+    def look(self, found: Found) -> JobInfo | None:
+        """The job of a service that was listed."""
+        service, tasks = found
+        if self._wanted(service, tasks) is None:
+            return info_of(service, tasks)
+        return self.find(service["Spec"]["Labels"][JID_LABEL])
+
+    def remove(self, service: Service) -> None:
+        """Remove a service, and wait until its containers have ended, but not for ever."""
+        tasks = [task["ID"] for task in self._swarm.tasks(service["ID"])]
+        self._swarm.remove(service["ID"])
+        deadline = time.monotonic() + min(_END_WITHIN_S, self._settings.engine_timeout_s)
+        while tasks and self._swarm.tasks_named(tasks):
+            if time.monotonic() > deadline:
+                log.warning("job %s: a node has not told that it ended", service["Spec"]["Name"])
+                return
+            time.sleep(0.05)
+
+    # ------------------------------------------------------- what must be written
+
+    def _wanted(self, service: Service, tasks: Sequence[Task]) -> Payload | None:
+        """What a service must be made, before pman tells of the job; ``None`` for most."""
+        spec = service["Spec"]
+        if is_ended_by_pman(service):
+            return None
+        lost = self._lost(tasks)
+        if lost:
+            return ended(spec, verdict_labels(Reason.LOST, f"lost: {lost}"))
+        workers = attempts(tasks)
+        if len(workers) < spec["Mode"]["Replicated"]["Replicas"] or any(map(is_waiting, workers)):
+            return self._late(service, tasks)
+        killed = [task for task in workers if was_killed(task)]
+        if killed and OUT_OF_MEMORY not in spec["Labels"]:
+            return noted(spec, memory_labels(self._were_out_of_memory(killed)))
+        return None
+
+    def _lost(self, tasks: Sequence[Task]) -> str | None:
+        """Why a job is lost though the swarm may go on with it."""
+        if len(tasks) > len(attempts(tasks)):
+            return "the swarm began a second run of it, which has been ended"
+        for task in tasks:
+            if not is_over(task) and is_given_up(task):
+                node = self._swarm.down(task["NodeID"])
+                if node:
+                    return f"its node {node} is down"
+        return None
+
+    def _late(self, service: Service, tasks: Sequence[Task]) -> Payload | None:
+        info, late_s = info_of(service, tasks), self._settings.start_deadline_s
+        if info.created is None or self._engine.now() - info.created <= timedelta(seconds=late_s):
+            return None
+        message = f"not started within {late_s} s: {info.message}"
+        return ended(service["Spec"], verdict_labels(Reason.START_DEADLINE, message))
+
+    def _were_out_of_memory(self, killed: Iterable[Task]) -> bool:
+        """Whether the container of a killed task knows; only this node's can be asked."""
+        return any(
+            self._container_was(task["Status"].get("ContainerStatus") or {})
+            for task in killed
+            if task.get("NodeID") == self._swarm.node().id
+        )
+
+    def _container_was(self, status: Mapping[str, str]) -> bool:
+        try:
+            container = self._engine.inspect(status.get("ContainerID", ""))
+        except NotThere:
+            return False
+        return bool(container["State"].get("OOMKilled"))
+
+    def _is_ours(self, service: Service, jid: str) -> bool:
+        return is_ours(service["Spec"]["Labels"], jid, self._settings.instance)

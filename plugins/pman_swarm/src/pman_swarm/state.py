@@ -1,0 +1,154 @@
+"""What the engine says of a service and its tasks, as pman tells of the job: pure translation.
+
+``GET /services/{id}`` and ``GET /tasks``, Engine API 1.41. A job has a task for each worker. All
+states of a task, and the words seen with 20.10, stand in ``ending.py`` and ``_WAITING``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from pman_core import Job, JobInfo, Reason, Status
+from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
+from pman_docker.labels import IMAGE, MESSAGE, REASON, asked_labels
+from pman_docker.state import moment
+from pman_swarm.ending import ending_of
+from pman_swarm.labels import OUT_OF_MEMORY
+
+_TAKEN = "the swarm has taken it, and has not placed it yet"
+
+Service = Mapping[str, Any]
+Task = Mapping[str, Any]
+
+#: The states before ``running``, in which a task has done nothing yet.
+_WAITING = frozenset(
+    ["new", "allocated", "pending", "assigned", "accepted", "preparing", "ready", "starting"]
+)
+
+
+def info_of(service: Service, tasks: Iterable[Task]) -> JobInfo:
+    """The job that a service is."""
+    spec = service["Spec"]
+    container = spec["TaskTemplate"]["ContainerSpec"]
+    labels = spec["Labels"]
+    created = moment(service["CreatedAt"])
+    info = JobInfo(
+        jid=labels[JID_LABEL],
+        image=labels[IMAGE],
+        argv=(*container["Command"], *(container.get("Args") or ())),
+        status=Status.NOT_STARTED,
+        message=_TAKEN,
+        fingerprint=labels[FINGERPRINT_LABEL],
+        created=created,
+        labels=asked_labels(labels),
+        native=service["ID"],
+    )
+    if is_ended_by_pman(service):
+        return attrs.evolve(
+            info,
+            status=Status.FAILED,
+            reason=Reason(labels[REASON]),
+            message=labels[MESSAGE],
+            finished=moment(service["UpdatedAt"]),
+        )
+    workers = attempts(tasks)
+    if all(is_waiting(task) for task in workers):
+        return _waiting(info, workers)
+    if len(workers) < spec["Mode"]["Replicated"]["Replicas"] or not all(map(is_over, workers)):
+        return _begun(info, workers)
+    return _over(info, workers, labels.get(OUT_OF_MEMORY) == "yes")
+
+
+def taken_info(job: Job, service: str) -> JobInfo:
+    """A job that the swarm has just taken: no need to look at it again."""
+    return JobInfo(
+        jid=job.jid,
+        image=job.image,
+        argv=job.argv,
+        status=Status.NOT_STARTED,
+        message=_TAKEN,
+        fingerprint=job.fingerprint,
+        labels=job.labels,
+        native=service,
+    )
+
+
+def is_ended_by_pman(service: Service) -> bool:
+    """Whether pman ended the job itself, and wrote down why."""
+    return REASON in service["Spec"]["Labels"]
+
+
+def attempts(tasks: Iterable[Task]) -> list[Task]:
+    """The first task of each worker, in the order of workers; the API keeps no order."""
+    found: dict[int, Task] = {}
+    for task in sorted(tasks, key=lambda task: str(task["CreatedAt"])):
+        found.setdefault(task.get("Slot", 0), task)
+    return [found[slot] for slot in sorted(found)]
+
+
+def is_waiting(task: Task) -> bool:
+    """Whether a task has done nothing yet."""
+    return task["Status"]["State"] in _WAITING
+
+
+def is_over(task: Task) -> bool:
+    """Whether a task has ended; it never begins again."""
+    return not is_waiting(task) and task["Status"]["State"] != "running"
+
+
+def is_given_up(task: Task) -> bool:
+    """Whether the swarm wants a task to end that has not: its node is drained, or is lost."""
+    return not is_over(task) and task["DesiredState"] in ("shutdown", "remove", "orphaned")
+
+
+def _waiting(info: JobInfo, workers: Sequence[Task]) -> JobInfo:
+    """The worker that is furthest behind tells what the job waits for."""
+    for task in workers:
+        state, status = task["Status"]["State"], task["Status"]
+        if state in ("new", "allocated", "pending"):
+            words = status.get("Err") or "the swarm looks for a node"
+            return attrs.evolve(info, reason=Reason.QUEUED, message=f"waiting for room: {words}")
+    states = {task["Status"]["State"] for task in workers}
+    if "preparing" in states:
+        message = f"preparing; the image {info.image} may have to be pulled"
+        return attrs.evolve(info, reason=Reason.PULLING, message=message)
+    return attrs.evolve(info, message=f"not started yet ({', '.join(sorted(states))})")
+
+
+def _begun(info: JobInfo, workers: Sequence[Task]) -> JobInfo:
+    """Some worker runs or has ended; when one that has ended began, the engine does not keep."""
+    running = [task for task in workers if task["Status"]["State"] == "running"]
+    started = [moment(task["Status"]["Timestamp"]) for task in running]
+    message = "running"
+    if len(running) < len(workers):
+        over = sum(map(is_over, workers))
+        message = f"{len(running)} of {len(workers)} workers running, {over} ended"
+    return attrs.evolve(
+        info,
+        status=Status.STARTED,
+        message=message,
+        started=min((at for at in started if at), default=None),
+    )
+
+
+def _over(info: JobInfo, workers: Sequence[Task], out_of_memory: bool) -> JobInfo:
+    """All workers have ended; the first that failed tells why the job did."""
+    endings = [ending_of(task, out_of_memory=out_of_memory) for task in workers]
+    failed = [index for index, ending in enumerate(endings) if ending.is_failure]
+    ending = endings[failed[0]] if failed else endings[0]
+    whose = f"worker {failed[0] + 1} of {len(workers)}: " if failed and len(workers) > 1 else ""
+    times = [moment(task["Status"]["Timestamp"]) for task in workers]
+    finished = max((at for at in times if at), default=None)
+    if finished and info.created:
+        finished = max(finished, info.created)  # nodes have clocks of their own
+    return attrs.evolve(
+        info,
+        status=Status.FAILED if failed else Status.SUCCEEDED,
+        message=whose + ending.message,
+        reason=ending.reason,
+        exit_code=ending.exit_code,
+        finished=finished,
+    )

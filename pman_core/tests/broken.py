@@ -146,8 +146,7 @@ def creating(job: Job) -> dict[str, Any]:
     return {}
 
 
-tampers_job("test_a_missing_input_directory_is_told_and_not_created", creating)
-tampers_job("test_a_missing_output_directory_is_told_and_not_created", creating)
+tampers_job("test_a_missing_directory_is_told_and_not_created", creating)
 tampers_job(
     "test_directories_are_where_plugins_expect_them",
     lambda job: {"mounts": tuple(attrs.evolve(m, target="/data") for m in job.mounts)},

@@ -59,6 +59,11 @@ class Deviation(enum.StrEnum):
     )
     WHOLE_CPUS = ("whole-cpus", "a CPU limit is rounded up to whole CPUs")
     LOG_ORDER = ("log-order", "lines of stdout and stderr may change places with one another")
+    LOG_BYTES = ("log-bytes", "bytes of a log that are no UTF-8 may be replaced by the engine")
+    MISSING_DIRECTORY_MADE = (
+        "missing-directory-made",
+        "a directory of a job that is missing may be made, empty, instead of being told",
+    )
     START_NOT_TOLD = (
         "start-not-told",
         "when a job began to run is told while it runs, and not after its end",

@@ -90,8 +90,8 @@ class BackendHooks:
         """Fires after ``pman_status``. The end of what the job wrote to stdout and stderr.
 
         Both streams together, each exact, while the job runs and after it ended; nothing for
-        one that has not begun. Several workers one after the other, each under
-        :func:`~pman_core.logs.worker_header`.
+        one that has not begun, or one line in brackets that says what it waits for. Several
+        workers one after the other, each under :func:`~pman_core.logs.worker_header`.
 
         :param info: what ``pman_status`` or ``pman_submit`` returned.
         :param tail_lines: how many lines at most, counted from the end.

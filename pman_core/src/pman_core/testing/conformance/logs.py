@@ -16,12 +16,17 @@ class LogPromises:
     def test_both_streams_arrive_exactly(self, bench: Workbench) -> None:
         """Nothing is added, not even a carriage return, and nothing is lost at the end."""
         out, err = b"out 1\n\n  out 2\tout\n", b"err 1\nerr without end"
-        pieces = [f"1:{out.hex()}", f"2:{err.hex()}"]
-        info = bench.run(bench.place(), "say", *pieces)
+        info = bench.run(bench.place(), "say", f"1:{out.hex()}", f"2:{err.hex()}")
         logs = bench.logs_with(info, b"err without end")
         assert sorted(logs) == sorted(out + err)
-        assert out in logs
-        assert err in logs
+        for stream in (out, err):
+            # Where the engine does not keep their order, the lines of both may stand mixed.
+            lines = stream.splitlines(keepends=True)
+            pieces = lines if bench.deviates(Deviation.LOG_ORDER) else [stream]
+            at = 0
+            for piece in pieces:
+                at = logs.find(piece, at) + len(piece)
+                assert at >= len(piece), logs
 
     @weakened_by(Deviation.LOG_ORDER)
     def test_streams_keep_the_order_in_which_they_were_written(self, bench: Workbench) -> None:
@@ -59,11 +64,16 @@ class LogPromises:
         assert logs == (b"x" * 40000 + b"end")[-len(logs) :]
         assert 20000 < len(logs) <= 30000
 
+    @weakened_by(Deviation.LOG_BYTES)
     def test_arbitrary_bytes_do_no_harm(self, bench: Workbench) -> None:
         """Bytes that are no text arrive as they are."""
         data = bytes(range(256)) + b"\xff\xfe\x00end\n"
         info = bench.run(bench.place(), "say", f"1:{data.hex()}")
-        assert bench.logs_with(info, b"end\n") == data
+        logs = bench.logs_with(info, b"end\n")
+        if bench.deviates(Deviation.LOG_BYTES):
+            assert logs.startswith(data[:128])
+        else:
+            assert logs == data
 
     def test_logs_of_a_running_job_can_be_read(self, bench: Workbench) -> None:
         """What has been written so far."""

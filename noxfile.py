@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".", *(["--fix"] if fix else []))
     session.run("ruff", "format", ".", *([] if fix else ["--check"]))
     scripts = [str(path.relative_to(HERE)) for path in SCRIPTS]
-    engines = [str(p.relative_to(HERE)) for p in HERE.glob("engines/*") if _is_script(p)]
+    engines = [str(p.relative_to(HERE)) for p in HERE.glob("engines/**/*") if _is_script(p)]
     session.run("shellcheck", "-x", *scripts, *sorted(engines))
 
 
@@ -124,4 +123,8 @@ def _option(arguments: list[str], name: str, default: str) -> str:
 
 
 def _is_script(path: Path) -> bool:
-    return path.is_file() and (path.suffix == ".sh" or os.access(path, os.X_OK))
+    """Whether a file below engines/ is of shell."""
+    if not path.is_file():
+        return False
+    first = path.read_bytes()[:80].partition(b"\n")[0]
+    return path.suffix == ".sh" or (first.startswith(b"#!") and first.endswith(b"sh"))

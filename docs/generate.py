@@ -189,8 +189,12 @@ def backends() -> str:
     with tempfile.TemporaryDirectory() as folder:
         for offer in registry.installed(registry.BACKENDS):
             manager = registry.new_manager()
-            # A home of its own keeps what depends on this machine out of the page.
-            plugin = offer.make(offer.load(), {"HOME": folder})
+            # A home of its own keeps what depends on this machine out of the page. Some must
+            # be told where their engine is; it is not asked.
+            Path(folder, "config").touch()
+            environ = {"HOME": folder, "KUBECONFIG": f"{folder}/config"}
+            environ["CROMWELL_URL"] = "http://127.0.0.1:8000"
+            plugin = offer.make(offer.load(), environ)
             registry.register_backend(manager, plugin, str(offer))
             declared = Backend(manager, offer.name).capabilities
             rows = [("refuses", f"`{k.value}`", v) for k, v in declared.refusals.items()]

@@ -115,6 +115,8 @@ write_kubelet_config() {
     cat >"$kubernetes_dir/kubelet.yaml" <<YAML
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
+# On since 1.22: without it the size of a volume in memory, and so of /dev/shm, is not in force.
+featureGates: {SizeMemoryBackedVolumes: true}
 address: 127.0.0.1
 port: $kubelet_port
 readOnlyPort: 0

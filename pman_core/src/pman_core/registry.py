@@ -28,6 +28,8 @@ PUBLISHED = {
     "docker": "pman-docker",
     "podman": "pman-docker",
     "swarm": "pman-swarm",
+    "kubernetes": "pman-k8s",
+    "openshift": "pman-k8s",
 }
 
 _BACKEND_HOOKS = frozenset(hookspecs.REQUIRED + hookspecs.OPTIONAL)

@@ -1,0 +1,1 @@
+"""Jobs as Jobs of Kubernetes or OpenShift."""

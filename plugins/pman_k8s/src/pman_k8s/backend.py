@@ -1,0 +1,137 @@
+"""The hooks of the two backends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, Storage, hookimpl
+from pman_core.errors import EngineUnavailableError, NameTakenError, UnknownJobError
+from pman_core.settings import load
+from pman_k8s.check import ping
+from pman_k8s.cluster import Cluster
+from pman_k8s.declared import capabilities
+from pman_k8s.errors import Conflict, NotThere, Refused, told_on_create
+from pman_k8s.find import Finder
+from pman_k8s.listing import Lister
+from pman_k8s.logs import log_end
+from pman_k8s.payload import job_payload
+from pman_k8s.platform import KUBERNETES, OPENSHIFT, Platform
+from pman_k8s.removal import remove_wholly
+from pman_k8s.settings import K8sSettings
+from pman_k8s.state import info_of, tell
+from pman_k8s.storage import claim_storage
+from pman_k8s.validate import validate
+
+#: How often a submit looks for a job that is removed whenever it has just been found.
+_ATTEMPTS = 10
+
+
+class KubernetesBackend:
+    """Jobs as Jobs of Kubernetes; ``CONTAINER_ENV=kubernetes``.
+
+    It keeps nothing in memory that it could not do without: all is on the Jobs.
+
+    :raises SettingsError: a setting is wrong.
+    """
+
+    settings_class = K8sSettings
+    platform: Platform = KUBERNETES
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._settings = load(K8sSettings, environ)
+        self._cluster = Cluster(self._settings, environ)
+        self._finder = Finder(self._cluster, self._settings)
+        self._lister = Lister(self._cluster, self._finder, self._settings)
+
+    @hookimpl
+    def pman_capabilities(self) -> Capabilities:
+        """See ``declared.py``."""
+        return capabilities(self.platform, self._settings)
+
+    @hookimpl
+    def pman_validate(self, job: Job) -> None:
+        """Labels, ids and sizes that Kubernetes takes, and directories that are there."""
+        validate(job, self._settings)
+
+    @hookimpl
+    def pman_resolve_storage(self, storage_type: str) -> Storage | None:
+        """Resolve ``kubernetes_pvc``."""
+        if storage_type != "kubernetes_pvc":
+            return None
+        return claim_storage(self._cluster, self._settings)
+
+    @hookimpl
+    def pman_ping(self) -> str:
+        """Ask for the version, and for each permission that pman needs."""
+        try:
+            return ping(self._cluster, self.platform.name)
+        except Refused as refused:
+            raise EngineUnavailableError(f"the API server refuses: {refused}") from refused
+
+    @hookimpl
+    def pman_submit(self, job: Job) -> JobInfo:
+        """Create is the lock, so nothing is looked up before it."""
+        name = self._finder.name(job.jid)
+        body = job_payload(name, job, self._settings, self.platform)
+        for _ in range(_ATTEMPTS):
+            try:
+                made = self._cluster.create(body).body
+            except Conflict:
+                info = self._finder.find(job.jid)
+            except Refused as refused:
+                raise told_on_create(refused) from refused
+            else:
+                return info_of(made, tell(made, ()))
+            if info:
+                return info
+            if self._finder.is_foreign(job.jid):
+                raise NameTakenError(job.jid, name)
+            self._finder.wait_for_removal(job.jid)
+        raise EngineUnavailableError(f"job {job.jid!r} is being removed; try again")
+
+    @hookimpl
+    def pman_status(self, jid: str) -> JobInfo:
+        """One call for a job that has ended and was told, else two or three."""
+        try:
+            info = self._finder.find(jid)
+        except Refused as refused:
+            raise EngineUnavailableError(f"job {jid!r} cannot be read: {refused}") from refused
+        if info is None:
+            raise UnknownJobError(jid)
+        return info
+
+    @hookimpl
+    def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
+        """The end of the pods' logs."""
+        try:
+            return log_end(self._cluster, info, tail_lines, max_bytes)
+        except NotThere:
+            raise UnknownJobError(info.jid) from None
+        except Refused as refused:
+            raise EngineUnavailableError(f"the log cannot be read: {refused}") from refused
+
+    @hookimpl
+    def pman_remove(self, jid: str) -> bool:
+        """The Job first, so that no pod is made any more; then its pods."""
+        try:
+            answer = self._finder.found(jid)
+            if answer is None:
+                return False
+            remove_wholly(self._cluster, answer.body, self._settings.engine_timeout_s)
+        except Refused as refused:
+            raise EngineUnavailableError(f"job {jid!r} cannot be removed: {refused}") from refused
+        return True
+
+    @hookimpl
+    def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        """In the API server's own order; the cursor is its own too."""
+        try:
+            return self._lister.page(job_filter, limit, cursor)
+        except Refused as refused:
+            raise EngineUnavailableError(f"the jobs cannot be listed: {refused}") from refused
+
+
+class OpenShiftBackend(KubernetesBackend):
+    """Jobs as Jobs of OpenShift; ``CONTAINER_ENV=openshift``."""
+
+    platform = OPENSHIFT

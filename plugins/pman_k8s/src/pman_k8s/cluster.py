@@ -1,0 +1,255 @@
+"""The API server: few calls, each with a time-out, each with our errors."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+
+from pman_core.errors import EngineUnavailableError
+from pman_k8s.access import Access
+from pman_k8s.errors import NotKnown, NotThere, client_errors, raise_for
+from pman_k8s.payload import CONTAINER
+from pman_k8s.settings import K8sSettings
+
+Object = dict[str, Any]
+
+#: How much of a log is read at once.
+_CHUNK = 65536
+
+_JSON = "application/json"
+_MERGE = "application/merge-patch+json"
+
+#: A list from the server's memory: cheap, and perhaps some milliseconds old.
+_ANY_VERSION = "0"
+
+
+@attrs.frozen
+class Answer:
+    """What the server said, and when by its own clock."""
+
+    body: Object
+    date: datetime
+
+
+class Cluster:
+    """One namespace of a cluster; the connection is made when it is first needed."""
+
+    def __init__(self, settings: K8sSettings, environ: Mapping[str, str]) -> None:
+        self.namespace = settings.namespace
+        self._access = Access(settings, environ)
+        self._timeout_s = settings.engine_timeout_s
+
+    @property
+    def address(self) -> str:
+        """Where the API server is, for a person."""
+        return self._access.address
+
+    # ------------------------------------------------------------------ any path
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        kind: str = _JSON,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """The JSON that a path of the API answers.
+
+        :raises Refused: the server said no.
+        :raises EngineUnavailableError: it did not answer, or cannot serve now.
+        """
+        try:
+            return self._answer(method, path, body, kind, query or {})
+        except NotKnown:
+            # A token that was replaced just now, or whose end only the server knows.
+            self._access.forget()
+        try:
+            return self._answer(method, path, body, kind, query or {})
+        except NotKnown as refused:
+            raise EngineUnavailableError(
+                f"the API server at {self.address} does not accept pman's credentials (401): "
+                f"{refused}"
+            ) from refused
+
+    def _answer(
+        self, method: str, path: str, body: Object | None, kind: str, query: Mapping[str, str]
+    ) -> Answer:
+        with client_errors(lambda: self.address):
+            response = self._send(method, path, body, kind, query)
+            content = response.read()
+            raise_for(response.status, response.headers, content)
+            return Answer(json.loads(content), _date(response.headers.get("Date")))
+
+    def _send(
+        self, method: str, path: str, body: Object | None, kind: str, query: Mapping[str, str]
+    ) -> Any:
+        client = self._access.client()
+        headers = {"Accept": "*/*"} | ({"Content-Type": kind} if body is not None else {})
+        request = client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        return client.call_api(*request, _request_timeout=self._timeout_s)
+
+    def _path(self, group: str, kind: str, name: str = "", part: str = "") -> str:
+        path = f"/{group}/namespaces/{self.namespace}/{kind}"
+        return path + "".join(f"/{quote(word, safe='')}" for word in (name, part) if word)
+
+    # ---------------------------------------------------------------------- Jobs
+
+    def create(self, job: Object) -> Answer:
+        """Create a Job.
+
+        :raises Conflict: there is one of that name.
+        """
+        return self.ask("POST", self._path("apis/batch/v1", "jobs"), job)
+
+    def job(self, name: str) -> Answer:
+        """A Job, as it is now.
+
+        :raises NotThere: there is none.
+        """
+        return self.ask("GET", self._path("apis/batch/v1", "jobs", name))
+
+    def patch(self, name: str, change: Object) -> Answer:
+        """Change a Job (JSON merge patch); a resourceVersion in ``change`` must be its own.
+
+        :raises Conflict: it has been changed since.
+        :raises NotThere: there is none.
+        """
+        return self.ask("PATCH", self._path("apis/batch/v1", "jobs", name), change, _MERGE)
+
+    def jobs(self, selector: str, limit: int, continue_: str) -> Answer:
+        """A page of Jobs.
+
+        :raises Expired: the page cannot be gone on from.
+        """
+        query = {"labelSelector": selector, "limit": str(limit)}
+        if continue_:
+            query["continue"] = continue_
+        return self.ask("GET", self._path("apis/batch/v1", "jobs"), query=query)
+
+    def delete_job(self, name: str, uid: str) -> None:
+        """Delete that very Job, and leave its pods to be deleted after it.
+
+        :raises NotThere: there is none.
+        :raises Conflict: another has its name.
+        """
+        how = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        self.ask("DELETE", self._path("apis/batch/v1", "jobs", name), how)
+
+    # ---------------------------------------------------------------------- pods
+
+    def pod(self, name: str) -> Object | None:
+        """A pod as it is now, if there is one."""
+        try:
+            return self.ask("GET", self._path("api/v1", "pods", name)).body
+        except NotThere:
+            return None
+
+    def pods(self, selector: str, *, fresh: bool) -> list[Object]:
+        """The pods that a selector fits; ``fresh`` asks etcd, not the server's memory."""
+        query = {"labelSelector": selector}
+        if not fresh:
+            query["resourceVersion"] = _ANY_VERSION
+        found: list[Object] = self.ask("GET", self._path("api/v1", "pods"), query=query).body[
+            "items"
+        ]
+        return sorted(
+            found, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"])
+        )
+
+    def delete_pod(self, name: str, grace_s: int | None = None) -> None:
+        """Delete a pod; gone already is no error.
+
+        :param grace_s: 0 takes it out of the API at once, whether its process has ended or not.
+        """
+        how: Object = {} if grace_s is None else {"gracePeriodSeconds": grace_s}
+        try:
+            self.ask("DELETE", self._path("api/v1", "pods", name), how)
+        except NotThere:
+            return
+
+    def log(self, pod: str, tail_lines: int) -> Generator[bytes]:
+        """The end of a pod's log, piece by piece, as far as it has been written.
+
+        :raises Refused: there is none yet.
+        :raises NotThere: there is no such pod.
+        :raises EngineUnavailableError: also where it is not there in time.
+        """
+        query = {"container": CONTAINER, "tailLines": str(tail_lines)}
+        deadline = time.monotonic() + self._timeout_s
+        with client_errors(lambda: self.address):
+            response = self._send(
+                "GET", self._path("api/v1", "pods", pod, "log"), None, _JSON, query
+            )
+            with closing(response.response) as stream:
+                if response.status >= 400:
+                    raise_for(response.status, response.headers, stream.read())
+                for piece in stream.stream(_CHUNK):
+                    yield piece
+                    if time.monotonic() > deadline:
+                        raise EngineUnavailableError("the log is not there in time")
+
+    # -------------------------------------------------------------------- others
+
+    def events(self, uid: str) -> list[Object]:
+        """What happened to an object, the latest last."""
+        query = {"fieldSelector": f"involvedObject.uid={uid}"}
+        path = self._path("api/v1", "events")
+        found: list[Object] = self.ask("GET", path, query=query).body["items"]
+        return sorted(found, key=lambda event: str(_last(event)))
+
+    def claim(self, name: str) -> Object:
+        """A persistent volume claim.
+
+        :raises NotThere: there is none.
+        """
+        return self.ask("GET", self._path("api/v1", "persistentvolumeclaims", name)).body
+
+    def version(self) -> str:
+        """The server's version, like v1.20.2."""
+        return str(self.ask("GET", "/version").body["gitVersion"])
+
+    def may(self, verb: str, group: str, resource: str, part: str = "") -> bool:
+        """Whether pman has a permission in the namespace."""
+        wanted = {
+            "namespace": self.namespace,
+            "verb": verb,
+            "group": group,
+            "resource": resource,
+            "subresource": part,
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": wanted},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        return bool(self.ask("POST", path, review).body["status"]["allowed"])
+
+
+def _date(header: str | None) -> datetime:
+    """The server's clock, which is the one that its objects' times are of."""
+    try:
+        return parsedate_to_datetime(header or "").astimezone(UTC)
+    except ValueError:
+        return datetime.now(UTC)
+
+
+def _last(event: Object) -> Any:
+    times = (event.get("lastTimestamp"), event.get("eventTime"))
+    return next(filter(None, times), event["metadata"]["creationTimestamp"])

@@ -1,0 +1,56 @@
+"""What this backend declares."""
+
+from __future__ import annotations
+
+from pman_core import Capabilities, ClaimPath, Deviation, HostPath, NfsPath
+from pman_k8s.platform import Platform
+from pman_k8s.settings import K8sSettings
+
+_SECRETS = (
+    "Whoever may read Jobs or pods in the namespace can read the environment of every job, which "
+    "may hold tokens."
+)
+_TIME = (
+    "A time limit counts from when a node takes a job, so pulling its image is part of it; "
+    "waiting for room is not."
+)
+_LEVELS = (
+    "Pods meet the restricted Pod Security level where CONTAINER_USER names another user than "
+    "root and STORAGE_TYPE=kubernetes_pvc; the baseline level for other users and for nfs; "
+    "STORAGE_TYPE=host needs privileged."
+)
+_OPENSHIFT_LEVELS = (
+    "Pods meet the constraint restricted-v2 where CONTAINER_USER is unset and "
+    "STORAGE_TYPE=kubernetes_pvc; with CONTAINER_USER they need nonroot-v2 or anyuid, with "
+    "STORAGE_TYPE=host hostmount-anyuid."
+)
+_MADE = (
+    "kubelets make directories of a claim; pman looks before where STOREBASE_MOUNT is set, which "
+    "it is not"
+)
+
+
+def capabilities(platform: Platform, settings: K8sSettings) -> Capabilities:
+    """The same for both platforms, but for what an operator should know."""
+    notes = [_OPENSHIFT_LEVELS if platform.gives_users else _LEVELS, _TIME, _SECRETS]
+    deviations = {
+        Deviation.LOG_ORDER: "container runtimes read stdout and stderr from two pipes",
+        Deviation.LOG_BYTES: (
+            "nodes with Docker (before 1.24) keep logs as JSON; containerd and CRI-O keep all bytes"
+        ),
+        Deviation.SWAP_NOT_LIMITED: (
+            "a Job cannot say anything of swap: nodes have none unless their operator allows it"
+        ),
+        Deviation.SECOND_RUN_WINDOW: (
+            "before 1.26 a pod that is deleted by hand or evicted is replaced at once; pman ends "
+            "the job as lost when it next looks, and both may run until then"
+        ),
+    }
+    if settings.volume_name and not settings.storebase_mount:
+        deviations[Deviation.MISSING_DIRECTORY_MADE] = _MADE
+    return Capabilities(
+        mounts={ClaimPath, HostPath, NfsPath},
+        default_storage="kubernetes_pvc",
+        deviations=deviations,
+        notes=tuple(notes),
+    )

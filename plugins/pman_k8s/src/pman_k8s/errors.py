@@ -1,0 +1,155 @@
+"""What the API server answers and its client raises, in our words: the only module that knows both.
+
+``Refused`` and its kinds are for this plugin alone: whoever asked knows what a refusal means there.
+What is nobody's fault, or the operator's, becomes ``EngineUnavailableError`` here.
+
+API reference, Status; codes as in ``staging/src/k8s.io/apimachinery/pkg/api/errors``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import urllib3.exceptions
+from kubernetes.client import ApiException
+from kubernetes.config import ConfigException
+
+from pman_core.errors import EngineUnavailableError, InvalidJobError
+
+#: How the authorizer says no; an admission plugin says it otherwise.
+_NOT_ALLOWED = re.compile(r'cannot (\S+) resource "(\S+)" in API group "(\S*)"')
+
+#: Seconds, where a server that is overloaded names none.
+_RETRY_AFTER_S = 1.0
+
+
+class Refused(Exception):
+    """The API server answered, and said no."""
+
+    def __init__(self, code: int, words: str) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+class NotThere(Refused):
+    """There is no such object, or not any more."""
+
+
+class Conflict(Refused):
+    """There is an object of that name, or it has been changed since it was read."""
+
+
+class Expired(Refused):
+    """A list cannot be gone on with."""
+
+
+class NotKnown(Refused):
+    """The credentials are not accepted."""
+
+
+@contextlib.contextmanager
+def client_errors(address: Callable[[], str]) -> Iterator[None]:
+    """Map every exception of the client's libraries.
+
+    :param address: tells where the server is, which may be known only after it was looked for.
+
+    :raises EngineUnavailableError: the server did not answer, or not in time, or pman does not
+        know how to reach it.
+    """
+    try:
+        yield
+    except ApiException as error:  # the client's word for certificates that do not fit
+        raise EngineUnavailableError(
+            f"the API server at {address()} cannot be spoken to: {error.reason}"
+        ) from error
+    except ConfigException as error:
+        raise EngineUnavailableError(f"the kubeconfig cannot be used: {error}") from error
+    except (urllib3.exceptions.HTTPError, json.JSONDecodeError, OSError) as error:
+        cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
+        # A connection that is refused is a kind of time-out for urllib3.
+        late = isinstance(cause, (urllib3.exceptions.TimeoutError, TimeoutError)) and not (
+            isinstance(cause, urllib3.exceptions.NewConnectionError)
+        )
+        told = "did not answer in time" if late else f"cannot be reached: {_innermost(error)}"
+        raise EngineUnavailableError(f"the API server at {address()} {told}") from error
+
+
+def raise_for(code: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Raise what an answer means that is an error.
+
+    :raises Refused: or one of its kinds.
+    :raises EngineUnavailableError: the server cannot serve now, or pman lacks a permission.
+    """
+    if code < 400:
+        return
+    status = _status(body)
+    words = _words(status) or body.decode(errors="replace").strip() or f"HTTP {code}"
+    if code == 401:
+        raise NotKnown(code, words)
+    lacking = lacking_permission(words) if code == 403 else None
+    if lacking:
+        raise EngineUnavailableError(f"pman is not allowed to {lacking}: {words}")
+    if code == 429 or code >= 500:
+        # etcd's limit of a request comes out as a server's error.
+        if "request is too large" in words:
+            raise Refused(413, words)
+        asked = headers.get("Retry-After") or (status.get("details") or {}).get("retryAfterSeconds")
+        again = float(str(asked)) if str(asked or "").isdigit() else None
+        raise EngineUnavailableError(
+            f"the API server cannot serve now ({code}): {words}",
+            retry_after_s=again or (_RETRY_AFTER_S if code == 429 else None),
+        )
+    kinds: dict[int, type[Refused]] = {404: NotThere, 409: Conflict, 410: Expired}
+    raise kinds.get(code, Refused)(code, words)
+
+
+def lacking_permission(words: str) -> str | None:
+    """The permission that is missing, as a rule of a Role has it; ``None`` if it is not that."""
+    found = _NOT_ALLOWED.search(words)
+    if not found:
+        return None
+    verb, resource, group = found.groups()
+    return f"{verb} {resource}" + (f" ({group})" if group else "")
+
+
+def told_on_create(refused: Refused) -> InvalidJobError | EngineUnavailableError:
+    """What the refusal of a new Job means.
+
+    A quota for Jobs passes with time; the namespace and the credentials are the operator's.
+    """
+    words = str(refused)
+    if refused.code in (401, 404) or "exceeded quota" in words or "being terminated" in words:
+        return EngineUnavailableError(f"the cluster takes no job now: {words}")
+    return InvalidJobError(f"the API server refused the job: {words}")
+
+
+def _status(body: bytes) -> dict[str, Any]:
+    """The Status that an error comes with; a proxy between may send anything."""
+    with contextlib.suppress(ValueError):
+        found = json.loads(body)
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def _words(status: Mapping[str, Any]) -> str:
+    """Field by field where the server says which fields are wrong."""
+    causes = (status.get("details") or {}).get("causes") or ()
+    fields = [
+        f"{cause['field']}: {cause['message']}"
+        for cause in causes
+        if cause.get("field") and cause.get("message")
+    ]
+    return "; ".join(fields) or str(status.get("message") or "")
+
+
+def _innermost(error: BaseException) -> str:
+    """The cause at the bottom of a chain, which is the one that tells something."""
+    cause = error
+    while cause.__cause__ or cause.__context__:
+        cause = cause.__cause__ or cause.__context__ or cause
+    return str(cause) or type(cause).__name__

@@ -1,0 +1,147 @@
+"""Looks a job up, and writes down what must stay.
+
+A running job costs two calls, an ended one only one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from pman_core import JobInfo, Status
+from pman_core.errors import EngineUnavailableError
+from pman_core.names import native_name
+from pman_k8s.cluster import Answer, Cluster
+from pman_k8s.errors import Conflict, NotThere
+from pman_k8s.labels import is_ours, noted_pods, of_jobs
+from pman_k8s.pods import Pod
+from pman_k8s.settings import K8sSettings
+from pman_k8s.state import info_of, refused, tell, too_late, waits_for, workers_of
+from pman_k8s.verdict import Told, pods_patch, verdict_of, verdict_patch
+from pman_k8s.waiting import Waiting, told_by_events
+
+Object = Mapping[str, Any]
+
+#: How often a Job is read again that somebody else changes whenever it has just been read.
+_ATTEMPTS = 10
+
+#: Seconds after which events are asked why nothing goes on; most pods are made sooner.
+_PATIENCE_S = 3
+
+
+class Finder:
+    """Finds the jobs of this pman."""
+
+    def __init__(self, cluster: Cluster, settings: K8sSettings) -> None:
+        self._cluster = cluster
+        self._settings = settings
+
+    def name(self, jid: str) -> str:
+        """The name of a job's Job."""
+        return native_name(jid, self._settings.instance)
+
+    def found(self, jid: str) -> Answer | None:
+        """The Job of a job, if there is one that is this pman's."""
+        answer = self._read(self.name(jid))
+        return answer if answer and is_ours(answer.body, jid, self._settings.instance) else None
+
+    def is_foreign(self, jid: str) -> bool:
+        """Whether something that is no job of this pman has the name."""
+        answer = self._read(self.name(jid))
+        return answer is not None and not is_ours(answer.body, jid, self._settings.instance)
+
+    def find(self, jid: str) -> JobInfo | None:
+        """A job as it is now; ``None`` if there is none, or it is being removed."""
+        answer = self.found(jid)
+        if answer is None or is_leaving(answer.body):
+            return None
+        return self.settle(answer)
+
+    def settle(self, answer: Answer) -> JobInfo | None:
+        """What to tell of a Job. An end is told only once it is written down."""
+        for _ in range(_ATTEMPTS):
+            job, now = answer.body, answer.date
+            verdict = verdict_of(job)
+            if verdict:
+                return info_of(job, verdict)
+            pods = self._pods(job)
+            told = self._told(job, pods, now)
+            change = _change(job, pods, told)
+            if change is None:
+                return info_of(job, told)
+            name = job["metadata"]["name"]
+            try:
+                answer = self._cluster.patch(name, change)
+            except Conflict:
+                again = self._read(name)
+                if again is None or again.body["metadata"]["uid"] != job["metadata"]["uid"]:
+                    return None
+                answer = again
+            except NotThere:
+                return None
+            else:
+                if not told.status.is_final:
+                    return info_of(job, told)
+        raise EngineUnavailableError("the Job is changed by others again and again")
+
+    def wait_for_removal(self, jid: str) -> None:
+        """Give way to somebody who removes the Job of that name just now."""
+        answer = self._read(self.name(jid))
+        if answer and is_leaving(answer.body):
+            time.sleep(0.2)
+
+    def _told(self, job: Object, pods: Sequence[Object], now: datetime) -> Told:
+        told = tell(job, pods)
+        if told.status is Status.NOT_STARTED:
+            waiting = self._explained(job, pods, now)
+            if waiting.is_in_vain:
+                return refused(job, waiting, now)
+            told = attrs.evolve(told, message=waiting.message, reason=waiting.reason)
+            return too_late(job, told, now, self._settings.start_deadline_s) or told
+        if told.status.is_final and told.finished is None:
+            return attrs.evolve(told, finished=max(now, told.started or now))
+        return told
+
+    def _explained(self, job: Object, found: Sequence[Object], now: datetime) -> Waiting:
+        """What a job waits for; events tell what its objects do not."""
+        pods = [Pod(one) for one in found]
+        waiting = waits_for(job, pods)
+        first = pods[0] if pods else Pod(job)
+        if not waiting.is_vague or first.created is None:
+            return waiting
+        if (now - first.created).total_seconds() < _PATIENCE_S:
+            return waiting
+        return told_by_events(self._cluster.events(first.found["metadata"]["uid"]), waiting)
+
+    def _pods(self, job: Object) -> list[dict[str, Any]]:
+        """The pods of a Job; one that is known by name is asked for alone, for lists take long."""
+        noted = noted_pods(job)
+        if noted and workers_of(job) == 1:
+            pod = self._cluster.pod(noted[0])
+            return [pod] if pod else []
+        # What nobody has seen cannot be missing: the server's memory will do.
+        return self._cluster.pods(of_jobs([job["metadata"]["uid"]]), fresh=bool(noted))
+
+    def _read(self, name: str) -> Answer | None:
+        try:
+            return self._cluster.job(name)
+        except NotThere:
+            return None
+
+
+def is_leaving(job: Object) -> bool:
+    """Whether a Job is being deleted, and is kept for its pods only."""
+    return bool(job["metadata"].get("deletionTimestamp"))
+
+
+def _change(job: Object, pods: Sequence[Object], told: Told) -> dict[str, Any] | None:
+    """What has to be written on the Job now, if anything."""
+    noted = noted_pods(job)
+    names = tuple(dict.fromkeys((*noted, *(Pod(pod).name for pod in pods))))
+    if told.status.is_final:
+        return verdict_patch(job, told, names)
+    return pods_patch(job, names) if names != noted else None

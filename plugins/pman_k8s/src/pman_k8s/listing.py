@@ -1,0 +1,97 @@
+"""Pages of the list of jobs: one call for the Jobs, one for the pods of those that run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pman_core import JobFilter, JobInfo, JobPage, Status
+from pman_core.errors import InvalidJobError
+from pman_core.names import INSTANCE_LABEL, JID_LABEL
+from pman_k8s.cluster import Answer, Cluster
+from pman_k8s.errors import Expired, Refused
+from pman_k8s.find import Finder, is_leaving
+from pman_k8s.labels import notes_of, of_jobs, selector
+from pman_k8s.settings import K8sSettings
+from pman_k8s.state import info_of, tell, too_late
+from pman_k8s.syntax import label_faults
+from pman_k8s.verdict import verdict_of
+
+Object = Mapping[str, Any]
+
+#: How many Jobs a selector names: a longer one may be too long for a URL on its way.
+_AT_ONCE = 100
+
+
+class Lister:
+    """Lists the jobs of this pman.
+
+    The pages of one list are of one moment, that of the first; the server keeps that for some
+    minutes. How a job is now, its pods tell.
+    """
+
+    def __init__(self, cluster: Cluster, finder: Finder, settings: K8sSettings) -> None:
+        self._cluster = cluster
+        self._finder = finder
+        self._settings = settings
+
+    def page(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        """One page; the cursor is the server's own.
+
+        :raises InvalidJobError: the server does not take the cursor, or not any more.
+        """
+        if any(True for _ in label_faults(job_filter.labels)):
+            return JobPage(())  # no job has such labels
+        wanted = selector({**job_filter.labels, INSTANCE_LABEL: self._settings.instance})
+        try:
+            answer = self._cluster.jobs(wanted, limit, cursor or "")
+        except Expired:
+            raise InvalidJobError(
+                faults={"cursor": "has expired: ask for the first page again"}
+            ) from None
+        except Refused as refused:
+            if cursor is None:
+                raise InvalidJobError(f"the API server refused the list: {refused}") from refused
+            raise InvalidJobError(faults={"cursor": f"is none of a list: {refused}"}) from refused
+        infos = self._infos(answer)
+        return JobPage(
+            tuple(info for info in infos if job_filter.matches(info)),
+            cursor=answer.body["metadata"].get("continue") or None,
+        )
+
+    def _infos(self, answer: Answer) -> Iterator[JobInfo]:
+        jobs = [
+            job
+            for job in answer.body["items"]
+            # A copy that somebody made of a Job has another name.
+            if self._finder.name(notes_of(job).get(JID_LABEL, "")) == job["metadata"]["name"]
+            and not is_leaving(job)
+        ]
+        pods = self._pods(job["metadata"]["uid"] for job in jobs if not verdict_of(job))
+        for job in jobs:
+            info = self._info(job, pods[job["metadata"]["uid"]], answer)
+            if info:
+                yield info
+
+    def _info(self, job: Object, pods: list[Object], answer: Answer) -> JobInfo | None:
+        verdict = verdict_of(job)
+        if verdict:
+            return info_of(job, verdict)
+        told = tell(job, pods)
+        waits = told.status is Status.NOT_STARTED
+        late = waits and too_late(job, told, answer.date, self._settings.start_deadline_s)
+        if told.status.is_final or late:
+            # Its end has to be written down, by the job as it is now.
+            return self._finder.find(notes_of(job)[JID_LABEL])
+        return info_of(job, told)
+
+    def _pods(self, uids: Iterable[str]) -> defaultdict[str, list[Object]]:
+        """The pods of several Jobs, by the Job's uid."""
+        found: defaultdict[str, list[Object]] = defaultdict(list)
+        left = list(uids)
+        while left:
+            for pod in self._cluster.pods(of_jobs(left[:_AT_ONCE]), fresh=False):
+                found[pod["metadata"]["labels"]["controller-uid"]].append(pod)
+            del left[:_AT_ONCE]
+        return found

@@ -1,0 +1,69 @@
+"""The end of a job's log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pman_core import JobInfo, Status
+from pman_core.logs import tail, worker_header
+from pman_k8s.cluster import Cluster
+from pman_k8s.errors import NotThere, Refused
+from pman_k8s.labels import noted_pods, of_jobs
+from pman_k8s.state import workers_of
+
+#: A container runtime splits a long line into pieces of this size; some count each for a line.
+_PIECE = 16384
+
+
+def log_end(cluster: Cluster, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
+    """The last lines and at most the last so many bytes.
+
+    The API's own ``limitBytes`` is of no use: it keeps the beginning.
+
+    :raises NotThere: the job has been removed.
+    """
+    if info.started is None:
+        state = "waiting" if info.status is Status.NOT_STARTED else "it did not start"
+        return _line(f"{state}: {info.message}")
+    name, _, pod = info.native.partition("/")
+    pieces = tail_lines + max_bytes // _PIECE + 1
+    if pod:
+        return tail(_log(cluster, name, pod, pieces), tail_lines, max_bytes)
+    job = cluster.job(name).body
+    pods = noted_pods(job) or tuple(
+        found["metadata"]["name"]
+        for found in cluster.pods(of_jobs([job["metadata"]["uid"]]), fresh=False)
+    )
+    log = _logs(cluster, name, pods, max(workers_of(job), len(pods)), pieces)
+    return tail(log, tail_lines, max_bytes)
+
+
+def _logs(
+    cluster: Cluster, name: str, pods: tuple[str, ...], workers: int, pieces: int
+) -> Iterator[bytes]:
+    """One worker after the other; those that have no pod yet come last."""
+    for index in range(workers):
+        if workers > 1:
+            yield worker_header(index + 1, workers)
+        last = b"\n"
+        for last in _log(cluster, name, pods[index] if index < len(pods) else "", pieces):
+            yield last
+        if not last.endswith(b"\n") and index + 1 < workers:
+            yield b"\n"
+
+
+def _log(cluster: Cluster, name: str, pod: str, pieces: int) -> Iterator[bytes]:
+    if not pod:
+        yield _line("no log: there is no pod")
+        return
+    try:
+        yield from cluster.log(pod, pieces)
+    except NotThere:
+        cluster.job(name)
+        yield _line(f"the log is gone with its pod {pod}")
+    except Refused as refused:
+        yield _line(f"no log: {refused}")
+
+
+def _line(words: str) -> bytes:
+    return f"({words})\n".encode()

@@ -1,0 +1,114 @@
+"""A job as a Job of Kubernetes: pure translation.
+
+API reference batch/v1 Job. Fields that a server does not know yet it drops (podReplacementPolicy
+came with 1.28, podFailurePolicy with 1.25), so no version has to be asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pman_core import Job
+from pman_core.names import JID_LABEL
+from pman_k8s.dollars import escaped
+from pman_k8s.labels import annotations_of, labels_of
+from pman_k8s.platform import Platform
+from pman_k8s.security import container_security, pod_security
+from pman_k8s.settings import K8sSettings
+from pman_k8s.volumes import volumes_of
+
+Payload = dict[str, Any]
+
+#: The container of a pod that is the job; webhooks may add others.
+CONTAINER = "job"
+
+#: A job that is ended has this long to clean up: 0 would mean not to wait for its end at all.
+_GRACE_S = 1
+
+
+def job_payload(name: str, job: Job, settings: K8sSettings, platform: Platform) -> Payload:
+    """The body of ``POST /apis/batch/v1/namespaces/NAMESPACE/jobs``."""
+    spec: Payload = {
+        "parallelism": job.resources.workers,
+        "completions": job.resources.workers,
+        "backoffLimit": 0,
+        # A pod that goes away by itself, or is evicted, fails the job and is not replaced.
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": {
+            "rules": [
+                {
+                    "action": "FailJob",
+                    "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+                }
+            ]
+        },
+        "template": {
+            "metadata": {
+                "labels": labels_of(job, settings.instance),
+                "annotations": {
+                    JID_LABEL: job.jid,
+                    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+                },
+            },
+            "spec": _pod(job, settings, platform),
+        },
+    }
+    if settings.job_ttl_s:
+        spec["ttlSecondsAfterFinished"] = settings.job_ttl_s
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "labels": labels_of(job, settings.instance),
+            "annotations": annotations_of(job, settings.instance),
+        },
+        "spec": spec,
+    }
+
+
+def _pod(job: Job, settings: K8sSettings, platform: Platform) -> Payload:
+    volumes, places = volumes_of(job.mounts, job.shm_mib)
+    pod: Payload = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": _GRACE_S,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": pod_security(job, platform),
+        "volumes": volumes,
+        "containers": [
+            {
+                "name": CONTAINER,
+                "image": job.image,
+                "command": [escaped(word) for word in job.argv],
+                "env": [{"name": key, "value": escaped(word)} for key, word in job.env.items()],
+                "resources": {"limits": _limits(job, settings)},
+                "volumeMounts": places,
+                "securityContext": container_security(job, platform),
+            }
+        ],
+    }
+    if job.time_limit_s is not None:
+        # Of the pod, not of the Job, whose time runs while it still waits for room.
+        pod["activeDeadlineSeconds"] = job.time_limit_s
+    optional = {
+        "nodeSelector": settings.node_selector,
+        "tolerations": list(settings.tolerations or ()),
+        "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets or ()],
+        "serviceAccountName": settings.service_account,
+        "priorityClassName": settings.priority_class,
+    }
+    return {**pod, **{key: value for key, value in optional.items() if value}}
+
+
+def _limits(job: Job, settings: K8sSettings) -> dict[str, str]:
+    """Requests are not named: where they are missing they are as the limits."""
+    asked = job.resources
+    limits = {}
+    if asked.cpu_millicores is not None:
+        limits["cpu"] = f"{asked.cpu_millicores}m"
+    if asked.memory_mib is not None:
+        limits["memory"] = f"{asked.memory_mib}Mi"
+    if asked.gpus:
+        limits[settings.gpu_resource] = str(asked.gpus)
+    return limits

@@ -1,0 +1,46 @@
+"""Which words Kubernetes takes: names, keys and values of labels, names of variables.
+
+https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+_MOST = 63
+_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+
+#: Keys that the Job controller sets itself.
+_CONTROLLERS = ("controller-uid", "job-name")
+
+
+def dns_label(value: str) -> bool:
+    """Whether it is the name of an object (RFC 1123 subdomain)."""
+    return len(value) <= 253 and bool(_DOMAIN.fullmatch(value))
+
+
+def qualified_name(value: str) -> bool:
+    """Whether it is a name with an optional domain before it, as keys of labels are."""
+    domain, slash, name = value.rpartition("/")
+    if slash and not dns_label(domain):
+        return False
+    return len(name) <= _MOST and bool(_PART.fullmatch(name))
+
+
+def label_faults(labels: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with labels, in a sentence each."""
+    for key, value in labels.items():
+        if not qualified_name(key):
+            yield f"{key!r} is no key of a label (name, or domain/name)"
+        if value and not (len(value) <= _MOST and _PART.fullmatch(value)):
+            yield (
+                f"{value!r} is no value of a label (up to {_MOST} letters, digits and inner "
+                "'-', '_' and '.')"
+            )
+
+
+def is_reserved(key: str) -> bool:
+    """Whether a label is one that Kubernetes sets itself on the pods of a Job."""
+    return key in _CONTROLLERS or key.partition("/")[0].endswith(("kubernetes.io", "k8s.io"))

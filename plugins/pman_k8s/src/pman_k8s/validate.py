@@ -1,0 +1,71 @@
+"""Which jobs Kubernetes cannot run, as far as that can be told without asking it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pman_core import ClaimPath, Job
+from pman_core.errors import EngineUnavailableError, InvalidJobError
+from pman_k8s.dollars import escaped
+from pman_k8s.settings import ClaimSettings
+from pman_k8s.syntax import is_reserved, label_faults
+
+#: The highest id that Kubernetes takes (a 32-bit integer with a sign).
+_MOST_ID = 2**31 - 1
+
+#: etcd takes no object over 1.5 MiB; a Job holds more than argv and environment.
+_MOST_TEXT = 1_000_000
+
+
+def validate(job: Job, settings: ClaimSettings) -> None:
+    """Refuse what can never run.
+
+    :raises InvalidJobError: with what is wrong, for each field of the request.
+    :raises EngineUnavailableError: the storebase cannot be looked at.
+    """
+    faults = dict(_faults(job))
+    labels = [f"has {fault}" for fault in label_faults(job.labels)]
+    labels += [f"has {key!r}, which is Kubernetes' own" for key in job.labels if is_reserved(key)]
+    if labels:
+        faults["JOB_LABELS"] = "; ".join(labels)
+    if faults:
+        raise InvalidJobError(faults=faults)
+    if settings.storebase_mount:
+        _look_at_directories(job, Path(settings.storebase_mount))
+
+
+def _faults(job: Job) -> Iterator[tuple[str, str]]:
+    if job.user is not None:
+        if job.user.uid is None:
+            yield (
+                "CONTAINER_USER",
+                "names a group and no user; Kubernetes would run the job as root then: name a user",
+            )
+        if max(job.user.uid or 0, job.user.gid or 0) > _MOST_ID:
+            yield "CONTAINER_USER", f"must be at most {_MOST_ID}"
+    if not job.argv or not job.argv[0]:
+        yield "entrypoint", "must begin with a program"
+    if any(not key or "=" in key for key in job.env):
+        yield "env", "has a name that no process can have"
+    words = (*job.argv, *job.env, *job.env.values())
+    size = sum(len(escaped(word).encode()) for word in words)
+    if size > _MOST_TEXT:
+        yield "args", f"and environment have {size} bytes; Kubernetes takes up to {_MOST_TEXT}"
+
+
+def _look_at_directories(job: Job, storebase: Path) -> None:
+    """A kubelet makes a directory of a claim that is missing; nobody can tell it not to."""
+    for mount in job.mounts:
+        if isinstance(mount.source, ClaimPath):
+            try:
+                if (storebase / mount.source.sub_path).is_dir():
+                    continue
+            except OSError as error:
+                raise EngineUnavailableError(
+                    f"the storebase cannot be looked at below {storebase}: {error.strerror}"
+                ) from error
+            field = "input_dir" if mount.read_only else "output_dir"
+            raise InvalidJobError(
+                faults={field: f"there is no directory {mount.source.sub_path!r} in the storebase"}
+            )

@@ -1,0 +1,85 @@
+"""How a job ended, as it was first told, written down on its Job.
+
+Pods go away: by hand, with their node, with the cluster's cleaning. What was told stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from pman_core import Reason, Status
+from pman_k8s.labels import PODS, VERDICT, notes_of
+from pman_k8s.moments import moment
+
+Payload = dict[str, Any]
+
+#: An engine's words may be long; annotations have 256 KiB together.
+_MOST_WORDS = 4000
+
+
+@attrs.frozen(kw_only=True)
+class Told:
+    """What is told of a job beside what it is.
+
+    :param ends_it: whether pman ends the job with this, rather than the engine.
+    """
+
+    status: Status
+    message: str
+    reason: Reason | None = None
+    exit_code: int | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    ends_it: bool = False
+
+
+def verdict_of(job: Mapping[str, Any]) -> Told | None:
+    """What was written down; ``None`` if nothing was."""
+    text = notes_of(job).get(VERDICT)
+    if not text:
+        return None
+    found = json.loads(text)
+    reason = found.get("reason")
+    return Told(
+        status=Status(found["status"]),
+        message=found["message"],
+        reason=Reason(reason) if reason else None,
+        exit_code=found.get("exit_code"),
+        started=moment(found.get("started")),
+        finished=moment(found.get("finished")),
+    )
+
+
+def verdict_patch(job: Mapping[str, Any], told: Told, pods: Iterable[str] = ()) -> Payload:
+    """Writes an end down, and stops what pman ends: without parallelism no pod may run.
+
+    It fails where the Job has been changed since ``job`` was read.
+
+    :param pods: the names of its pods, to ask them for their logs.
+    """
+    text = {
+        "status": told.status.value,
+        "message": told.message[:_MOST_WORDS],
+        "reason": told.reason.value if told.reason else None,
+        "exit_code": told.exit_code,
+        "started": told.started.isoformat() if told.started else None,
+        "finished": told.finished.isoformat() if told.finished else None,
+    }
+    known = {key: value for key, value in text.items() if value is not None}
+    patch = _patch(job, {VERDICT: json.dumps(known), PODS: " ".join(pods)})
+    return {**patch, "spec": {"parallelism": 0}} if told.ends_it else patch
+
+
+def pods_patch(job: Mapping[str, Any], names: Iterable[str]) -> Payload:
+    """Writes down which pods there are; it fails likewise."""
+    return _patch(job, {PODS: " ".join(names)})
+
+
+def _patch(job: Mapping[str, Any], change: dict[str, str]) -> Payload:
+    version = job["metadata"]["resourceVersion"]
+    return {"metadata": {"resourceVersion": version, "annotations": change}}

@@ -1,0 +1,97 @@
+"""What a job waits for, and which waiting is in vain: pure translation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from pman_core import Reason
+
+Object = Mapping[str, Any]
+
+#: Words for an image that cannot be had now (``pkg/kubelet/images/types.go``).
+_NO_IMAGE = (
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+)
+
+#: Words for what no waiting mends.
+_NEVER = ("InvalidImageName", "ErrImageNeverPull")
+
+#: Messages of containers that say the same: no such program (CRI-O), a root image that may not be
+#: root, a directory of a claim that cannot be made.
+_CONTAINER_IN_VAIN = re.compile(
+    r"executable file.*not found|exec format error|stat .*no such file|exec.*permission denied"
+    r"|runAsNonRoot|(create|prepare) subPath",
+    re.IGNORECASE | re.DOTALL,
+)
+
+#: Messages of events: a directory that is not there, what Pod Security, OpenShift or a LimitRange
+#: forbid.
+_POD_IN_VAIN = re.compile(
+    r"hostPath type check failed|reason given by server: No such file"
+    r"|violates PodSecurity|security context constraint"
+    r"|(maximum|minimum) (cpu|memory) usage per",
+    re.IGNORECASE,
+)
+
+
+@attrs.frozen
+class Waiting:
+    """What a job waits for.
+
+    :param is_vague: whether events may tell more.
+    """
+
+    message: str
+    reason: Reason | None = None
+    is_vague: bool = False
+
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether the engine has refused it for good."""
+        return self.reason is Reason.CANNOT_START
+
+
+NO_POD = Waiting("no pod yet", is_vague=True)
+
+
+def container_waits(waiting: Object) -> Waiting:
+    """A container that is not made yet."""
+    word, words = waiting["reason"], waiting.get("message") or ""
+    message = f"{word}: {words}" if words else word
+    if word in _NO_IMAGE:
+        return Waiting(message, Reason.IMAGE_NOT_FOUND)
+    if word in _NEVER or _CONTAINER_IN_VAIN.search(words):
+        return Waiting(message, Reason.CANNOT_START)
+    return Waiting(message, is_vague=word in ("ContainerCreating", "PodInitializing"))
+
+
+def pod_waits(status: Object) -> Waiting:
+    """A pod that has no container yet."""
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            words = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
+            return Waiting(words or "it has no node yet", Reason.QUEUED)
+    return Waiting("ContainerCreating" if status.get("startTime") else "Pending", is_vague=True)
+
+
+def told_by_events(events: Iterable[Object], waiting: Waiting) -> Waiting:
+    """What events tell of a waiting that is vague; the latest that is of use counts."""
+    for event in reversed(list(events)):
+        word, words = event.get("reason", ""), event.get("message", "")
+        message = f"{word}: {words}"
+        if word == "Pulling":
+            return Waiting(message, Reason.PULLING)
+        if event.get("type") == "Warning":
+            if _POD_IN_VAIN.search(words):
+                return Waiting(message, Reason.CANNOT_START)
+            # Without a pod: a quota is used up, say.
+            return Waiting(message, Reason.QUEUED if waiting == NO_POD else None)
+    return waiting

@@ -1,0 +1,33 @@
+"""The cluster, and what tests make on it."""
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from k8s_bench import K8sBench, bench_on
+from k8s_cluster import why_missing, why_no_faults
+
+from pman_core.testing.pytest_plugin import Engines
+
+
+@pytest.fixture
+def cluster(engines: Engines) -> None:
+    """A real cluster."""
+    engines.need("kubernetes", why_missing())
+
+
+@pytest.fixture
+def bench(cluster: None, tmp_path: Path) -> Iterator[K8sBench]:
+    """The tools of a test; all that it made goes away with it."""
+    with bench_on(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def fragile(engines: Engines, tmp_path: Path) -> Iterator[K8sBench]:
+    """Likewise, on a cluster whose parts the test may kill."""
+    engines.need("kubernetes", why_no_faults())
+    with bench_on(tmp_path) as made:
+        yield made
+    gc.collect()  # see PYTHON_LEAVES_SOCKETS

@@ -1,0 +1,106 @@
+"""Jobs and pods as API servers and kubelets of several versions send them.
+
+Written by hand after the API reference of each version (Job v1 batch, Pod v1 core) and what a
+cluster of 1.20 sent; only the parts that pman reads.
+"""
+
+from typing import Any
+
+from k8s_jobs import BASE
+
+from pman_core.settings import load
+from pman_k8s.labels import PODS
+from pman_k8s.payload import job_payload
+from pman_k8s.platform import KUBERNETES
+from pman_k8s.settings import K8sSettings
+
+Object = dict[str, Any]
+
+CREATED, STARTED, ENDED = "2026-11-21T01:00:00Z", "2026-11-21T01:00:05Z", "2026-11-21T01:00:09Z"
+LATER = "2026-11-21T01:00:11Z"
+SETTINGS = load(K8sSettings, {})
+
+
+def condition(kind: str, reason: str = "", message: str = "", at: str = LATER) -> Object:
+    return {
+        "type": kind,
+        "status": "True",
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": at,
+    }
+
+
+def job(*conditions: Object, workers: int = 1, pods: str = "", **status: Any) -> Object:
+    """A Job; ``pods`` are the names that pman has noted."""
+    made = job_payload("the-job", BASE, SETTINGS, KUBERNETES)
+    made["metadata"] |= {"uid": "u-1", "resourceVersion": "7", "creationTimestamp": CREATED}
+    if pods:
+        made["metadata"]["annotations"][PODS] = pods
+    made["spec"] |= {"completions": workers, "parallelism": workers}
+    made["status"] = {"startTime": CREATED, **status}
+    if conditions:
+        made["status"]["conditions"] = list(conditions)
+    return made
+
+
+def pod(
+    phase: str = "Running",
+    state: Object | None = None,
+    name: str = "the-job-abcde",
+    deleted: bool = False,
+    limit: int | None = None,
+    **status: Any,
+) -> Object:
+    """A pod whose container is in that state; ``None`` is one without containers yet."""
+    metadata: Object = {"name": name, "uid": f"uid-of-{name}", "creationTimestamp": CREATED}
+    if deleted:
+        metadata["deletionTimestamp"] = LATER
+    told: Object = {"phase": phase, **status}
+    if state is not None:
+        told["containerStatuses"] = [{"name": "job", "restartCount": 0, "state": state}]
+    return {
+        "metadata": metadata,
+        "spec": {"activeDeadlineSeconds": limit, "containers": [{"name": "job"}]},
+        "status": told,
+    }
+
+
+def running(**more: Any) -> Object:
+    return pod("Running", {"running": {"startedAt": STARTED}}, **more)
+
+
+def waiting(reason: str, message: str = "", **more: Any) -> Object:
+    state = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
+    return pod("Pending", state, startTime=CREATED, **more)
+
+
+def ended(code: int = 0, reason: str = "", message: str = "", **more: Any) -> Object:
+    """A pod whose process has ended."""
+    state = {
+        "exitCode": code,
+        "reason": reason or ("Error" if code else "Completed"),
+        "startedAt": STARTED,
+        "finishedAt": ENDED,
+        **({"message": message} if message else {}),
+    }
+    phase = more.pop("phase", "Failed" if code else "Succeeded")
+    return pod(phase, {"terminated": state}, **more)
+
+
+def unscheduled(message: str = "0/1 nodes are available: 1 Insufficient cpu.") -> Object:
+    told = {"reason": "Unschedulable", "message": message}
+    return pod("Pending", conditions=[{"type": "PodScheduled", "status": "False", **told}])
+
+
+def event(reason: str, message: str, kind: str = "Warning", at: str = LATER) -> Object:
+    return {
+        "type": kind,
+        "reason": reason,
+        "message": message,
+        "lastTimestamp": at,
+        "metadata": {"creationTimestamp": at},
+    }
+
+
+BACKOFF = condition("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit")

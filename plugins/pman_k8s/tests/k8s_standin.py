@@ -1,0 +1,91 @@
+"""An HTTP server that answers as an API server does in moments that a real one seldom has."""
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+Answer = tuple[int, dict[str, Any] | str, dict[str, str]]
+
+
+@attrs.frozen
+class Request:
+    """What was asked."""
+
+    method: str
+    path: str
+    body: dict[str, Any]
+
+
+@attrs.frozen
+class Standin:
+    """A server whose answers a test decides.
+
+    :param config: a kubeconfig that leads to it.
+    """
+
+    config: Path
+    asked: list[Request]
+
+    def environ(self, **more: str) -> dict[str, str]:
+        return {"KUBECONFIG": str(self.config), "ENGINE_TIMEOUT": "3", **more}
+
+
+def said(code: int, content: dict[str, Any] | str = "", **headers: str) -> Answer:
+    """An answer; of an error, the words of its Status will do."""
+    if code >= 400 and isinstance(content, str) and not content.startswith("<"):
+        content = {"kind": "Status", "message": content, "code": code}
+    return code, content, {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+@contextlib.contextmanager
+def standin(folder: Path, answer: Callable[[Request], Answer]) -> Iterator[Standin]:
+    asked: list[Request] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length) or b"{}")
+            request = Request(self.command, self.path.partition("?")[0], body)
+            asked.append(request)
+            code, content, headers = answer(request)
+            data = content if isinstance(content, str) else json.dumps(content)
+            self.send_response(code)
+            for name, value in {"Content-Length": str(len(data)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data.encode())
+
+        do_GET = do_POST = do_PATCH = do_DELETE = handle_one
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    config = folder / "standin.json"
+    cluster = {"server": f"http://127.0.0.1:{server.server_port}"}
+    config.write_text(
+        json.dumps(
+            {
+                "current-context": "c",
+                "clusters": [{"name": "c", "cluster": cluster}],
+                "users": [{"name": "u", "user": {"token": "t"}}],
+                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            }
+        )
+    )
+    try:
+        yield Standin(config, asked)
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,102 @@
+"""The cluster as a subject of the conformance class."""
+
+import contextlib
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+from k8s_cluster import (
+    CLAIM,
+    IMAGE,
+    MISSING_IMAGE,
+    NAMESPACE,
+    STOREBASE,
+    account,
+    admin,
+    exists,
+)
+from proxies import proxy
+
+from pman_core import ClaimPath, Job, JobInfo, Storage
+from pman_core.testing import Subject
+from pman_k8s.backend import KubernetesBackend
+from pman_k8s.labels import selector
+
+
+def environ_of(config: Path, **more: str) -> dict[str, str]:
+    """What pman is told of the cluster."""
+    return {
+        "KUBECONFIG": str(config),
+        "JOB_NAMESPACE": NAMESPACE,
+        "VOLUME_NAME": CLAIM,
+        "STOREBASE_MOUNT": str(STOREBASE),
+        **more,
+    }
+
+
+def claim_of_tests() -> Storage:
+    return Storage(
+        name="kubernetes_pvc",
+        kind=ClaimPath,
+        description="the claim of the tests",
+        locate=lambda directory: ClaimPath(CLAIM, directory),
+    )
+
+
+@contextlib.contextmanager
+def subject_on(folder: Path) -> Iterator[Subject]:
+    """The cluster, behind a proxy that plays the engine that is down."""
+    mine = account()
+    with proxy(mine.address) as between:
+        yield Subject(
+            factory=KubernetesBackend,
+            environ=environ_of(mine.kubeconfig(folder, between.port)),
+            image=IMAGE,
+            storage=claim_of_tests(),
+            storebase=STOREBASE,
+            missing_image=MISSING_IMAGE,
+            make_foreign=foreign,
+            unplaceable=unplaceable,
+            lose_run=delete_pods,
+            stop_engine=between.cut,
+            start_engine=between.up,
+            patience_s=90,
+        )
+    gc.collect()  # see PYTHON_LEAVES_SOCKETS
+
+
+@contextlib.contextmanager
+def foreign(name: str) -> Iterator[Callable[[], bool]]:
+    """A Job that is nobody's business of pman's, and has no pod."""
+    container = {"name": "job", "image": IMAGE, "command": ["true"]}
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {
+            "parallelism": 0,
+            "template": {"spec": {"restartPolicy": "Never", "containers": [container]}},
+        },
+    }
+    uid = admin().create(job).body["metadata"]["uid"]
+    try:
+        yield lambda: exists(name)
+    finally:
+        admin().delete_job(name, uid)
+
+
+def unplaceable(job: Job) -> Job:
+    return attrs.evolve(job, resources=attrs.evolve(job.resources, cpu_millicores=1_000_000))
+
+
+def delete_pods(info: JobInfo) -> None:
+    """As somebody does by hand."""
+    for pod in pods_of(info.native.partition("/")[0]):
+        admin().delete_pod(pod["metadata"]["name"])
+
+
+def pods_of(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = admin().pods(selector({"job-name": name}), fresh=True)
+    return found

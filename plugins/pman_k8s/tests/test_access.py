@@ -1,0 +1,223 @@
+"""pman reaches the API server, also after its credentials have changed under way."""
+
+import base64
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from k8s_bench import K8sBench
+from k8s_cluster import (
+    NAMESPACE,
+    PYTHON_LEAVES_SOCKETS,
+    ROLE,
+    account,
+    admin,
+    applied,
+    kubectl,
+    token_of,
+    until,
+)
+from proxies import Proxy, proxy
+
+from pman_core import JobFilter
+from pman_core.errors import EngineUnavailableError
+from pman_k8s.backend import KubernetesBackend
+from pman_k8s.check import PERMISSIONS
+
+pytestmark = pytest.mark.filterwarnings(PYTHON_LEAVES_SOCKETS)
+
+
+def test_the_documented_role_is_what_pman_needs_and_nothing_more(bench: K8sBench) -> None:
+    rules = json.loads(kubectl("-n", NAMESPACE, "get", "role", "pman", "-o", "json"))["rules"]
+    granted = {
+        (group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    needed = {
+        (group, f"{resource}/{part}" if part else resource, verb)
+        for group, resource, part, verbs in PERMISSIONS
+        for verb in verbs
+    }
+    assert granted == needed
+    assert bench.pman().pman_ping().startswith("kubernetes v1.")
+
+
+@pytest.fixture
+def weak(bench: K8sBench, tmp_path: Path) -> Any:
+    """The kubeconfig of an account without any permission."""
+    name = bench.instance
+    with applied({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}):
+        (tmp_path / "weak").mkdir()
+        yield account().kubeconfig(tmp_path / "weak", token=token_of(NAMESPACE, name))
+
+
+def test_missing_permissions_are_named(bench: K8sBench, weak: Path) -> None:
+    pman = bench.pman(KUBECONFIG=str(weak))
+    with pytest.raises(EngineUnavailableError) as caught:
+        pman.pman_ping()
+    for words in (
+        "create jobs (batch)",
+        "get pods/log",
+        "list events",
+        str(ROLE.parent.parent.name),
+    ):
+        assert words in str(caught.value)
+    with pytest.raises(EngineUnavailableError, match=r"not allowed to create jobs \(batch\)"):
+        pman.pman_submit(bench.shell("true"))
+    with pytest.raises(EngineUnavailableError, match=r"not allowed to list jobs \(batch\)"):
+        pman.pman_list(JobFilter(), 10, None)
+
+
+def test_wrong_credentials_are_told(bench: K8sBench, tmp_path: Path) -> None:
+    (tmp_path / "wrong").mkdir()
+    config = bench.account.kubeconfig(tmp_path / "wrong", token="not-a-token")  # noqa: S106
+    with pytest.raises(EngineUnavailableError, match="does not accept pman's credentials"):
+        bench.pman(KUBECONFIG=str(config)).pman_status("any")
+
+
+def test_a_server_of_another_authority_is_not_trusted(bench: K8sBench, tmp_path: Path) -> None:
+    config = json.loads(bench.account.kubeconfig(tmp_path).read_text())
+    authority = Path("/etc/ssl/certs/ca-certificates.crt")
+    if not authority.exists():
+        pytest.skip("this machine has no other authorities")
+    cluster = config["clusters"][0]["cluster"]
+    del cluster["certificate-authority-data"]
+    cluster["certificate-authority"] = str(authority)
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(config))
+    with pytest.raises(EngineUnavailableError, match="certificate"):
+        bench.pman(KUBECONFIG=str(other)).pman_status("any")
+
+
+def test_a_token_file_that_is_renewed_is_read_again(bench: K8sBench, tmp_path: Path) -> None:
+    """The old token was accepted until its end, which only the server knows."""
+    token = tmp_path / "token"
+    token.write_text(bench.account.token)
+    config = json.loads(bench.account.kubeconfig(tmp_path).read_text())
+    config["users"][0]["user"] = {"tokenFile": str(token)}
+    path = tmp_path / "token-file.json"
+    path.write_text(json.dumps(config))
+    pman = bench.pman(KUBECONFIG=str(path))
+    assert pman.pman_ping()
+    token.write_text("over")
+    pman._cluster._access.forget()
+    with pytest.raises(EngineUnavailableError, match="401"):
+        pman.pman_ping()
+    token.write_text(bench.account.token)
+    assert pman.pman_ping()
+
+
+def test_a_kubeconfig_that_changes_is_read_again(bench: K8sBench, tmp_path: Path) -> None:
+    path = tmp_path / "changing.json"
+    good = bench.account.kubeconfig(tmp_path).read_text()
+    path.write_text(good)
+    pman = bench.pman(KUBECONFIG=str(path))
+    assert pman.pman_ping()
+    path.write_text("{not a kubeconfig")
+    with pytest.raises(EngineUnavailableError, match="kubeconfig cannot be used"):
+        pman.pman_ping()
+    path.write_text(good)
+    assert pman.pman_ping()
+
+
+def test_client_certificates_that_are_renewed_are_used(bench: K8sBench, tmp_path: Path) -> None:
+    """The admin's kubeconfig has one; it is put into files that change."""
+    config = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
+    user = config["users"][0]["user"]
+    if "client-certificate-data" not in user:
+        pytest.skip("the admin of this cluster has no client certificate")
+    for kind in ("certificate", "key"):
+        content = base64.b64decode(user.pop(f"client-{kind}-data"))
+        (tmp_path / kind).write_bytes(content)
+        user[f"client-{kind}"] = str(tmp_path / kind)
+    path = tmp_path / "certificates.json"
+    path.write_text(json.dumps(config))
+    pman = bench.pman(KUBECONFIG=str(path))
+    assert pman.pman_ping()
+    first = pman._cluster._access.client()
+    assert pman._cluster._access.client() is first
+    other = tmp_path / "new"
+    other.write_bytes((tmp_path / "certificate").read_bytes())
+    os.replace(other, tmp_path / "certificate")
+    assert pman.pman_ping()
+    assert pman._cluster._access.client() is not first
+
+
+def test_the_account_of_a_pod_is_used_inside_of_a_cluster(
+    bench: K8sBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its token is read again when the kubelet renews it."""
+    token, authority = tmp_path / "token", tmp_path / "ca.crt"
+    token.write_text(bench.account.token)
+    authority.write_bytes(bench.account.ca)
+    monkeypatch.setattr("pman_k8s.access.SERVICE_TOKEN_FILENAME", str(token))
+    monkeypatch.setattr("pman_k8s.access.SERVICE_CERT_FILENAME", str(authority))
+    host, port = bench.account.address
+    environ = {
+        "KUBERNETES_SERVICE_HOST": host,
+        "KUBERNETES_SERVICE_PORT": str(port),
+        "JOB_NAMESPACE": NAMESPACE,
+    }
+    pman = KubernetesBackend(environ)
+    assert pman.pman_ping()
+    token.write_text("renewed, and wrong")
+    with pytest.raises(EngineUnavailableError, match="401"):
+        pman.pman_ping()
+    token.write_text(bench.account.token)
+    assert pman.pman_ping()
+
+
+def test_a_server_that_goes_silent_is_given_up_in_time(bench: K8sBench, tmp_path: Path) -> None:
+    with proxy(bench.account.address) as between:
+        pman = behind(bench, tmp_path, between, ENGINE_TIMEOUT="2")
+        assert pman.pman_ping()
+        between.flowing.clear()
+        with pytest.raises(EngineUnavailableError, match="in time"):
+            pman.pman_status("any")
+        between.flowing.set()
+        until(lambda: _answers(pman), bool)
+
+
+def test_a_connection_that_broke_is_made_anew(bench: K8sBench, tmp_path: Path) -> None:
+    with proxy(bench.account.address) as between:
+        pman = behind(bench, tmp_path, between, ENGINE_TIMEOUT="5")
+        assert pman.pman_ping()
+        between.cut()
+        with pytest.raises(EngineUnavailableError, match="cannot be reached"):
+            pman.pman_ping()
+        between.up()
+        assert pman.pman_ping()
+
+
+def behind(bench: K8sBench, folder: Path, between: Proxy, **environ: str) -> KubernetesBackend:
+    """A pman that reaches the cluster through a proxy."""
+    config = bench.account.kubeconfig(folder, between.port)
+    return bench.pman(KUBECONFIG=str(config), **environ)
+
+
+def _answers(pman: KubernetesBackend) -> bool:
+    try:
+        return bool(pman.pman_ping())
+    except EngineUnavailableError:
+        return False
+
+
+def test_nothing_is_asked_before_it_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "none.json"
+    path.write_text("{}")
+    pman = KubernetesBackend({"KUBECONFIG": str(path)})
+    assert pman.pman_capabilities()
+    with pytest.raises(EngineUnavailableError, match="kubeconfig"):
+        pman.pman_ping()
+
+
+def test_the_admin_of_the_tests_is_another(bench: K8sBench) -> None:
+    """What pman may do is not what the tests may."""
+    assert admin().may("delete", "", "nodes")
+    assert not bench.pman()._cluster.may("delete", "", "nodes")
+    assert not bench.pman()._cluster.may("get", "", "secrets")

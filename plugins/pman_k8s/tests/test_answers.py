@@ -1,0 +1,170 @@
+"""What pman makes of answers that a real API server seldom gives: overload, races, expiry."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from k8s_jobs import BASE
+from k8s_objects import BACKOFF, ended, job, running
+from k8s_standin import Answer, Request, said, standin
+
+from pman_core import JobFilter, Reason, Status
+from pman_core.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
+from pman_core.names import native_name
+from pman_k8s.backend import KubernetesBackend
+from pman_k8s.state import tell
+from pman_k8s.verdict import verdict_patch
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "after"),
+    [
+        (said(429, "too many requests", Retry_After="9"), "too many requests", 9),
+        (said(500, "etcdserver: leader changed"), "leader changed", None),
+        (said(503, "starting"), "starting", None),
+        (said(504, "Timeout: request did not complete"), "did not complete", None),
+        (said(502, "<html>Bad Gateway</html>"), "Bad Gateway", None),
+        (said(200, "<html>a portal</html>"), "cannot be reached", None),
+        (said(401, "Unauthorized"), "credentials", None),
+        (said(400, "no"), "no", None),
+    ],
+)
+def test_every_hook_tells_of_a_server_that_cannot_serve(
+    tmp_path: Path, answer: Answer, words: str, after: float | None
+) -> None:
+    with standin(tmp_path, lambda request: answer) as server:
+        pman = KubernetesBackend(server.environ())
+        for ask in (
+            lambda: pman.pman_status("any"),
+            lambda: pman.pman_remove("any"),
+            pman.pman_ping,
+        ):
+            with pytest.raises(EngineUnavailableError, match=words) as caught:
+                ask()
+            assert caught.value.retry_after_s == after
+
+
+def test_a_cursor_that_has_expired_is_told(tmp_path: Path) -> None:
+    gone = said(410, "The provided continue parameter is too old")
+    with (
+        standin(tmp_path, lambda request: gone) as server,
+        pytest.raises(InvalidJobError) as caught,
+    ):
+        KubernetesBackend(server.environ()).pman_list(JobFilter(), 10, "old")
+    assert "expired" in caught.value.faults["cursor"]
+
+
+def test_a_submit_whose_answer_was_lost_finds_its_job(tmp_path: Path) -> None:
+    """The job was made all the same; whoever repeats the request is told so."""
+    made = named(job())
+
+    def answer(request: Request) -> Answer:
+        if request.method == "POST":
+            return said(409, 'jobs.batch "x" already exists')
+        return said(200, made if "/jobs/" in request.path else {"items": []})
+
+    with standin(tmp_path, answer) as server:
+        info = KubernetesBackend(server.environ()).pman_submit(BASE)
+    assert (info.status, info.fingerprint) == (Status.NOT_STARTED, BASE.fingerprint)
+
+
+def test_a_verdict_of_another_pman_stands(tmp_path: Path) -> None:
+    """Two see the end at once: the second is refused, and tells what the first wrote down."""
+    seen = named(job(BACKOFF, pods="the-job-abcde"))
+    told = tell(seen, [ended(3)])
+    first = named(job(BACKOFF, pods="the-job-abcde"))
+    first["metadata"]["annotations"] |= verdict_patch(seen, told)["metadata"]["annotations"]
+    jobs = iter([seen, first])
+
+    def answer(request: Request) -> Answer:
+        if request.method == "PATCH":
+            return said(409, "the object has been modified")
+        return said(200, next(jobs) if "/jobs/" in request.path else ended(4))
+
+    with standin(tmp_path, answer) as server:
+        info = KubernetesBackend(server.environ()).pman_status(BASE.jid)
+    assert (info.status, info.exit_code) == (Status.FAILED, 3)
+
+
+def test_an_end_is_told_only_once_it_is_written_down(tmp_path: Path) -> None:
+    def answer(request: Request) -> Answer:
+        if request.method == "PATCH":
+            return said(500, "etcdserver: request timed out")
+        found = named(job(BACKOFF, pods="the-job-abcde"))
+        return said(200, found if "/jobs/" in request.path else ended(3))
+
+    with (
+        standin(tmp_path, answer) as server,
+        pytest.raises(EngineUnavailableError, match="timed out"),
+    ):
+        KubernetesBackend(server.environ()).pman_status(BASE.jid)
+
+
+def test_a_lost_run_is_stopped_in_the_same_change_that_tells_it(tmp_path: Path) -> None:
+    kept = named(job(pods="the-job-abcde", active=1))
+
+    def answer(request: Request) -> Answer:
+        if request.method == "PATCH":
+            kept["metadata"]["annotations"] |= request.body["metadata"]["annotations"]
+            return said(200, kept)
+        return said(200, kept if "/jobs/" in request.path else running(deleted=True))
+
+    with standin(tmp_path, answer) as server:
+        info = KubernetesBackend(server.environ()).pman_status(BASE.jid)
+    assert (info.status, info.reason) == (Status.FAILED, Reason.LOST)
+    (patch,) = [request.body for request in server.asked if request.method == "PATCH"]
+    assert patch["spec"] == {"parallelism": 0}
+    assert patch["metadata"]["resourceVersion"] == "7"
+
+
+def test_a_job_that_is_removed_meanwhile_is_unknown(tmp_path: Path) -> None:
+    def answer(request: Request) -> Answer:
+        if request.method == "PATCH":
+            return said(404, "not found")
+        return said(200, named(job(BACKOFF)) if "/jobs/" in request.path else {"items": []})
+
+    with standin(tmp_path, answer) as server, pytest.raises(UnknownJobError):
+        KubernetesBackend(server.environ()).pman_status(BASE.jid)
+
+
+def test_a_job_that_somebody_deletes_is_not_visible(tmp_path: Path) -> None:
+    """It is kept for its pods only: a foreground deletion by hand."""
+    leaving = named(job())
+    leaving["metadata"]["deletionTimestamp"] = "2026-11-21T01:00:20Z"
+
+    def answer(request: Request) -> Answer:
+        if request.path.endswith("/jobs"):
+            return said(200, {"metadata": {}, "items": [leaving]})
+        return said(200, leaving if "/jobs/" in request.path else {"items": []})
+
+    with standin(tmp_path, answer) as server:
+        pman = KubernetesBackend(server.environ())
+        with pytest.raises(UnknownJobError):
+            pman.pman_status(BASE.jid)
+        assert pman.pman_list(JobFilter(), 10, None).jobs == ()
+        assert pman.pman_remove(BASE.jid) is True
+
+
+def test_a_pod_that_stays_is_told_and_taken_by_force_before(tmp_path: Path) -> None:
+    def answer(request: Request) -> Answer:
+        if request.path.endswith("/pods"):
+            return said(200, {"items": [running()]})
+        return said(200, named(job()))
+
+    with (
+        standin(tmp_path, answer) as server,
+        pytest.raises(EngineUnavailableError, match="the-job-abcde"),
+    ):
+        KubernetesBackend(server.environ(ENGINE_TIMEOUT="4")).pman_remove(BASE.jid)
+    orders = [
+        request.body.get("gracePeriodSeconds")
+        for request in server.asked
+        if request.method == "DELETE" and "/pods/" in request.path
+    ]
+    assert orders == [None, 0]
+
+
+def named(found: dict[str, Any]) -> dict[str, Any]:
+    """A Job of the name that belongs to its job."""
+    found["metadata"]["name"] = native_name(BASE.jid)
+    return found

@@ -1,0 +1,164 @@
+"""Parts of the cluster die, and no job is lost: on a cluster that is the tests' own."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from k8s_bench import K8sBench
+from k8s_cluster import PYTHON_LEAVES_SOCKETS, admin, kubectl, part, until
+
+from pman_core import JobFilter, Reason, Resources, Status
+from pman_core.errors import EngineUnavailableError
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(PYTHON_LEAVES_SOCKETS)]
+
+
+def test_an_api_server_that_is_killed_loses_no_job(fragile: K8sBench) -> None:
+    """One ends while it is down, one runs on, one is submitted and told to wait."""
+    pman = fragile.pman(ENGINE_TIMEOUT="5")
+    ending, lasting = fragile.place(), fragile.place()
+    first, second = fragile.hold(ending), fragile.hold(lasting)
+    fragile.start(pman, first, ending)
+    fragile.start(pman, second, lasting)
+    late = fragile.shell("echo late")
+    part("kill", "kube-apiserver")
+    try:
+        for ask in (
+            lambda: pman.pman_status(first.jid),
+            lambda: pman.pman_submit(late),
+            lambda: pman.pman_remove(first.jid),
+            lambda: pman.pman_list(JobFilter(), 10, None),
+            pman.pman_ping,
+        ):
+            with pytest.raises(EngineUnavailableError, match="cannot be reached"):
+                ask()
+        ending.path("release").touch()
+        time.sleep(2)  # the job ends unseen
+    finally:
+        part("start", "kube-apiserver")
+    assert fragile.end_of(pman, first.jid).status is Status.SUCCEEDED
+    assert pman.pman_status(second.jid).status is Status.STARTED
+    assert fragile.run(pman, late).status is Status.SUCCEEDED
+    lasting.path("release").touch()
+    assert fragile.end_of(pman, second.jid).status is Status.SUCCEEDED
+    assert (ending.runs(), lasting.runs()) == (1, 1)
+
+
+def test_submits_while_the_api_server_is_killed_run_once(fragile: K8sBench) -> None:
+    """Clients repeat what was answered with 503."""
+    places = [fragile.place() for _ in range(6)]
+    jobs = [fragile.shell("echo run >> /share/outgoing/runs", place) for place in places]
+    pmans = [fragile.pman(ENGINE_TIMEOUT="5") for _ in jobs]
+
+    def submit(number: int) -> None:
+        def accepted() -> bool:
+            try:
+                pmans[number].pman_submit(jobs[number])
+            except EngineUnavailableError:
+                return False
+            return True
+
+        until(accepted, bool)
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        submits = [pool.submit(submit, number) for number in range(len(jobs))]
+        part("kill", "kube-apiserver")
+        part("start", "kube-apiserver")
+        for one in submits:
+            one.result()
+    for pman, job in zip(pmans, jobs, strict=True):
+        assert fragile.end_of(pman, job.jid).status is Status.SUCCEEDED
+    assert [place.runs() for place in places] == [1] * len(jobs)
+
+
+def test_a_controller_that_is_down_delays_and_loses_nothing(fragile: K8sBench) -> None:
+    """Without it a pod may have ended, and nobody says so of the Job."""
+    pman = fragile.pman()
+    place = fragile.place()
+    job = fragile.hold(place)
+    fragile.start(pman, job, place)
+    part("kill", "kube-controller-manager")
+    try:
+        place.path("release").touch()
+        info = until(lambda: pman.pman_status(job.jid), lambda info: "ending" in info.message)
+        assert info.status is Status.STARTED
+    finally:
+        part("start", "kube-controller-manager")
+    assert fragile.end_of(pman, job.jid).status is Status.SUCCEEDED
+
+
+def test_a_lost_node_is_told_and_its_job_not_begun_anew(fragile: K8sBench) -> None:
+    """A cluster of one node takes no pods from it; the taint does what one of several does."""
+    place = fragile.place()
+    pman = fragile.pman()
+    job = fragile.hold(place)
+    fragile.start(pman, job, place)
+    part("kill", "kubelet")
+    try:
+        with tainted():
+            info = fragile.end_of(pman, job.jid)
+            assert (info.status, info.reason) == (Status.FAILED, Reason.LOST), info
+            assert "was deleted" in info.message
+            # Its pod is taken away although its node does not answer.
+            assert pman.pman_remove(job.jid)
+            assert fragile.pods(job.jid) == []
+    finally:
+        part("start", "kubelet")
+    assert place.runs() == 1
+
+
+def test_a_node_that_does_not_answer_is_told_and_its_job_goes_on(fragile: K8sBench) -> None:
+    """A kubelet is not its containers: the job may well end, and the end is told later."""
+    running, ending = fragile.place(), fragile.place()
+    pman = fragile.pman()
+    first, second = fragile.hold(running), fragile.hold(ending)
+    fragile.start(pman, first, running)
+    fragile.start(pman, second, ending)
+    part("kill", "kubelet")
+    try:
+        ending.path("release").touch()
+        info = until(
+            lambda: pman.pman_status(first.jid), lambda info: "does not answer" in info.message
+        )
+        assert info.status is Status.STARTED
+        with pytest.raises(EngineUnavailableError, match="containerLogs"):
+            pman.pman_logs(info, 10, 1000)
+    finally:
+        part("start", "kubelet")
+    assert fragile.end_of(pman, second.jid).status is Status.SUCCEEDED
+    running.path("release").touch()
+    assert fragile.end_of(pman, first.jid).status is Status.SUCCEEDED
+    assert (running.runs(), ending.runs()) == (1, 1)
+
+
+@contextlib.contextmanager
+def tainted() -> Iterator[None]:
+    """The node loses its pods, as it would after some minutes without an answer."""
+    node = admin().ask("GET", "/api/v1/nodes").body["items"][0]["metadata"]["name"]
+    kubectl("taint", "nodes", node, "pman-test/lost=yes:NoExecute")
+    try:
+        yield
+    finally:
+        kubectl("taint", "nodes", node, "pman-test/lost-")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_pod_that_is_deleted_by_hand_ends_its_job(fragile: K8sBench, workers: int) -> None:
+    place = fragile.place()
+    pman = fragile.pman()
+    job = fragile.hold(place, resources=Resources(memory_mib=64, workers=workers))
+    pman.pman_submit(job)
+    until(place.runs, lambda runs: runs == workers)
+    until(lambda: pman.pman_status(job.jid), lambda info: bool(info.started))
+    until(
+        lambda: fragile.found(job.jid)["metadata"]["annotations"],
+        lambda notes: "pods" in str(notes),
+    )
+    admin().delete_pod(fragile.pods(job.jid)[0]["metadata"]["name"])
+    info = fragile.end_of(pman, job.jid)
+    assert (info.status, info.reason) == (Status.FAILED, Reason.LOST), info
+    # The cluster may have begun another run: it is ended, and nobody is told of a success.
+    until(lambda: fragile.pods(job.jid), lambda pods: not pods)
+    assert fragile.pman().pman_status(job.jid) == info

@@ -1,0 +1,205 @@
+"""What a real cluster does with jobs beyond the conformance class."""
+
+import os
+from pathlib import Path
+
+import attrs
+import pytest
+from k8s_bench import K8sBench, bench_on
+from k8s_cluster import MISSING_IMAGE, OTHER_NAMESPACE, admin, applied, until
+from k8s_subjects import claim_of_tests
+
+from pman_core import HostPath, JobFilter, Mount, NfsPath, Reason, Resources, Status, User
+from pman_core.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
+
+
+def test_a_job_finds_no_token_and_no_service(bench: K8sBench) -> None:
+    script = "ls /var/run/secrets/kubernetes.io 2>&1; env | grep _SERVICE_HOST="
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": bench.instance},
+        "spec": {"ports": [{"port": 80}]},
+    }
+    pman = bench.pman()
+    with applied(service):
+        info = bench.run(pman, bench.shell(script))
+    told, *services = pman.pman_logs(info, 100, 10000).decode().splitlines()
+    assert "No such file" in told
+    # The API server's own service is told to every pod.
+    assert [line.partition("=")[0] for line in services] == ["KUBERNETES_SERVICE_HOST"]
+
+
+def test_a_job_of_another_user_has_no_capabilities(bench: K8sBench) -> None:
+    pman = bench.pman()
+    words = "grep -E 'CapEff|NoNewPrivs' /proc/self/status; id -u; id -g"
+    info = bench.run(pman, bench.shell(words, user=User(uid=1001, gid=1002)))
+    lines = pman.pman_logs(info, 100, 10000).decode().split()
+    assert lines == ["CapEff:", "0000000000000000", "NoNewPrivs:", "1", "1001", "1002"]
+
+
+def test_a_root_job_can_write_a_folder_of_somebody_else(bench: K8sBench) -> None:
+    place = bench.place()
+    place.path("").chmod(0o755)
+    os.chown(place.path(""), 1001, 1001)
+    info = bench.run(bench.pman(), bench.shell("echo made > /share/outgoing/made", place))
+    assert info.status is Status.SUCCEEDED, info
+    assert place.path("made").read_text() == "made\n"
+
+
+def test_a_missing_host_directory_is_told_and_not_made(bench: K8sBench) -> None:
+    place = bench.place()
+    missing = place.folder / "no-such-input"
+    mounts = (Mount(HostPath(str(missing)), "/share/incoming", True),)
+    info = bench.run(bench.pman(), bench.shell("true", place, mounts=mounts))
+    assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
+    assert "no-such-input" in info.message
+    assert not missing.exists()
+
+
+def test_host_directories_are_mounted(bench: K8sBench) -> None:
+    place = bench.place()
+    mounts = (
+        Mount(HostPath(str(place.folder / "in")), "/share/incoming", True),
+        Mount(HostPath(str(place.folder / "out")), "/share/outgoing", False),
+    )
+    script = "echo x > /share/outgoing/made; echo x > /share/incoming/made"
+    info = bench.run(bench.pman(), bench.shell(script, place, mounts=mounts))
+    assert (info.status, info.reason) == (Status.FAILED, Reason.EXIT_CODE)
+    assert place.path("made").exists()
+    assert not (place.folder / "in" / "made").exists()
+
+
+def test_a_used_up_quota_is_waited_for_and_said(bench: K8sBench) -> None:
+    hard = {"limits.memory": "100Mi"}
+    quota = {"kind": "ResourceQuota", "apiVersion": "v1", "metadata": {"name": bench.instance}}
+    pman = bench.pman(START_DEADLINE="600")
+    place = bench.place()
+    job = bench.hold(place, resources=Resources(memory_mib=128))
+    with applied({**quota, "spec": {"hard": hard}}):
+        pman.pman_submit(job)
+        info = until(lambda: pman.pman_status(job.jid), lambda info: "quota" in info.message)
+        assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
+        assert bench.instance in info.message
+        late = bench.pman(START_DEADLINE="1")
+        other = bench.hold(bench.place())
+        late.pman_submit(other)
+        end = bench.end_of(late, other.jid)
+        assert (end.status, end.reason) == (Status.FAILED, Reason.START_DEADLINE)
+    until(place.runs, bool)
+    place.path("release").touch()
+    assert bench.end_of(pman, job.jid).status is Status.SUCCEEDED
+
+
+def test_a_quota_for_jobs_is_nobodys_fault_but_times(bench: K8sBench) -> None:
+    quota = {"kind": "ResourceQuota", "apiVersion": "v1", "metadata": {"name": bench.instance}}
+    with applied({**quota, "spec": {"hard": {"count/jobs.batch": "0"}}}):
+        api = admin()
+        path = f"/api/v1/namespaces/{api.namespace}/resourcequotas/{bench.instance}"
+        until(lambda: api.ask("GET", path).body["status"].get("hard"), bool)
+        with pytest.raises(EngineUnavailableError, match="exceeded quota"):
+            bench.pman().pman_submit(bench.shell("true"))
+
+
+def test_fields_that_the_server_refuses_are_told(bench: K8sBench) -> None:
+    with pytest.raises(InvalidJobError, match=r"env.*name"):
+        bench.pman().pman_submit(bench.shell("true", env={"not a name": "secret-value"}))
+
+
+def test_logs_say_why_there_are_none(bench: K8sBench) -> None:
+    pman = bench.pman(START_DEADLINE="600")
+    job = bench.shell("true", image=MISSING_IMAGE)
+    pman.pman_submit(job)
+    info = until(lambda: pman.pman_status(job.jid), lambda info: info.reason is not None)
+    assert info.reason is Reason.IMAGE_NOT_FOUND, info
+    assert b"(waiting: " in pman.pman_logs(info, 100, 10000)
+    late = bench.pman(START_DEADLINE="1")
+    end = bench.end_of(late, job.jid)
+    assert end.reason is Reason.START_DEADLINE
+    assert b"ImagePull" in pman.pman_logs(end, 100, 10000)
+    until(bench.pods, lambda pods: not pods)  # the cluster has stopped it
+
+
+def test_a_log_that_went_with_its_pod_is_told(bench: K8sBench) -> None:
+    pman = bench.pman()
+    job = bench.shell("echo words")
+    info = bench.run(pman, job)
+    assert pman.pman_logs(info, 100, 10000) == b"words\n"
+    for pod in bench.pods(job.jid):
+        admin().delete_pod(pod["metadata"]["name"], 0)
+    assert bench.pman().pman_status(job.jid) == info
+    assert b"gone with its pod" in pman.pman_logs(info, 100, 10000)
+
+
+def test_the_end_of_a_failed_job_stays_without_its_pods(bench: K8sBench) -> None:
+    pman = bench.pman()
+    info = bench.run(pman, bench.shell("exit 3"))
+    for pod in bench.pods(info.jid):
+        admin().delete_pod(pod["metadata"]["name"], 0)
+    until(lambda: bench.pods(info.jid), lambda pods: not pods)
+    assert bench.pman().pman_status(info.jid) == info
+    assert info.exit_code == 3
+
+
+def test_two_namespaces_do_not_see_each_others_jobs(bench: K8sBench, tmp_path: Path) -> None:
+    with bench_on(tmp_path, OTHER_NAMESPACE) as other:
+        theirs = other.pman(INSTANCE=bench.instance)
+        job = bench.shell("exit 1")
+        pman = bench.pman()
+        pman.pman_submit(job)
+        with pytest.raises(UnknownJobError):
+            theirs.pman_status(job.jid)
+        theirs.pman_submit(attrs.evolve(job, argv=("/bin/sh", "-c", "exit 2")))
+        assert other.end_of(theirs, job.jid).exit_code == 2
+        assert bench.end_of(pman, job.jid).exit_code == 1
+        assert theirs.pman_remove(job.jid)
+        assert theirs.pman_list(JobFilter(), 10, None).jobs == ()
+        assert pman.pman_status(job.jid).exit_code == 1
+
+
+def test_a_removed_job_leaves_no_pod(bench: K8sBench) -> None:
+    place = bench.place()
+    pman = bench.pman()
+    job = bench.hold(place, resources=Resources(memory_mib=64, workers=2))
+    pman.pman_submit(job)
+    until(place.runs, lambda runs: runs == 2)
+    assert pman.pman_remove(job.jid)
+    assert bench.pods() == []
+
+
+def test_a_time_limit_leaves_its_words(bench: K8sBench) -> None:
+    place = bench.place()
+    info = bench.run(bench.pman(), bench.hold(place, time_limit_s=2))
+    assert (info.reason, info.status) == (Reason.TIME_LIMIT, Status.FAILED)
+    assert "2 s" in info.message
+
+
+def test_a_job_that_is_scaled_away_by_hand_is_lost(bench: K8sBench) -> None:
+    place = bench.place()
+    pman = bench.pman()
+    job = bench.hold(place)
+    bench.start(pman, job, place)
+    admin().patch(bench.name(job.jid), {"spec": {"parallelism": 0}})
+    info = bench.end_of(pman, job.jid)
+    assert info.reason is Reason.LOST, info
+    assert place.runs() == 1
+
+
+def test_a_server_of_nfs_that_is_not_there_is_waited_for(bench: K8sBench) -> None:
+    mounts = (Mount(NfsPath("127.0.0.1", "/no-such-export"), "/share/incoming", True),)
+    pman = bench.pman(START_DEADLINE="600")
+    job = bench.shell("true", mounts=mounts)
+    pman.pman_submit(job)
+    info = until(lambda: pman.pman_status(job.jid), lambda info: "FailedMount" in info.message, 150)
+    assert info.status in (Status.NOT_STARTED, Status.FAILED)
+
+
+def test_the_storage_finds_its_claim(bench: K8sBench) -> None:
+    storage = bench.pman().pman_resolve_storage("kubernetes_pvc")
+    assert storage
+    storage.check()
+    assert storage.mounts("a/in", "a/out") == claim_of_tests().mounts("a/in", "a/out")
+    missing = bench.pman(VOLUME_NAME="no-such-claim").pman_resolve_storage("kubernetes_pvc")
+    assert missing
+    with pytest.raises(EngineUnavailableError, match="no-such-claim"):
+        missing.check()

@@ -1,0 +1,151 @@
+"""Settings and jobs that Kubernetes would refuse are refused before."""
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from k8s_jobs import BASE
+
+from pman_core import ClaimPath, Deviation, Job, Mount, User
+from pman_core.errors import EngineUnavailableError, InvalidJobError, SettingsError
+from pman_core.settings import load
+from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
+from pman_k8s.settings import K8sSettings
+from pman_k8s.validate import validate
+
+SETTINGS = load(K8sSettings, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JOB_NAMESPACE", "Upper"),
+        ("NODE_SELECTOR", "disk"),
+        ("NODE_SELECTOR", "-disk=ssd"),
+        ("NODE_SELECTOR", "disk=s s d"),
+        ("TOLERATIONS", "key:Never"),
+        ("TOLERATIONS", ":NoSchedule"),
+        ("IMAGE_PULL_SECRETS", "one,T_wo"),
+        ("JOB_TTL", "-1"),
+        ("GPU_RESOURCE", "gpu"),
+        ("STOREBASE_MOUNT", "relative"),
+        ("KUBECONFIG", "/no/such/file"),
+    ],
+)
+def test_a_wrong_value_ends_the_start(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        load(K8sSettings, {name: value})
+
+
+def test_older_names_are_taken(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.touch()
+    settings = load(K8sSettings, {"KUBECFG_PATH": str(config), "OPENSHIFTMGR_PROJECT": "chris"})
+    assert settings.config_files == (str(config),)
+    assert settings.namespace == "chris"
+
+
+def test_two_names_that_contradict_each_other_end_the_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="OPENSHIFTMGR_PROJECT"):
+        load(K8sSettings, {"JOB_NAMESPACE": "one", "OPENSHIFTMGR_PROJECT": "two"})
+
+
+def test_without_a_cluster_there_is_no_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="set KUBECONFIG"):
+        KubernetesBackend({"HOME": str(tmp_path)})
+
+
+def test_in_a_pod_no_kubeconfig_is_needed(tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path), "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    assert OpenShiftBackend(environ).pman_capabilities().default_storage == "kubernetes_pvc"
+
+
+def test_the_storage_needs_a_claim(tmp_path: Path) -> None:
+    backend = KubernetesBackend({"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
+    with pytest.raises(SettingsError, match="VOLUME_NAME"):
+        backend.pman_resolve_storage("kubernetes_pvc")
+    assert backend.pman_resolve_storage("host") is None
+
+
+# ------------------------------------------------------------------------- jobs
+
+
+def job(**changes: Any) -> Job:
+    return attrs.evolve(BASE, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"user": User(gid=5)}, "CONTAINER_USER", "group and no user"),
+        ({"user": User(uid=2**31)}, "CONTAINER_USER", "at most"),
+        ({"argv": ("",)}, "entrypoint", "program"),
+        ({"argv": ()}, "entrypoint", "program"),
+        ({"env": {"a=b": "x"}}, "env", "name"),
+        ({"argv": ("x", *("$" * 100_000 for _ in range(6)))}, "args", "bytes"),
+        ({"labels": {"a b": "x"}}, "JOB_LABELS", "key of a label"),
+        ({"labels": {"a": "x" * 64}}, "JOB_LABELS", "value of a label"),
+        ({"labels": {"a": "ü"}}, "JOB_LABELS", "value of a label"),
+        ({"labels": {"UPPER/a": "x"}}, "JOB_LABELS", "key of a label"),
+        ({"labels": {"job-name": "x"}}, "JOB_LABELS", "Kubernetes' own"),
+        ({"labels": {"batch.kubernetes.io/job-name": "x"}}, "JOB_LABELS", "Kubernetes' own"),
+    ],
+)
+def test_a_job_that_can_never_run_is_refused(
+    changes: dict[str, Any], field: str, words: str
+) -> None:
+    with pytest.raises(InvalidJobError) as caught:
+        validate(job(**changes), SETTINGS)
+    assert words in caught.value.faults[field]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"user": User(uid=0)},
+        {"user": User(uid=2**31 - 1, gid=2**31 - 1)},
+        {"labels": {"org.example/role": "x.y_z-1", "empty": ""}},
+    ],
+)
+def test_a_job_that_can_run_is_not_refused(changes: dict[str, Any]) -> None:
+    validate(job(**changes), SETTINGS)
+
+
+def test_a_directory_that_is_missing_in_the_claim_is_refused(tmp_path: Path) -> None:
+    seen = load(K8sSettings, {"STOREBASE_MOUNT": str(tmp_path)})
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").touch()
+    mounts = (
+        Mount(ClaimPath("storebase", "in"), "/share/incoming", True),
+        Mount(ClaimPath("storebase", "out"), "/share/outgoing", False),
+    )
+    validate(job(mounts=mounts[:1]), seen)
+    with pytest.raises(InvalidJobError) as caught:
+        validate(job(mounts=mounts), seen)
+    assert "'out'" in caught.value.faults["output_dir"]
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_storebase_that_cannot_be_looked_at_is_nobodys_fault_but_times(tmp_path: Path) -> None:
+    seen = load(K8sSettings, {"STOREBASE_MOUNT": str(tmp_path)})
+    mounts = (Mount(ClaimPath("storebase", "x" * 300), "/share/incoming", True),)
+    with pytest.raises(EngineUnavailableError, match="cannot be looked at"):
+        validate(job(mounts=mounts), seen)
+
+
+@pytest.mark.parametrize(
+    ("more", "declared"),
+    [
+        ({"VOLUME_NAME": "v"}, True),
+        ({"VOLUME_NAME": "v", "STOREBASE_MOUNT": "/storebase"}, False),
+        ({}, False),  # host folders and NFS: a missing directory is told
+    ],
+)
+def test_that_missing_directories_are_made_is_declared(
+    more: dict[str, str], declared: bool
+) -> None:
+    backend = KubernetesBackend({"KUBERNETES_SERVICE_HOST": "10.0.0.1", **more})
+    found = Deviation.MISSING_DIRECTORY_MADE in backend.pman_capabilities().deviations
+    assert found is declared

@@ -1,0 +1,406 @@
+"""What Jobs and pods of servers from 1.20 to 1.34 say becomes what pman tells of jobs."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from k8s_jobs import BASE
+from k8s_objects import (
+    BACKOFF,
+    ENDED,
+    LATER,
+    STARTED,
+    condition,
+    ended,
+    event,
+    job,
+    pod,
+    running,
+    unscheduled,
+    waiting,
+)
+
+from pman_core import Reason, Status
+from pman_k8s.moments import moment
+from pman_k8s.pods import Pod
+from pman_k8s.state import info_of, refused, tell, too_late, waits_for
+from pman_k8s.verdict import Told, pods_patch, verdict_of, verdict_patch
+from pman_k8s.waiting import NO_POD, Waiting, told_by_events
+
+Object = dict[str, Any]
+
+FAILURE_TARGET = condition("FailureTarget", "BackoffLimitExceeded", "...")
+SUCCESS_MET = condition("SuccessCriteriaMet", "CompletionsReached", "...")
+COMPLETE = condition("Complete")
+DISRUPTION = {
+    "type": "DisruptionTarget",
+    "status": "True",
+    "reason": "EvictionByEvictionAPI",
+    "message": "Eviction API: evicting",
+}
+
+
+def status_of(made: Object, *pods: Object) -> tuple[Status, Reason | None]:
+    told = tell(made, pods)
+    return told.status, told.reason
+
+
+# -------------------------------------------------------------------- before the start
+
+
+@pytest.mark.parametrize(
+    ("pods", "reason", "words"),
+    [
+        ((), None, "no pod yet"),
+        ((unscheduled(),), Reason.QUEUED, "Unschedulable: 0/1 nodes are available"),
+        ((pod("Pending"),), None, "Pending"),
+        ((pod("Pending", startTime=STARTED),), None, "ContainerCreating"),
+        ((waiting("ContainerCreating"),), None, "ContainerCreating"),
+        ((waiting("PodInitializing"),), None, "PodInitializing"),
+        ((waiting("ErrImagePull", "no basic auth"),), Reason.IMAGE_NOT_FOUND, "no basic auth"),
+        ((waiting("ImagePullBackOff", "Back-off"),), Reason.IMAGE_NOT_FOUND, "ImagePullBackOff"),
+        (
+            (waiting("ErrImagePull", 'exec: "helper": executable file not found in $PATH'),),
+            Reason.IMAGE_NOT_FOUND,
+            "helper",
+        ),
+        ((waiting("CreateContainerError", "context deadline"),), None, "context deadline"),
+        ((waiting("ContainerCreating"), unscheduled()), Reason.QUEUED, "Unschedulable"),
+    ],
+)
+def test_what_waits_is_not_started_and_says_why(
+    pods: tuple[Object, ...], reason: Reason | None, words: str
+) -> None:
+    told = tell(job(active=1, workers=2), pods)
+    assert (told.status, told.reason) == (Status.NOT_STARTED, reason)
+    assert words in told.message
+
+
+def test_a_gated_pod_waits_in_a_queue() -> None:
+    gated = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
+    assert status_of(job(), pod("Pending", conditions=[gated]))[1] is Reason.QUEUED
+
+
+def test_a_suspended_job_waits() -> None:
+    made = job(condition("Suspended", "JobSuspended", "Job suspended"))
+    assert status_of(made) == (Status.NOT_STARTED, Reason.QUEUED)
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("InvalidImageName", "couldn't parse image reference"),
+        ("ErrImageNeverPull", "Container image is not present with pull policy of Never"),
+        (
+            "CreateContainerError",
+            "container create failed: executable file `nope` not found in $PATH",
+        ),
+        (
+            "CreateContainerConfigError",
+            "container has runAsNonRoot and image will run as root (pod: ...)",
+        ),
+        ("CreateContainerConfigError", 'failed to prepare subPath for volumeMount "data-0"'),
+    ],
+)
+def test_what_the_engine_refuses_for_good_is_known(reason: str, message: str) -> None:
+    assert Pod(waiting(reason, message)).waits.is_in_vain
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "words"),
+    [
+        (event("Pulling", 'Pulling image "x"', "Normal"), Reason.PULLING, "Pulling image"),
+        (
+            event("FailedMount", "hostPath type check failed: /data/in is not a directory"),
+            Reason.CANNOT_START,
+            "/data/in",
+        ),
+        (
+            event("FailedMount", "mount.nfs: reason given by server: No such file or directory"),
+            Reason.CANNOT_START,
+            "No such file",
+        ),
+        (event("FailedMount", "timed out waiting for the condition"), None, "timed out"),
+        (event("Scheduled", "Successfully assigned", "Normal"), None, "ContainerCreating"),
+    ],
+)
+def test_events_tell_why_a_pod_is_not_made(
+    found: Object, reason: Reason | None, words: str
+) -> None:
+    vague = Waiting("ContainerCreating", is_vague=True)
+    told = told_by_events([event("Scheduled", "...", "Normal"), found], vague)
+    assert told.reason is reason
+    assert words in told.message
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ('pods "x" is forbidden: exceeded quota: q, requested: pods=1', Reason.QUEUED),
+        ('pods "x" is forbidden: violates PodSecurity "restricted:latest"', Reason.CANNOT_START),
+        ("unable to validate against any security context constraint", Reason.CANNOT_START),
+        ("maximum memory usage per Container is 1Gi, but limit is 2Gi", Reason.CANNOT_START),
+    ],
+)
+def test_events_tell_why_there_is_no_pod(message: str, reason: Reason) -> None:
+    assert told_by_events([event("FailedCreate", message)], NO_POD).reason is reason
+
+
+def test_the_deadline_counts_from_creation_by_the_servers_clock() -> None:
+    told = Told(status=Status.NOT_STARTED, message="Unschedulable: no room")
+    before = datetime(2026, 11, 21, 1, 1, 0, tzinfo=UTC)
+    after = datetime(2026, 11, 21, 1, 1, 1, tzinfo=UTC)
+    assert too_late(job(), told, before, 60) is None
+    late = too_late(job(), told, after, 60)
+    assert late is not None
+    assert (late.status, late.reason) == (Status.FAILED, Reason.START_DEADLINE)
+    assert late.ends_it
+    assert "no room" in late.message
+
+
+# ---------------------------------------------------------------------------- running
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"active": 1},  # 1.20
+        {"active": 1, "ready": 1, "uncountedTerminatedPods": {}},  # 1.24
+        {"active": 1, "ready": 0, "terminating": 0, "uncountedTerminatedPods": {}},  # 1.31
+    ],
+)
+def test_a_running_job_is_started(status: dict[str, Any]) -> None:
+    told = tell(job(**status), [running()])
+    assert (told.status, told.started) == (Status.STARTED, moment(STARTED))
+    assert (told.finished, told.exit_code) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        (job(active=1), ended(0)),  # the controller has not seen it yet
+        (job(succeeded=1), ended(0)),  # 1.20: counted, no condition yet
+        (job(uncountedTerminatedPods={"succeeded": ["uid"]}), ended(0)),  # 1.23
+        (job(SUCCESS_MET, succeeded=1, terminating=0), ended(0)),  # 1.31
+        (job(active=1), ended(3)),
+        (job(failed=1), ended(3)),
+        (job(FAILURE_TARGET, failed=1), ended(3)),  # 1.31
+        (job(FAILURE_TARGET, failed=1, terminating=1), running(deleted=True)),
+        (job(), ended(137, phase="Running")),
+    ],
+)
+def test_between_the_end_of_a_pod_and_that_of_its_job_it_is_started(
+    made: Object, found: Object
+) -> None:
+    assert status_of(made, found) == (Status.STARTED, None)
+
+
+def test_a_node_that_does_not_answer_is_told() -> None:
+    """The node controller of 1.20 says so of each pod, and gives no reason."""
+    not_ready = {"type": "Ready", "status": "False"}
+    ending = {"type": "Ready", "status": "False", "reason": "ContainersNotReady"}
+    for condition_, words in ((not_ready, "does not answer"), (ending, "running")):
+        told = tell(job(active=1), [running(conditions=[condition_])])
+        assert told.status is Status.STARTED
+        assert told.message.endswith(words)
+
+
+def test_one_running_worker_is_enough() -> None:
+    pods = (ended(0, name="a"), running(name="b"), unscheduled())
+    assert tell(job(workers=3), pods).status is Status.STARTED
+
+
+# -------------------------------------------------------------------------------- ends
+
+
+@pytest.mark.parametrize("conditions", [(COMPLETE,), (SUCCESS_MET, COMPLETE)])
+def test_a_complete_job_succeeded(conditions: tuple[Object, ...]) -> None:
+    told = tell(job(*conditions, succeeded=1, completionTime=LATER), [ended(0)])
+    assert (told.status, told.exit_code, told.reason) == (Status.SUCCEEDED, 0, None)
+    assert (told.started, told.finished) == (moment(STARTED), moment(LATER))
+    assert not told.ends_it
+
+
+def test_success_needs_no_pods() -> None:
+    told = tell(job(COMPLETE, succeeded=1, completionTime=LATER, pods="gone"), [])
+    assert (told.status, told.exit_code, told.finished) == (Status.SUCCEEDED, 0, moment(LATER))
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "code", "words"),
+    [
+        (ended(3), Reason.EXIT_CODE, 3, "exited with code 3"),
+        (ended(137), Reason.KILLED, 137, "137"),
+        (ended(137, "OOMKilled"), Reason.OUT_OF_MEMORY, 137, "memory"),
+        (ended(1, "OOMKilled"), Reason.OUT_OF_MEMORY, 1, "OOMKilled"),
+        (
+            ended(127, "ContainerCannotRun", 'exec: "nope": executable file not found in $PATH'),
+            Reason.CANNOT_START,
+            127,
+            '"nope"',
+        ),
+        (
+            ended(128, "StartError", 'exec: "nope": executable file not found in $PATH: unknown'),
+            Reason.CANNOT_START,
+            128,
+            '"nope"',
+        ),
+        (ended(137, "ContainerStatusUnknown", "could not be located"), Reason.LOST, None, "lost"),
+        (
+            running(limit=2) | {"status": {"phase": "Failed", "reason": "DeadlineExceeded"}},
+            Reason.TIME_LIMIT,
+            None,
+            "2 s",
+        ),
+        (ended(137, limit=2) | {}, Reason.KILLED, 137, "137"),
+        (
+            pod("Failed", reason="Evicted", message="The node was low on resource: memory."),
+            Reason.LOST,
+            None,
+            "Evicted: The node was low",
+        ),
+        (
+            pod("Failed", reason="OutOfcpu", message="Node didn't have enough resource: cpu"),
+            Reason.CANNOT_START,
+            None,
+            "OutOfcpu",
+        ),
+        (pod("Failed", reason="NodeShutdown", message="..."), Reason.LOST, None, "NodeShutdown"),
+    ],
+)
+@pytest.mark.parametrize("conditions", [(BACKOFF,), (FAILURE_TARGET, BACKOFF)])
+def test_a_failure_is_told_with_its_reason(
+    conditions: tuple[Object, ...], found: Object, reason: Reason, code: int | None, words: str
+) -> None:
+    told = tell(job(*conditions, failed=1), [found])
+    assert (told.status, told.reason, told.exit_code) == (Status.FAILED, reason, code)
+    assert words in told.message
+    assert told.finished
+    assert not told.ends_it
+
+
+def test_what_could_not_start_has_no_start() -> None:
+    assert tell(job(BACKOFF), [ended(127, "ContainerCannotRun")]).started is None
+
+
+def test_of_several_workers_the_first_failure_counts() -> None:
+    first = ended(4, name="b")
+    killed = ended(137, name="a", deleted=True)  # by the controller, because of the first
+    told = tell(job(BACKOFF, workers=2), [killed, first])
+    assert (told.exit_code, told.finished) == (4, moment(ENDED))
+    assert told.message == "worker 2 of 2: exited with code 4"
+
+
+def test_a_failed_job_whose_pod_is_gone_is_lost() -> None:
+    told = tell(job(BACKOFF, failed=1, pods="gone"), [])
+    assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
+    assert "BackoffLimitExceeded" in told.message
+
+
+def test_a_pod_failure_policy_names_the_disruption() -> None:
+    """Since 1.26 a disruption fails the job."""
+    policy = condition("Failed", "PodFailurePolicy", "Pod ns/x has condition DisruptionTarget")
+    evicted = ended(137, deleted=True, conditions=[DISRUPTION])
+    told = tell(job(policy, failed=1), [evicted])
+    assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
+    assert "Eviction API: evicting" in told.message
+
+
+# --------------------------------------------------------------------------- lost runs
+
+
+@pytest.mark.parametrize(
+    ("made", "pods"),
+    [
+        (job(active=1, pods="the-job-abcde"), [running(deleted=True)]),  # by hand, or evicted
+        (job(active=1, pods="the-job-first"), [running()]),  # a second run
+        (job(active=1, pods="the-job-first"), []),
+        (job(active=1), [running(name="a"), running(name="b")]),
+        (job(active=2, workers=2, pods="a b"), [running(name="a"), running(name="c")]),
+        (job(active=1), [running(name="a", deleted=True), pod("Pending", name="b")]),
+    ],
+)
+def test_a_run_that_is_taken_away_is_lost_and_never_begun_anew(
+    made: Object, pods: list[Object]
+) -> None:
+    told = tell(made, pods)
+    assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
+    assert told.ends_it
+
+
+@pytest.mark.parametrize(
+    ("made", "pods"),
+    [
+        (job(active=1, workers=2, pods="a"), [running(name="a"), running(name="b")]),
+        (job(active=1, pods="the-job-abcde"), [running()]),
+        # A worker fails, and the controller takes the others away before it says so.
+        (job(workers=2, pods="a b"), [ended(4, name="a"), running(name="b", deleted=True)]),
+        (job(pods="the-job-abcde"), [ended(0, deleted=True)]),
+    ],
+)
+def test_a_job_is_not_lost_too_soon(made: Object, pods: list[Object]) -> None:
+    assert tell(made, pods).status is Status.STARTED
+
+
+# ---------------------------------------------------------------------------- verdicts
+
+
+def test_what_was_told_is_read_back() -> None:
+    told = tell(job(BACKOFF), [ended(3)])
+    made = job(BACKOFF)
+    patch = verdict_patch(made, told)
+    made["metadata"]["annotations"] |= patch["metadata"]["annotations"]
+    assert verdict_of(made) == told
+    assert patch["metadata"]["resourceVersion"] == "7"
+    assert "spec" not in patch
+
+
+def test_what_pman_ends_has_no_parallelism_any_more() -> None:
+    told = refused(job(), Waiting("no", Reason.CANNOT_START), datetime.now(UTC))
+    patch = verdict_patch(job(), told)
+    assert patch["spec"] == {"parallelism": 0}
+
+
+def test_a_job_without_a_verdict_has_none() -> None:
+    assert verdict_of(job()) is None
+
+
+def test_pods_are_noted_by_name() -> None:
+    patch = pods_patch(job(), ("a", "b"))
+    assert patch["metadata"]["annotations"] == {"pman.chrisproject.org/pods": "a b"}
+
+
+def test_a_job_is_told_as_it_was_given() -> None:
+    info = info_of(job(), tell(job(), []))
+    assert (info.jid, info.image, info.argv) == (BASE.jid, BASE.image, BASE.argv)
+    assert (info.fingerprint, info.native) == (BASE.fingerprint, "the-job")
+    assert info_of(job(pods="a-pod"), tell(job(), [])).native == "the-job/a-pod"
+    assert info_of(job(pods="a b", workers=2), tell(job(), [])).native == "the-job"
+    assert info.created == moment("2026-11-21T01:00:00Z")
+
+
+def test_times_never_run_backwards() -> None:
+    """The clock of a node may be behind that of the server."""
+    early = pod("Running", {"running": {"startedAt": "2026-11-21T00:59:00Z"}})
+    info = info_of(job(), tell(job(), [early]))
+    assert info.started == info.created
+
+
+@pytest.mark.parametrize(
+    ("found", "is_over"),
+    [
+        (ended(0), True),
+        (ended(3), True),
+        (running(), False),
+        (pod("Failed", {"running": {"startedAt": STARTED}}), False),  # killed just now
+        (pod("Failed", reason="Evicted"), False),
+        (pod("Pending"), False),
+    ],
+)
+def test_a_phase_alone_is_no_proof_of_an_end(found: Object, is_over: bool) -> None:
+    assert Pod(found).has_ended is is_over
+
+
+def test_what_a_job_waits_for_in_vain_comes_first() -> None:
+    pods = [Pod(unscheduled()), Pod(waiting("InvalidImageName", "x"))]
+    assert waits_for(job(workers=2), pods).is_in_vain

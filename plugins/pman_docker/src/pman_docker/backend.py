@@ -11,7 +11,6 @@ from pman_core.errors import (
     InvalidJobError,
     NameTakenError,
     UnknownJobError,
-    UnsupportedError,
 )
 from pman_core.paging import page_by_name
 from pman_core.settings import load
@@ -21,6 +20,7 @@ from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused
 from pman_docker.find import Finder
 from pman_docker.labels import KIND, WAITING, asked_labels
 from pman_docker.launch import Launcher
+from pman_docker.limits import refuse_unlimited
 from pman_docker.logs import log_end
 from pman_docker.settings import DockerSettings
 from pman_docker.state import running_info
@@ -77,7 +77,7 @@ class DockerBackend:
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
         """Create is the lock, so nothing is looked up before it."""
-        self._check_limits(job)
+        refuse_unlimited(job, expect(self._engine, self.dialect.name))
         name = self._finder.name(job.jid)
         for _ in range(_ATTEMPTS):
             try:
@@ -177,15 +177,6 @@ class DockerBackend:
         except Refused as refused:
             raise _told(refused) from refused
         return self._finder.find(job.jid)
-
-    def _check_limits(self, job: Job) -> None:
-        limits = job.resources
-        limited = limits.memory_mib is not None or limits.cpu_millicores is not None
-        if limited and not expect(self._engine, self.dialect.name).enforces_limits:
-            raise UnsupportedError(
-                "this engine takes CPU and memory limits and does not enforce them (it is "
-                "rootless, or its kernel lacks them); set IGNORE_LIMITS=yes to run jobs without"
-            )
 
 
 class PodmanBackend(DockerBackend):

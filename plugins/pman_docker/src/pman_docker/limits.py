@@ -1,4 +1,4 @@
-"""What the engine says when it drops a limit that it was asked for."""
+"""Engines that do not enforce the limits that they take, and what they say of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 
 from pman_core import Job
+from pman_core.errors import UnsupportedError
+from pman_docker.facts import EngineFacts
 
 #: Words of the warnings of Docker 20.10 ("Limitation discarded", "Quota discarded") and Podman
 #: 4.3 ("not supported and ignored").
@@ -17,10 +19,26 @@ _NOT_ASKED_FOR = re.compile("swap|pids", re.IGNORECASE)
 
 def dropped_limit(warnings: Iterable[str], job: Job) -> str | None:
     """The warning that a limit which the job asks for is not in force, if there is one."""
-    limits = job.resources
-    if limits.memory_mib is None and limits.cpu_millicores is None:
+    if not _is_limited(job):
         return None
     for warning in warnings:
         if _DROPPED.search(warning) and not _NOT_ASKED_FOR.search(warning):
             return warning
     return None
+
+
+def refuse_unlimited(job: Job, facts: EngineFacts) -> None:
+    """Refuse a job that would run without the limits that it asks for.
+
+    :raises UnsupportedError: the engine takes limits and does not enforce them.
+    """
+    if _is_limited(job) and not facts.enforces_limits:
+        raise UnsupportedError(
+            "this engine takes CPU and memory limits and does not enforce them (it is rootless, "
+            "or its kernel lacks them); set IGNORE_LIMITS=yes to run jobs without"
+        )
+
+
+def _is_limited(job: Job) -> bool:
+    limits = job.resources
+    return limits.memory_mib is not None or limits.cpu_millicores is not None

@@ -29,13 +29,17 @@ GPU = "pman-gpu"
 
 @attrs.frozen
 class RealSwarm:
-    """A swarm that tests may use; ``nodes`` are the engines of its machines, a manager first."""
+    """A swarm that tests may use: the engines of its nodes, a manager first."""
 
-    host: str
-    nodes: tuple[docker.APIClient, ...]
+    hosts: tuple[str, ...]
+    nodes: tuple[Any, ...]  # the SDK's clients have few types
 
     @property
-    def manager(self) -> docker.APIClient:
+    def host(self) -> str:
+        return self.hosts[0]
+
+    @property
+    def manager(self) -> Any:
         return self.nodes[0]
 
     def environ(self) -> dict[str, str]:
@@ -46,7 +50,7 @@ class RealSwarm:
         found: list[dict[str, Any]] = self.manager.tasks({"service": service})
         return found
 
-    def containers(self, service: str) -> Iterator[tuple[docker.APIClient, dict[str, Any]]]:
+    def containers(self, service: str) -> Iterator[tuple[Any, dict[str, Any]]]:
         """The containers of a service, with the node that has each."""
         wanted = {"label": f"com.docker.swarm.service.id={service}"}
         for node in self.nodes:
@@ -63,7 +67,7 @@ def why_missing() -> str | None:
     try:
         with contextlib.closing(docker.APIClient(host, version="auto", timeout=10)) as api:
             api.inspect_image(IMAGE)  # type: ignore[no-untyped-call]
-            api.inspect_swarm()  # type: ignore[no-untyped-call]
+            api.inspect_swarm()
     except Exception as error:  # whatever it is, the tests cannot run
         return f"the swarm at {host} cannot be used ({error}); run engines/up swarm"
     return None
@@ -71,14 +75,14 @@ def why_missing() -> str | None:
 
 @contextlib.contextmanager
 def real_swarm() -> Iterator[RealSwarm]:
-    hosts = [os.environ["PMAN_SWARM_HOST"], os.environ.get("PMAN_SWARM_WORKER_HOST")]
+    found = (os.environ["PMAN_SWARM_HOST"], os.environ.get("PMAN_SWARM_WORKER_HOST"))
+    hosts = tuple(host for host in found if host)
     with contextlib.ExitStack() as stack:
         nodes = [
             stack.enter_context(contextlib.closing(docker.APIClient(host, version="auto")))
             for host in hosts
-            if host
         ]
-        yield RealSwarm(hosts[0] or "", tuple(nodes))
+        yield RealSwarm(hosts, tuple(nodes))
 
 
 @contextlib.contextmanager

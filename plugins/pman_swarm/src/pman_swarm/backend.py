@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, Storage, hookimpl
@@ -14,8 +15,8 @@ from pman_core.errors import (
 from pman_core.paging import page_by_name
 from pman_core.settings import load
 from pman_docker.engine import Engine
-from pman_docker.errors import Refused
-from pman_docker.validate import validate
+from pman_docker.errors import NotThere, Refused
+from pman_docker.limits import refuse_unlimited
 from pman_docker.volume import volume_storage
 from pman_swarm.capabilities import CAPABILITIES
 from pman_swarm.find import Finder
@@ -24,6 +25,7 @@ from pman_swarm.payload import service_payload
 from pman_swarm.settings import SwarmSettings
 from pman_swarm.state import taken_info
 from pman_swarm.swarm import NameExists, Swarm
+from pman_swarm.validate import validate
 
 #: Where the engine listens if nobody says.
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -55,8 +57,8 @@ class SwarmBackend:
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:
-        """As for a container: a group alone is refused."""
-        validate(job)
+        """As for a container: a group alone is refused; and what is too large for a swarm."""
+        validate(job, self._settings)
 
     @hookimpl
     def pman_resolve_storage(self, storage_type: str) -> Storage | None:
@@ -69,12 +71,13 @@ class SwarmBackend:
     def pman_ping(self) -> str:
         """Ask the engine who it is, and whether it manages a swarm."""
         self._engine.ping()
-        return f"swarm of {self._swarm.node().title} at {self._engine.address}"
+        return f"swarm of {self._swarm.node().facts.title} at {self._engine.address}"
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
         """Create is the lock, so nothing is looked up before it."""
-        self._swarm.node()
+        # Of the other nodes nobody can be asked.
+        refuse_unlimited(job, self._swarm.node().facts)
         name = self._finder.name(job.jid)
         body = service_payload(name, job, self._settings)
         for _ in range(_ATTEMPTS):
@@ -103,7 +106,10 @@ class SwarmBackend:
     @hookimpl
     def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
         """The end of the log of each worker."""
-        return log_end(self._swarm, info, tail_lines, max_bytes)
+        try:
+            return log_end(self._swarm, info, tail_lines, max_bytes)
+        except NotThere:
+            raise UnknownJobError(info.jid) from None
 
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
@@ -121,8 +127,9 @@ class SwarmBackend:
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """In the order of names; the cursor is the last name of a page."""
         jobs = self._finder.all()
+        now = functools.cache(self._engine.now)  # else each job that waits would ask for it
         return page_by_name(
-            jobs, lambda name: self._finder.look(jobs[name]), job_filter, limit, cursor
+            jobs, lambda name: self._finder.look(jobs[name], now), job_filter, limit, cursor
         )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from pman_core import JobInfo, Reason
 from pman_core.errors import EngineUnavailableError
 from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.engine import Engine
-from pman_docker.errors import NotThere
+from pman_docker.errors import NotThere, Refused
 from pman_docker.labels import is_ours
 from pman_swarm.ending import was_killed
 from pman_swarm.labels import OUT_OF_MEMORY, memory_labels, verdict_labels
@@ -38,6 +38,9 @@ _ATTEMPTS = 5
 _END_WITHIN_S = 10.0
 
 Found = tuple[Service, Sequence[Task]]
+
+#: Tells the time by the engine's clock.
+Clock = Callable[[], datetime]
 
 
 class Finder:
@@ -68,8 +71,11 @@ class Finder:
             service = self.service(jid)
             if service is None:
                 return None
-            tasks = self._swarm.tasks(service["ID"])
-            wanted = self._wanted(service, tasks)
+            try:
+                tasks = self._swarm.tasks(service["ID"])
+            except NotThere:
+                continue  # removed just now
+            wanted = self._wanted(service, tasks, self._engine.now)
             if wanted is None:
                 return info_of(service, tasks)
             self._swarm.update(service, wanted)
@@ -88,16 +94,19 @@ class Finder:
                 found[service["Spec"]["Name"]] = (service, tasks.get(service["ID"], []))
         return found
 
-    def look(self, found: Found) -> JobInfo | None:
+    def look(self, found: Found, now: Clock) -> JobInfo | None:
         """The job of a service that was listed."""
         service, tasks = found
-        if self._wanted(service, tasks) is None:
+        if self._wanted(service, tasks, now) is None:
             return info_of(service, tasks)
         return self.find(service["Spec"]["Labels"][JID_LABEL])
 
     def remove(self, service: Service) -> None:
         """Remove a service, and wait until its containers have ended, but not for ever."""
-        tasks = [task["ID"] for task in self._swarm.tasks(service["ID"])]
+        try:
+            tasks = [task["ID"] for task in self._swarm.tasks(service["ID"])]
+        except NotThere:
+            return  # somebody else is at it
         self._swarm.remove(service["ID"])
         deadline = time.monotonic() + min(_END_WITHIN_S, self._settings.engine_timeout_s)
         while tasks and self._swarm.tasks_named(tasks):
@@ -108,7 +117,7 @@ class Finder:
 
     # ------------------------------------------------------- what must be written
 
-    def _wanted(self, service: Service, tasks: Sequence[Task]) -> Payload | None:
+    def _wanted(self, service: Service, tasks: Sequence[Task], now: Clock) -> Payload | None:
         """What a service must be made, before pman tells of the job; ``None`` for most."""
         spec = service["Spec"]
         if is_ended_by_pman(service):
@@ -117,10 +126,11 @@ class Finder:
         if lost:
             return ended(spec, verdict_labels(Reason.LOST, f"lost: {lost}"))
         workers = attempts(tasks)
-        if len(workers) < spec["Mode"]["Replicated"]["Replicas"] or any(map(is_waiting, workers)):
-            return self._late(service, tasks)
+        wanted = max(1, spec["Mode"]["Replicated"]["Replicas"])  # 0: somebody else ended it
+        if len(workers) < wanted or any(map(is_waiting, workers)):
+            return self._late(service, tasks, now)
         killed = [task for task in workers if was_killed(task)]
-        if killed and OUT_OF_MEMORY not in spec["Labels"]:
+        if killed and all(map(is_over, workers)) and OUT_OF_MEMORY not in spec["Labels"]:
             return noted(spec, memory_labels(self._were_out_of_memory(killed)))
         return None
 
@@ -129,15 +139,15 @@ class Finder:
         if len(tasks) > len(attempts(tasks)):
             return "the swarm began a second run of it, which has been ended"
         for task in tasks:
-            if not is_over(task) and is_given_up(task):
+            if is_given_up(task) and "NodeID" in task:
                 node = self._swarm.down(task["NodeID"])
                 if node:
                     return f"its node {node} is down"
         return None
 
-    def _late(self, service: Service, tasks: Sequence[Task]) -> Payload | None:
+    def _late(self, service: Service, tasks: Sequence[Task], now: Clock) -> Payload | None:
         info, late_s = info_of(service, tasks), self._settings.start_deadline_s
-        if info.created is None or self._engine.now() - info.created <= timedelta(seconds=late_s):
+        if info.created is None or now() - info.created <= timedelta(seconds=late_s):
             return None
         message = f"not started within {late_s} s: {info.message}"
         return ended(service["Spec"], verdict_labels(Reason.START_DEADLINE, message))
@@ -152,8 +162,8 @@ class Finder:
 
     def _container_was(self, status: Mapping[str, str]) -> bool:
         try:
-            container = self._engine.inspect(status.get("ContainerID", ""))
-        except NotThere:
+            container = self._engine.inspect(status.get("ContainerID") or "none")
+        except Refused:
             return False
         return bool(container["State"].get("OOMKilled"))
 

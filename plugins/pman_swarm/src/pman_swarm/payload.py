@@ -57,6 +57,9 @@ def _container(job: Job, settings: SwarmSettings) -> Payload:
         "User": user_words(job),
         "Mounts": mounts,
         "TTY": False,
+        # With one that the image may have, a task counts as started only once it is healthy, and
+        # is killed if it is not.
+        "HealthCheck": {"Test": ["NONE"]},
         "CapabilityDrop": drop,
         "CapabilityAdd": add,
         # Engines before API 1.44 do not know it; the backend says so.

@@ -112,6 +112,8 @@ def _waiting(info: JobInfo, workers: Sequence[Task]) -> JobInfo:
             words = status.get("Err") or "the swarm looks for a node"
             return attrs.evolve(info, reason=Reason.QUEUED, message=f"waiting for room: {words}")
     states = {task["Status"]["State"] for task in workers}
+    if not states:
+        return info
     if "preparing" in states:
         message = f"preparing; the image {info.image} may have to be pulled"
         return attrs.evolve(info, reason=Reason.PULLING, message=message)

@@ -11,6 +11,7 @@ import attrs
 from pman_core.errors import EngineUnavailableError
 from pman_docker.engine import Engine, expect
 from pman_docker.errors import NotThere, Refused
+from pman_docker.facts import EngineFacts
 
 #: Older engines would drop the limit of processes and the capabilities of services silently.
 _LEAST_API = (1, 41)
@@ -21,7 +22,7 @@ class Node:
     """The node that pman talks to, and the swarm that it manages."""
 
     id: str
-    title: str
+    facts: EngineFacts
 
 
 class Swarm:
@@ -38,12 +39,12 @@ class Swarm:
         """
         if self._node is None:
             facts = expect(self._engine, "docker")
-            info = self._engine.get("/info")
+            info = self._asked("/info")
             where = f"the engine at {self._engine.address}"
-            problem = _problem(self._engine.get("/version"), info.get("Swarm") or {})
+            problem = _problem(self._asked("/version"), info.get("Swarm") or {})
             if problem:
                 raise EngineUnavailableError(f"{where} {problem}")
-            self._node = Node(info["Swarm"]["NodeID"], facts.title)
+            self._node = Node(info["Swarm"]["NodeID"], facts)
         return self._node
 
     # --------------------------------------------------------------- services
@@ -66,7 +67,7 @@ class Swarm:
     def service(self, name: str) -> dict[str, Any] | None:
         """The service of that very name: the engine takes parts of ids too."""
         try:
-            found: dict[str, Any] = self._engine.get(f"/services/{name}")
+            found: dict[str, Any] = self._asked(f"/services/{name}")
         except NotThere:
             return None
         return found if name in (found["Spec"]["Name"], found["ID"]) else None
@@ -81,7 +82,7 @@ class Swarm:
         except Refused as refused:
             if "out of sequence" in str(refused):
                 return False
-            raise
+            raise _unable(refused) from refused
         return True
 
     def remove(self, service: str) -> None:
@@ -93,7 +94,7 @@ class Swarm:
 
     def services(self, label: str) -> list[dict[str, Any]]:
         """All services with that label."""
-        found: list[dict[str, Any]] = self._engine.get(
+        found: list[dict[str, Any]] = self._asked(
             "/services", filters=json.dumps({"label": [label]})
         )
         return found
@@ -101,11 +102,11 @@ class Swarm:
     # ------------------------------------------------------------------ tasks
 
     def tasks(self, service: str) -> list[dict[str, Any]]:
-        """All tasks of a service, in no order; none of one that is gone."""
-        try:
-            return self._tasks(service=[service])
-        except NotThere:
-            return []
+        """All tasks of a service, in no order.
+
+        :raises NotThere: there is no such service.
+        """
+        return self._tasks(service=[service])
 
     def tasks_named(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """Those of these tasks that there still are, also of services that are gone."""
@@ -116,7 +117,7 @@ class Swarm:
         return self._tasks(label=[label])
 
     def _tasks(self, **wanted: Sequence[str]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._engine.get("/tasks", filters=json.dumps(wanted))
+        found: list[dict[str, Any]] = self._asked("/tasks", filters=json.dumps(wanted))
         return found
 
     def log(self, task: str, tail_lines: int) -> Iterator[bytes]:
@@ -128,15 +129,32 @@ class Swarm:
     def down(self, node: str) -> str | None:
         """The name of a node that the swarm has lost; ``None`` for one that it has."""
         try:
-            found = self._engine.get(f"/nodes/{node}")
+            found = self._asked(f"/nodes/{node}")
         except NotThere:
             return node
         is_down = found["Status"]["State"] == "down"
         return str(found["Description"]["Hostname"]) if is_down else None
 
+    def _asked(self, path: str, **query: str) -> Any:
+        """What a path of the API answers.
+
+        :raises EngineUnavailableError: the manager cannot tell now: it is none any more, say, or
+            too few of them are left.
+        """
+        try:
+            return self._engine.get(path, **query)
+        except NotThere:
+            raise
+        except Refused as refused:
+            raise _unable(refused) from refused
+
 
 class NameExists(Refused):
     """There is a service of that name."""
+
+
+def _unable(refused: Refused) -> EngineUnavailableError:
+    return EngineUnavailableError(f"the swarm is not able to answer: {refused}")
 
 
 def _problem(version: Mapping[str, Any], swarm: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,43 @@
+"""pman on the swarm, as it is served."""
+
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from engine_bench import until
+from flask.testing import FlaskClient
+from swarm_bench import SwarmBench
+from swarm_subjects import IMAGE
+
+from pman_core.app import app_for
+from pman_core.registry import Offer
+from pman_core.startup import compose
+
+JOBS = "/api/v1/"
+ENTRY = EntryPoint("swarm", "pman_swarm.backend:SwarmBackend", "pman.backends")
+
+
+def client_of(bench: SwarmBench, **environ: str) -> FlaskClient:
+    """A client of a pman with this environment."""
+    storage = {"STORAGE_TYPE": "host", "STOREBASE": str(bench.folder)}
+    served = {"CONTAINER_ENV": "swarm", **storage, **environ}
+    offer = Offer("swarm", ENTRY, "pman-swarm", "0")
+    return app_for(compose({**bench.environ, **served}, offer, bench.pman(**served))).test_client()
+
+
+def request(bench: SwarmBench, script: str = "true", **changes: Any) -> dict[str, Any]:
+    """A request as pfcon makes it, with a hard memory limit."""
+    name = bench.place().name
+    command = {"image": IMAGE, "entrypoint": ["/bin/sh", "-c"], "args": [script]}
+    folders = {"input_dir": f"{name}/in", "output_dir": f"{name}/out"}
+    limits = {"memory_limit": 64, "cpu_limit": 500, "number_of_workers": 1, "gpu_limit": 0}
+    asked = {"jid": f"rest-{name}", "auid": "cube", "type": "ds"}
+    return {**asked, **command, **folders, **limits, **changes}
+
+
+def rest_end_of(client: FlaskClient, jid: str) -> dict[str, Any]:
+    """Wait for the end of a job."""
+    answer = until(
+        lambda: client.get(f"{JOBS}{jid}/").get_json(),
+        lambda seen: str(seen.get("status")).startswith("finished"),
+    )
+    return dict(answer)

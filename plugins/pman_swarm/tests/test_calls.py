@@ -1,0 +1,126 @@
+"""How often the engine is asked, and that it is never waited for without an end."""
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from engine_bench import until
+from engine_subjects import SDK_LEAVES_SOCKETS
+from proxies import Proxy
+from swarm_bench import SwarmBench
+
+from pman_core import JobFilter, Status
+from pman_core.errors import EngineUnavailableError
+from pman_swarm.swarm import Swarm
+
+pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
+
+#: Every call that the swarm's client has.
+SWARM_CALLS: dict[str, Callable[[Swarm], object]] = {
+    "node": lambda swarm: swarm.node(),
+    "create": lambda swarm: swarm.create({}, "x"),
+    "service": lambda swarm: swarm.service("x"),
+    "update": lambda swarm: swarm.update({"ID": "x", "Version": {"Index": 1}}, {}),
+    "remove": lambda swarm: swarm.remove("x"),
+    "services": lambda swarm: swarm.services("x"),
+    "tasks": lambda swarm: swarm.tasks("x"),
+    "tasks_named": lambda swarm: swarm.tasks_named(["x"]),
+    "tasks_labelled": lambda swarm: swarm.tasks_labelled("x"),
+    "log": lambda swarm: list(swarm.log("x", 1)),
+    "down": lambda swarm: swarm.down("x"),
+}
+
+
+def asked_by(pman: Any) -> list[str]:
+    """What this pman asks the engine from now on."""
+    asked: list[str] = []
+
+    def note(answer: Any, **_: Any) -> None:
+        path = re.sub(r"^/v[\d.]+|\?.*", "", answer.request.path_url)
+        name = r"(?<=^/services/)(?!create)[^/]+|(?<=^/(?:tasks|nodes)/)[^/]+"
+        asked.append(f"{answer.request.method} {re.sub(name, 'X', path)}")
+
+    pman._engine.api().hooks["response"].append(note)
+    return asked
+
+
+def test_the_engine_is_asked_little(bench: SwarmBench) -> None:
+    pman = bench.pman()
+    bench.run(bench.shell("true"), pman)  # the first one also finds out what the engine is
+    asked = asked_by(pman)
+    job = bench.shell("echo x")
+    pman.pman_submit(job)
+    assert asked == ["POST /services/create"]
+    info = bench.end_of(pman, job.jid)
+    asked.clear()
+    pman.pman_status(job.jid)
+    assert asked == ["GET /services/X", "GET /tasks"]
+    asked.clear()
+    pman.pman_logs(info, 10, 1000)
+    assert asked == ["GET /tasks", "GET /nodes/X", "GET /tasks/X/logs"]
+    asked.clear()
+    assert pman.pman_submit(job) == info
+    assert asked == ["POST /services/create", "GET /services/X", "GET /tasks"]
+
+
+def test_a_list_takes_two_calls_and_one_for_the_time(bench: SwarmBench) -> None:
+    """However many jobs there are, and though some of them wait."""
+    pman = bench.pman()
+    for _ in range(3):
+        bench.run(bench.shell("true"), pman)
+    asked = asked_by(pman)
+    assert len(pman.pman_list(JobFilter(), 100, None).jobs) == 3
+    assert asked == ["GET /tasks", "GET /services"]
+    nowhere = bench.pman(NODE_SELECTOR="pman.no=such")
+    for _ in range(3):
+        nowhere.pman_submit(bench.shell("true"))
+    asked.clear()
+    assert len(pman.pman_list(JobFilter(), 100, None).jobs) == 6
+    assert asked == ["GET /tasks", "GET /services", "GET /info"]
+
+
+def test_every_call_of_the_client_is_looked_at() -> None:
+    assert SWARM_CALLS.keys() == {name for name in vars(Swarm) if not name.startswith("_")}
+
+
+def behind(bench: SwarmBench, proxy: Proxy) -> Any:
+    return bench.pman(DOCKER_HOST=f"unix://{proxy._listen}", ENGINE_TIMEOUT="2")
+
+
+def test_every_call_has_a_time_out(bench: SwarmBench, manager_proxy: Proxy) -> None:
+    pman = behind(bench, manager_proxy)
+    pman._engine.ping()
+    manager_proxy.freeze()
+    with ThreadPoolExecutor(len(SWARM_CALLS)) as pool:
+        asked = {name: pool.submit(call, pman._swarm) for name, call in SWARM_CALLS.items()}
+        told = {name: future.exception(timeout=60) for name, future in asked.items()}
+    assert {name: type(error) for name, error in told.items()} == dict.fromkeys(
+        SWARM_CALLS, EngineUnavailableError
+    )
+    assert all("did not answer in time" in str(error) for error in told.values()), told
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["unconnected", "connected"])
+def test_every_hook_has_a_time_out(bench: SwarmBench, manager_proxy: Proxy, known: bool) -> None:
+    job, late = bench.shell("true"), bench.shell("true")
+    info = bench.run(job)
+    pman = behind(bench, manager_proxy)
+    if known:
+        pman.pman_ping()
+    manager_proxy.freeze()
+    hooks: list[Callable[[], object]] = [
+        lambda: pman.pman_status(job.jid),
+        lambda: pman.pman_submit(late),
+        lambda: pman.pman_logs(info, 10, 1000),
+        lambda: pman.pman_remove(job.jid),
+        lambda: pman.pman_list(JobFilter(), 10, None),
+        lambda: pman.pman_ping(),
+    ]
+    with ThreadPoolExecutor(len(hooks)) as pool:
+        asked = [pool.submit(hook) for hook in hooks]
+        told = [type(future.exception(timeout=60)) for future in asked]
+    assert told == [EngineUnavailableError] * len(hooks)
+    manager_proxy.thaw()
+    assert until(lambda: bench.pman().pman_status(job.jid), bool).status is Status.SUCCEEDED

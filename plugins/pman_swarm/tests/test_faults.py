@@ -1,0 +1,188 @@
+"""What happens to nodes while jobs run on them is told, and no job runs twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_bench import runs, until
+from swarm_bench import FIRST, SECOND, SwarmBench
+from swarm_power import MANAGER, WORKER, Power, power_over, why_no_power
+from swarm_subjects import RealSwarm
+
+from pman_core import Job, JobInfo, Reason, Status
+from pman_core.testing.pytest_plugin import Engines
+
+#: Leaves a line each time it runs, and ends when it is told.
+HOLDS = """
+echo run | tee -a /share/outgoing/runs
+while [ ! -e /share/incoming/go ]; do sleep 0.1; done
+"""
+
+
+@pytest.fixture
+def power(two_nodes: RealSwarm, engines: Engines) -> Iterator[Power]:
+    """Its first part comes before the bench, so the nodes are back when that cleans up."""
+    engines.need("swarm", why_no_power(two_nodes))
+    with power_over(two_nodes) as found:
+        yield found
+
+
+class Held:
+    """A job that runs until the test lets it go."""
+
+    def __init__(self, bench: SwarmBench, label: str, workers: int = 1) -> None:
+        self.place: Path = bench.place()
+        self.job: Job = bench.sized(bench.shell(HOLDS, self.place), workers=workers)
+        self.pman: Any = bench.pman(NODE_SELECTOR=label)
+        self.pman.pman_submit(self.job)
+        until(lambda: runs(self.place), lambda begun: begun == workers)
+        until(self.status, lambda info: info.status is Status.STARTED)
+
+    def status(self) -> JobInfo:
+        info: JobInfo = self.pman.pman_status(self.job.jid)
+        return info
+
+    def end(self) -> JobInfo:
+        return until(self.status, lambda info: info.status.is_final)
+
+    def release(self) -> None:
+        (self.place / "in" / "go").touch()
+
+
+def ended_before(bench: SwarmBench, label: str) -> list[JobInfo]:
+    """A job of each end."""
+    pman = bench.pman(NODE_SELECTOR=label)
+    jobs = [
+        bench.shell("echo run >> /share/outgoing/runs"),
+        bench.shell("echo run >> /share/outgoing/runs; exit 3"),
+        bench.job("/no/such"),
+        bench.shell("true", image="localhost:1/no-such:1"),
+    ]
+    for job in jobs:
+        pman.pman_submit(job)
+    return [bench.end_of(pman, job.jid) for job in jobs]
+
+
+def assert_unchanged(bench: SwarmBench, infos: list[JobInfo]) -> None:
+    """Each end is as it was, for any pman, and nothing began again."""
+    pman = bench.pman()
+    assert [pman.pman_status(info.jid) for info in infos] == infos
+    for info in infos:
+        assert len(bench.tasks(info.jid)) <= 1
+    assert all(len(file.read_text()) == 4 for file in bench.folder.glob("*/out/runs"))
+
+
+def settle(bench: SwarmBench) -> None:
+    """The swarm has had time to begin something again: it has run a job on each node."""
+    for label in (FIRST, SECOND):
+        assert bench.run(bench.shell("true"), bench.pman(NODE_SELECTOR=label)).exit_code == 0
+
+
+# ------------------------------------------------------------------ a worker node
+
+
+def test_a_drained_node_loses_its_jobs(power: Power, bench: SwarmBench) -> None:
+    before = ended_before(bench, SECOND)
+    held = Held(bench, SECOND)
+    power.drain(power.id(WORKER))
+    info = held.end()
+    assert (info.status, info.reason) == (Status.FAILED, Reason.LOST)
+    assert "its node was drained" in info.message
+    assert bench.log(info) == b"run\n"
+    power.repair()
+    settle(bench)
+    assert_unchanged(bench, [*before, info])
+
+
+def test_a_node_without_power_loses_its_jobs(power: Power, bench: SwarmBench) -> None:
+    """Nobody waits for it: neither for its logs, nor for what is removed there."""
+    before = ended_before(bench, SECOND)
+    node = power.id(WORKER)
+    held, removed, other = Held(bench, SECOND), Held(bench, SECOND), Held(bench, FIRST)
+    power.cut(WORKER)
+    info = held.end()
+    assert (info.status, info.reason) == (Status.FAILED, Reason.LOST)
+    assert info.message == "lost: its node pman-worker is down"
+    assert power.is_down(node)
+    words = b"(no log: it is on the node pman-worker, which is down)\n"
+    for ended in (before[0], info):
+        assert bench.log(ended) == words
+    assert removed.pman.pman_remove(removed.job.jid) is True
+    assert bench.name(removed.job.jid) not in bench.objects()
+    assert other.status().status is Status.STARTED
+    power.repair()
+    settle(bench)
+    other.release()
+    ends = [*before, info, other.end()]
+    assert ends[-1].status is Status.SUCCEEDED
+    assert_unchanged(bench, ends)
+    until(bench.containers, lambda left: len(left) == 6)  # what had not ended has
+    assert (runs(held.place), runs(removed.place)) == (1, 1)
+
+
+def test_a_node_that_is_back_before_anybody_looked_has_lost_its_jobs(
+    power: Power, bench: SwarmBench
+) -> None:
+    before = ended_before(bench, SECOND)
+    held = Held(bench, SECOND)
+    power.cut(WORKER)
+    power.repair()
+    info = held.end()
+    assert info.status is Status.FAILED
+    assert info.reason in (Reason.LOST, Reason.EXIT_CODE), info
+    assert "its engine was restarted" in info.message or "lost" in info.message
+    settle(bench)
+    assert_unchanged(bench, [*before, info])
+    assert runs(held.place) == 1
+
+
+def test_a_worker_on_a_lost_node_ends_the_whole_job(power: Power, bench: SwarmBench) -> None:
+    """Those on other nodes end with it: the job has failed."""
+    place = bench.place()
+    job = bench.sized(bench.shell(HOLDS, place), workers=4)
+    pman = bench.pman()
+    pman.pman_submit(job)
+    until(lambda: runs(place), lambda begun: begun == 4)
+    assert len({task["NodeID"] for task in bench.tasks(job.jid)}) == 2
+    power.cut(WORKER)
+    info = bench.end_of(pman, job.jid)
+    assert (info.status, info.reason) == (Status.FAILED, Reason.LOST)
+    power.repair()
+    settle(bench)
+    until(lambda: bench.tasks(job.jid), lambda tasks: not tasks)
+    assert pman.pman_status(job.jid) == info
+    assert runs(place) == 4
+
+
+def test_a_node_that_is_removed_loses_its_jobs(power: Power, bench: SwarmBench) -> None:
+    before = ended_before(bench, SECOND)
+    held = Held(bench, SECOND)
+    bench.swarm.manager.remove_node(power.id(WORKER), force=True)
+    info = held.end()
+    assert (info.status, info.reason) == (Status.FAILED, Reason.LOST)
+    assert "removed" in info.message
+    assert b"run" not in bench.log(info)
+    power.repair()
+    settle(bench)
+    assert_unchanged(bench, [*before, info])
+
+
+# ------------------------------------------------------------------ the manager
+
+
+def test_a_manager_without_power_loses_only_what_ran_on_it(power: Power, bench: SwarmBench) -> None:
+    before = [*ended_before(bench, FIRST), *ended_before(bench, SECOND)]
+    mine, other = Held(bench, FIRST), Held(bench, SECOND)
+    waiting = bench.count(bench.place())
+    bench.pman(NODE_SELECTOR="pman.no=such").pman_submit(waiting)
+    power.cut(MANAGER)
+    power.repair()
+    settle(bench)
+    assert other.status().status is Status.STARTED
+    other.release()
+    ends = [mine.end(), other.end()]
+    assert (ends[0].status, ends[1].status) == (Status.FAILED, Status.SUCCEEDED)
+    assert ends[0].message == "exited with code 255, or its engine was restarted"
+    assert bench.pman().pman_status(waiting.jid).reason is Reason.QUEUED
+    assert_unchanged(bench, [*before, *ends])

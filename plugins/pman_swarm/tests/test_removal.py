@@ -1,0 +1,126 @@
+"""A removal leaves nothing, on no node."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from engine_bench import runs, until
+from swarm_bench import FOR_EVER, SwarmBench
+from swarm_rest import JOBS, client_of, request
+
+from pman_core import Status
+from pman_core.errors import UnknownJobError
+
+RUNS = f"echo run >> /share/outgoing/runs; {FOR_EVER}"
+
+
+def assert_gone(bench: SwarmBench, jid: str) -> None:
+    assert bench.pman().pman_remove(jid) is False
+    with pytest.raises(UnknownJobError):
+        bench.pman().pman_status(jid)
+    assert bench.objects() == []
+    until(bench.containers, lambda left: not left)
+
+
+def test_running_containers_end_on_all_nodes_though_they_ignore_signals(bench: SwarmBench) -> None:
+    place = bench.place()
+    job = bench.sized(bench.shell(RUNS, place), workers=4)
+    pman = bench.pman()
+    pman.pman_submit(job)
+    until(lambda: runs(place), lambda begun: begun == 4)
+    assert pman.pman_remove(job.jid) is True
+    assert bench.containers(ended=False) == []  # when the removal answers, nothing runs on
+    assert_gone(bench, job.jid)
+
+
+def test_ended_containers_are_removed_on_all_nodes(bench: SwarmBench) -> None:
+    job = bench.sized(bench.shell("exit 3"), workers=4)
+    pman = bench.pman()
+    bench.run(job, pman)
+    assert len(bench.containers()) == 4
+    assert pman.pman_remove(job.jid) is True
+    assert_gone(bench, job.jid)
+
+
+@pytest.mark.parametrize("argv", [("/no/such",), ("true",)])
+def test_a_job_that_could_not_start_is_removed(bench: SwarmBench, argv: tuple[str, ...]) -> None:
+    image = "localhost:1/no-such:1" if argv == ("true",) else bench.job().image
+    job = bench.job(*argv, image=image)
+    pman = bench.pman()
+    assert bench.run(job, pman).status is Status.FAILED
+    assert pman.pman_remove(job.jid) is True
+    assert_gone(bench, job.jid)
+
+
+def test_a_job_that_waits_is_removed(bench: SwarmBench) -> None:
+    pman = bench.pman(NODE_SELECTOR="pman.no=such")
+    job = bench.shell("true")
+    pman.pman_submit(job)
+    assert pman.pman_remove(job.jid) is True
+    assert_gone(bench, job.jid)
+
+
+def test_a_job_that_pman_has_ended_is_removed(bench: SwarmBench) -> None:
+    pman = bench.pman(NODE_SELECTOR="pman.no=such", START_DEADLINE="1")
+    job = bench.shell("true")
+    pman.pman_submit(job)
+    assert bench.end_of(pman, job.jid).status is Status.FAILED
+    assert pman.pman_remove(job.jid) is True
+    assert_gone(bench, job.jid)
+
+
+def test_a_half_removed_job_is_removed_wholly(bench: SwarmBench) -> None:
+    """pman was killed while it waited: the swarm goes on."""
+    place = bench.place()
+    job = bench.shell(RUNS, place)
+    bench.pman().pman_submit(job)
+    until(lambda: runs(place), bool)
+    bench.swarm.manager.remove_service(bench.name(job.jid))
+    assert_gone(bench, job.jid)
+
+
+def test_an_id_can_be_used_again_at_once(bench: SwarmBench) -> None:
+    pman = bench.pman()
+    places = [bench.place() for _ in range(3)]
+    jid = ""
+    for place in places:
+        job = bench.shell(RUNS, place)
+        jid = jid or job.jid
+        pman.pman_remove(jid)
+        pman.pman_submit(bench.shell(RUNS, place, jid=jid))
+        until(lambda place=place: runs(place), bool)  # type: ignore[misc]
+    after = bench.place()
+    pman.pman_remove(jid)
+    pman.pman_submit(bench.count(after, jid=jid))
+    assert bench.end_of(pman, jid).status is Status.SUCCEEDED
+    assert [runs(place) for place in [*places, after]] == [1, 1, 1, 1]
+
+
+def test_eight_removals_at_once_are_no_error(bench: SwarmBench) -> None:
+    for script in ("true", FOR_EVER):
+        job = bench.shell(script)
+        bench.pman().pman_submit(job)
+        pmans = [bench.pman() for _ in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            removed = list(pool.map(lambda pman, jid=job.jid: pman.pman_remove(jid), pmans))
+        assert any(removed)
+        assert_gone(bench, job.jid)
+
+
+def test_eight_removals_over_rest_are_204_or_404(bench: SwarmBench) -> None:
+    asked = request(bench, "sleep 100")
+    clients = [client_of(bench) for _ in range(8)]
+    clients[0].post(JOBS, json=asked)
+    url = f"{JOBS}{asked['jid']}/"
+    with ThreadPoolExecutor(8) as pool:
+        codes = list(pool.map(lambda client: client.delete(url).status_code, clients))
+    assert set(codes) <= {204, 404}
+    assert 204 in codes
+
+
+def test_jobs_of_nobody_else_are_removed(bench: SwarmBench) -> None:
+    kept, job = bench.shell("true"), bench.shell("true")
+    pman = bench.pman()
+    pman.pman_submit(kept)
+    pman.pman_submit(job)
+    assert pman.pman_remove(job.jid) is True
+    assert bench.objects() == [bench.name(kept.jid)]

@@ -1,0 +1,196 @@
+"""Requests over REST, and the traps of the API for services."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from engine_bench import runs, until
+from engine_subjects import SDK_LEAVES_SOCKETS
+from flask.testing import FlaskClient
+from proxies import Proxy
+from swarm_bench import FOR_EVER, SwarmBench
+from swarm_rest import JOBS, client_of, request, rest_end_of
+
+from pman_core import Reason, Status
+from pman_core.errors import InvalidJobError, SettingsError
+
+pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
+
+
+@pytest.fixture
+def client(bench: SwarmBench) -> FlaskClient:
+    return client_of(bench)
+
+
+def test_a_job_is_posted_asked_for_and_deleted(bench: SwarmBench, client: FlaskClient) -> None:
+    asked = request(bench, "cat /share/incoming/given > /share/outgoing/made; ls /share")
+    (bench.folder / asked["input_dir"] / "given").write_text("words")
+    answer = client.post(JOBS, json=asked)
+    assert (answer.status_code, answer.get_json()["status"]) == (201, "notstarted")
+    end = rest_end_of(client, asked["jid"])
+    assert (end["status"], end["logs"]) == ("finishedSuccessfully", "incoming\noutgoing\n")
+    assert (bench.folder / asked["output_dir"] / "made").read_text() == "words"
+    listed = client.get(JOBS + "jobs/").get_json()
+    assert asked["jid"] in json.dumps(listed)
+    assert client.delete(f"{JOBS}{asked['jid']}/").status_code == 204
+    assert client.get(f"{JOBS}{asked['jid']}/").status_code == 404
+    assert client.delete(f"{JOBS}{asked['jid']}/").status_code == 404
+    assert bench.objects() == []
+    until(bench.containers, lambda left: not left)
+
+
+def test_output_is_kept_where_it_is_also_the_input(bench: SwarmBench, client: FlaskClient) -> None:
+    asked = request(bench, "cat /share/incoming/given > /share/outgoing/made")
+    asked["output_dir"] = asked["input_dir"]
+    (bench.folder / asked["input_dir"] / "given").write_text("words")
+    client.post(JOBS, json=asked)
+    assert rest_end_of(client, asked["jid"])["status"] == "finishedSuccessfully"
+    assert (bench.folder / asked["input_dir"] / "made").read_text() == "words"
+
+
+# ------------------------------------------------------------------ traps
+
+
+@pytest.mark.parametrize("script", ["true", "exit 3"])
+def test_a_job_runs_once_however_it_ends(bench: SwarmBench, script: str) -> None:
+    """The API's default is to run a task that ended again, for ever."""
+    place = bench.place()
+    info = bench.run(bench.shell(f"echo run >> /share/outgoing/runs; {script}", place))
+    assert info.status.is_final
+    bench.update(info.jid, Labels={**bench.spec(info.jid)["Labels"], "more": "x"})
+    other = bench.run(bench.shell("true"))  # the swarm has had time for more
+    assert other.status is Status.SUCCEEDED
+    assert (runs(place), len(bench.tasks(info.jid))) == (1, 1)
+    assert bench.pman().pman_status(info.jid) == info
+
+
+def test_argv_is_no_argument_of_the_images_entrypoint(bench: SwarmBench) -> None:
+    """The SDK's ``command`` of services is the entrypoint; ours ends every job with an error."""
+    info = bench.run(bench.job("echo", "{{.Node.ID}}", "$HOME"))
+    assert info.status is Status.SUCCEEDED, info
+    assert info.argv == ("echo", "{{.Node.ID}}", "$HOME")
+    assert bench.log(info) == b"{{.Node.ID}} $HOME\n"
+
+
+# ------------------------------------------------------------------ what cannot be done
+
+
+def test_a_missing_image_is_an_error_of_the_job(bench: SwarmBench, client: FlaskClient) -> None:
+    asked = request(bench, image="localhost:1/no-such/image:1")
+    assert client.post(JOBS, json=asked).status_code == 201
+    end = rest_end_of(client, asked["jid"])
+    assert end["status"] == "finishedWithError"
+    assert "no-such/image" in end["message"]
+    assert bench.pman().pman_status(asked["jid"]).reason is Reason.IMAGE_NOT_FOUND
+
+
+@pytest.mark.parametrize("image", ["UPPER/case:1", "a b", "x:y:z"])
+def test_an_impossible_image_is_400_in_the_engines_words(
+    bench: SwarmBench, client: FlaskClient, image: str
+) -> None:
+    secret = "s3cr3t-t0k3n-value"  # noqa: S105 - not one
+    answer = client.post(JOBS, json=request(bench, image=image, env=[f"TOKEN={secret}"]))
+    assert answer.status_code == 400
+    assert "is not a valid repository/tag" in answer.text
+    assert secret not in answer.text
+    assert bench.objects() == []
+
+
+def test_a_job_that_is_too_large_is_400(bench: SwarmBench, client: FlaskClient) -> None:
+    """The managers of a swarm tell each other everything, in messages that have an end."""
+    args = ["x" * 100_000] * 30
+    answer = client.post(JOBS, json=request(bench, args=args))
+    assert answer.status_code == 400
+    assert "too large for a swarm" in answer.text
+
+
+def test_what_the_swarm_finds_too_large_is_never_asked_for_again(bench: SwarmBench) -> None:
+    """Its answer is 500, as if it were to blame; such a job is never taken."""
+    with pytest.raises(InvalidJobError, match="too large"):
+        bench.pman().pman_submit(bench.job("echo", *["x" * 100_000] * 30))
+    assert bench.objects() == []
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "reason"),
+    [("/no/such/program", Reason.CANNOT_START), ("/etc/passwd", Reason.CANNOT_START)],
+)
+def test_a_bad_entrypoint_is_an_error_of_the_job(
+    bench: SwarmBench, client: FlaskClient, entrypoint: str, reason: Reason
+) -> None:
+    asked = request(bench, entrypoint=[entrypoint])
+    assert client.post(JOBS, json=asked).status_code == 201
+    end = rest_end_of(client, asked["jid"])
+    assert end["status"] == "finishedWithError"
+    assert entrypoint in end["message"]
+    assert bench.pman().pman_status(asked["jid"]).reason is reason
+
+
+def test_a_missing_input_directory_is_told_and_not_created(
+    bench: SwarmBench, client: FlaskClient
+) -> None:
+    asked = request(bench, input_dir="no/such/folder")
+    assert client.post(JOBS, json=asked).status_code == 201
+    end = rest_end_of(client, asked["jid"])
+    assert end["status"] == "finishedWithError"
+    assert "no/such/folder" in end["message"]
+    assert not (bench.folder / "no").exists()
+
+
+def test_a_group_alone_is_refused_at_the_start(bench: SwarmBench) -> None:
+    with pytest.raises(SettingsError, match="names a group and no user"):
+        client_of(bench, CONTAINER_USER=":1002")
+
+
+def test_a_time_limit_is_refused(bench: SwarmBench, client: FlaskClient) -> None:
+    answer = client.post(JOBS, json=request(bench, time_limit=10))
+    assert answer.status_code == 400
+    assert "no time limit" in answer.text
+
+
+def test_values_of_the_environment_are_in_no_answer(bench: SwarmBench, client: FlaskClient) -> None:
+    secret = "s3cr3t-t0k3n-value"  # noqa: S105 - not one
+    asked = request(bench, entrypoint=["/no/such"], env=[f"TOKEN={secret}"])
+    answers = [client.post(JOBS, json=asked).text]
+    rest_end_of(client, asked["jid"])
+    answers += [client.get(f"{JOBS}{asked['jid']}/").text, client.get(JOBS + "jobs/").text]
+    assert secret not in json.dumps(answers)
+
+
+def test_a_manager_that_is_down_is_503(bench: SwarmBench, manager_proxy: Proxy) -> None:
+    address = f"unix://{manager_proxy._listen}"
+    client = client_of(bench, DOCKER_HOST=address, ENGINE_TIMEOUT="2")
+    asked = request(bench)
+    assert client.post(JOBS, json=asked).status_code == 201
+    manager_proxy.cut()
+    assert client.get(f"{JOBS}{asked['jid']}/").status_code == 503
+    assert client.get(JOBS + "jobs/").status_code == 503
+    assert client.delete(f"{JOBS}{asked['jid']}/").status_code == 503
+    assert client.post(JOBS, json=request(bench)).status_code == 503
+    manager_proxy.up()
+    assert rest_end_of(client, asked["jid"])["status"] == "finishedSuccessfully"
+    assert client.delete(f"{JOBS}{asked['jid']}/").status_code == 204
+
+
+def test_eight_requests_at_once_make_one_job(bench: SwarmBench) -> None:
+    place = bench.place()
+    job = bench.count(place)
+    pmans = [bench.pman() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        infos = list(pool.map(lambda pman: pman.pman_submit(job), pmans))
+    assert {info.native for info in infos} == {bench.service(job.jid)["ID"]}
+    assert bench.end_of(pmans[0], job.jid).status is Status.SUCCEEDED
+    assert runs(place) == 1
+
+
+def test_a_service_that_somebody_else_stopped_goes_on_waiting(bench: SwarmBench) -> None:
+    """Scaled to nothing by hand, it has no tasks: it is ended when it has waited too long."""
+    pman = bench.pman(START_DEADLINE="1")
+    job = bench.shell(FOR_EVER)
+    pman.pman_submit(job)
+    until(lambda: bench.containers(), bool)
+    bench.update(job.jid, Mode={"Replicated": {"Replicas": 0}})
+    until(lambda: bench.tasks(job.jid), lambda tasks: not tasks)
+    info: Any = bench.end_of(pman, job.jid)
+    assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)

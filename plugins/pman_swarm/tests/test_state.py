@@ -1,0 +1,169 @@
+"""What the engine says of services and tasks, as it said it, becomes what pman tells of jobs."""
+
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from swarm_jobs import JOB, OVER, WAITING, service, task, told
+
+from pman_core import Reason, Status
+from pman_swarm.ending import was_killed
+from pman_swarm.labels import memory_labels, verdict_labels
+from pman_swarm.payload import ended, noted
+from pman_swarm.state import attempts, info_of, is_given_up, is_over, is_waiting, taken_info
+
+
+@pytest.mark.parametrize("state", [*WAITING, "running", *OVER])
+def test_each_state_is_one_of_three(state: str) -> None:
+    made = task(state)
+    assert is_waiting(made) + is_over(made) + (state == "running") == 1
+    assert is_waiting(made) == (state in WAITING)
+
+
+@pytest.mark.parametrize("state", WAITING)
+def test_before_running_is_not_started(state: str) -> None:
+    info = told(task(state))
+    assert info.status is Status.NOT_STARTED
+    assert info.message
+    assert (info.started, info.finished, info.exit_code) == (None, None, None)
+
+
+def test_what_waits_for_room_says_why_in_the_swarms_words() -> None:
+    words = "no suitable node (insufficient resources on 2 nodes)"
+    info = told(task("pending", words))
+    assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
+    assert words in info.message
+
+
+def test_what_is_prepared_may_be_pulled() -> None:
+    info = told(task("preparing"))
+    assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.PULLING)
+    assert "some/image:1" in info.message
+
+
+def test_a_job_without_tasks_waits() -> None:
+    assert told().status is Status.NOT_STARTED
+
+
+def test_a_running_job_is_started() -> None:
+    info = told(task("running"))
+    assert (info.status, info.message, info.finished) == (Status.STARTED, "running", None)
+    assert info.started == datetime(2026, 11, 21, 1, 2, 1, 123456, UTC)
+
+
+@pytest.mark.parametrize("desired", ["shutdown", "remove"])
+def test_what_the_swarm_stops_is_given_up(desired: str) -> None:
+    assert is_given_up(task("running", DesiredState=desired))
+    assert not is_given_up(task("running"))
+    assert not is_given_up(task("complete"))  # it has ended, and the swarm wants it so
+
+
+def test_everything_of_the_job_is_told() -> None:
+    info = told(task("failed", "task: non-zero exit (3)", code=3))
+    assert (info.jid, info.image, info.argv) == (JOB.jid, JOB.image, JOB.argv)
+    assert (info.fingerprint, info.labels) == (JOB.fingerprint, JOB.labels)
+    assert info.native == "5e7f1ce"
+    assert info.created == datetime(2026, 11, 21, 1, 2, 0, 250000, UTC)
+    assert info.finished == datetime(2026, 11, 21, 1, 2, 1, 123456, UTC)
+
+
+def test_an_end_is_never_before_the_creation() -> None:
+    """The nodes have clocks of their own."""
+    early = task("complete")
+    early["Status"]["Timestamp"] = "2026-11-21T01:00:00Z"
+    assert told(early).finished == told(early).created
+
+
+def test_a_job_that_was_just_taken_waits() -> None:
+    info = taken_info(JOB, "5e7f1ce")
+    assert (info.status, info.native, info.argv) == (Status.NOT_STARTED, "5e7f1ce", JOB.argv)
+
+
+def test_a_job_without_arguments_has_its_program() -> None:
+    found = service()
+    del found["Spec"]["TaskTemplate"]["ContainerSpec"]["Args"]  # the API drops empty lists
+    assert info_of(found, []).argv == ("program",)
+
+
+# ------------------------------------------------------------------ several tasks
+
+
+def test_tasks_are_sorted_by_worker_and_time() -> None:
+    """The API keeps no order; the first task of each worker counts."""
+    tasks = [task("complete", slot=slot) for slot in range(1, 12)]
+    late = [task("running", slot=4, ID="late", CreatedAt="2026-11-21T01:02:01Z")]
+    mixed = [*late, *tasks]
+    for _ in range(20):
+        random.shuffle(mixed)
+        assert [found["ID"] for found in attempts(mixed)] == [f"t{n}" for n in range(1, 12)]
+
+
+def test_success_is_success_of_all_workers() -> None:
+    assert told(*(task("complete", slot=n) for n in (3, 1, 2))).status is Status.SUCCEEDED
+
+
+def test_a_failed_worker_is_named_when_all_have_ended() -> None:
+    failed = task("failed", "task: non-zero exit (4)", slot=2, code=4)
+    running = told(task("complete", slot=1), failed, task("running", slot=3))
+    assert (running.status, running.exit_code) == (Status.STARTED, None)
+    assert running.message == "1 of 3 workers running, 2 ended"
+    info = told(task("complete", slot=3), failed, task("complete", slot=1))
+    assert (info.status, info.exit_code) == (Status.FAILED, 4)
+    assert info.message == "worker 2 of 3: exited with code 4"
+    assert info.finished == datetime(2026, 11, 21, 1, 2, 3, 123456, UTC)
+
+
+def test_a_job_goes_on_until_all_its_workers_were_seen() -> None:
+    """Right after the creation, only some of the tasks are there."""
+    assert told(task("complete"), workers=2).status is Status.STARTED
+    assert told(task("pending"), workers=2).status is Status.NOT_STARTED
+
+
+def test_a_job_with_one_worker_waiting_is_started() -> None:
+    info = told(task("running", slot=1), task("pending", "no suitable node", slot=2))
+    assert (info.status, info.message) == (Status.STARTED, "1 of 2 workers running, 0 ended")
+
+
+def test_the_worker_furthest_behind_tells_what_a_job_waits_for() -> None:
+    info = told(task("preparing", slot=1), task("pending", "no suitable node", slot=2))
+    assert info.reason is Reason.QUEUED
+    assert "no suitable node" in info.message
+
+
+# ------------------------------------------------------------------ what pman wrote down
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"), [(True, Reason.OUT_OF_MEMORY), (False, Reason.KILLED)]
+)
+def test_memory_is_told_by_the_note(known: bool, reason: Reason) -> None:
+    killed = task("failed", "task: non-zero exit (137)", code=137)
+    found = service()
+    info = info_of({**found, "Spec": noted(found["Spec"], memory_labels(known))}, [killed])
+    assert (info.status, info.reason, info.exit_code) == (Status.FAILED, reason, 137)
+    assert "memory" in info.message
+
+
+def test_a_note_of_memory_explains_no_other_end() -> None:
+    other = task("failed", "task: non-zero exit (3)", code=3)
+    found = service()
+    info = info_of({**found, "Spec": noted(found["Spec"], memory_labels(True))}, [other])
+    assert info.reason is Reason.EXIT_CODE
+
+
+def test_only_137_asks_for_a_note() -> None:
+    assert was_killed(task("failed", "task: non-zero exit (137)", code=137))
+    others = [task("failed", "task: non-zero exit (3)"), *map(task, [*WAITING, "running", *OVER])]
+    assert not any(map(was_killed, others))
+
+
+@pytest.mark.parametrize("tasks", [[], [task("running")], [task("complete")], [task("pending")]])
+def test_a_verdict_is_final_whatever_the_tasks_are(tasks: list[Any]) -> None:
+    """While the swarm removes the tasks of a job that pman ended, they are still there."""
+    found = service()
+    spec = ended(found["Spec"], verdict_labels(Reason.LOST, "lost: because"))
+    info = info_of(service(spec=spec), tasks)
+    assert (info.status, info.reason, info.message) == (Status.FAILED, Reason.LOST, "lost: because")
+    assert info.finished == datetime(2026, 11, 21, 1, 2, 59, 500000, UTC)
+    assert info.labels == JOB.labels

@@ -1,0 +1,68 @@
+"""Several workers of one job."""
+
+from engine_bench import runs, until
+from swarm_bench import FOR_EVER, SwarmBench
+from swarm_subjects import RealSwarm
+
+from pman_core import Reason, Status
+
+#: A worker leaves its line, waits for its name, and ends with the code in it.
+WAITS = """
+name=$(hostname)
+echo run >> /share/outgoing/runs
+echo $name > /share/outgoing/worker-$name
+while [ ! -e /share/incoming/$name ]; do sleep 0.1; done
+exit $(cat /share/incoming/$name)
+"""
+
+
+def test_a_failed_worker_is_told_when_all_have_ended_and_nobody_runs_again(
+    bench: SwarmBench,
+) -> None:
+    place = bench.place()
+    job = bench.sized(bench.shell(WAITS, place), workers=4)
+    pman = bench.pman()
+    pman.pman_submit(job)
+    found = until(lambda: sorted((place / "out").glob("worker-*")), lambda seen: len(seen) == 4)
+    names = [path.read_text().strip() for path in found]
+
+    def end(name: str, code: int) -> None:
+        part = place / "in" / f"{name}.part"
+        part.write_text(str(code))
+        part.rename(place / "in" / name)
+
+    end(names[0], 5)
+    info = until(lambda: pman.pman_status(job.jid), lambda info: "1 ended" in info.message)
+    assert (info.status, info.exit_code) == (Status.STARTED, None)
+    assert info.message == "3 of 4 workers running, 1 ended"
+    for name in names[1:]:
+        end(name, 0)
+    info = bench.end_of(pman, job.jid)
+    assert (info.status, info.reason, info.exit_code) == (Status.FAILED, Reason.EXIT_CODE, 5)
+    tasks = sorted(bench.tasks(job.jid), key=lambda task: str(task["Slot"]))
+    (failed,) = [task["Slot"] for task in tasks if task["Status"]["State"] == "failed"]
+    assert info.message == f"worker {failed} of 4: exited with code 5"
+    assert (len(tasks), runs(place)) == (4, 4)
+    assert bench.pman().pman_status(job.jid) == info
+
+
+def test_workers_use_several_nodes(bench: SwarmBench, two_nodes: RealSwarm) -> None:
+    info = bench.run(bench.sized(bench.shell("hostname"), workers=4))
+    assert info.status is Status.SUCCEEDED, info
+    assert len({task["NodeID"] for task in bench.tasks(info.jid)}) == 2
+    assert bench.log(info).count(b"\n") == 8
+
+
+def test_workers_that_find_no_room_end_the_job(bench: SwarmBench) -> None:
+    """Each limit is of one worker: the swarm has three GPUs."""
+    place = bench.place()
+    script = f"echo run >> /share/outgoing/runs; {FOR_EVER}"
+    job = bench.sized(bench.shell(script, place), workers=4, gpus=1)
+    pman = bench.pman(START_DEADLINE="3")
+    pman.pman_submit(job)
+    info = bench.end_of(pman, job.jid)
+    assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
+    assert "3 of 4 workers running" in info.message
+    assert runs(place) == 3
+    until(bench.containers, lambda left: not left)
+    assert bench.pman().pman_status(job.jid) == info

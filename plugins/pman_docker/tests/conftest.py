@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 from engine_bench import Bench, bench_on
-from engine_subjects import RealEngine, real_engine, why_missing
+from engine_subjects import RealEngine, forget_sockets, real_engine, why_missing
 from proxies import Proxy, proxy
 
 from pman_core.testing.pytest_plugin import Engines
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_sockets_left() -> Iterator[None]:
+    """See ``forget_sockets``."""
+    yield
+    forget_sockets()
 
 
 @pytest.fixture(params=["docker", "podman"])

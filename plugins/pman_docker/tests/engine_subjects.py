@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,13 @@ IMAGE = os.environ.get("PMAN_TEST_IMAGE", "localhost/pman-test:1")
 
 #: For tests of an engine that is down: the SDK does not close a socket that cannot connect.
 SDK_LEAVES_SOCKETS = "ignore::pytest.PytestUnraisableExceptionWarning"
+
+
+def forget_sockets() -> None:
+    """Collect what the SDK has left open, before pytest does so at its end and complains."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @attrs.frozen

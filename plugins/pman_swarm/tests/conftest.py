@@ -6,11 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from engine_subjects import forget_sockets
 from proxies import Proxy, proxy
 from swarm_bench import SwarmBench, bench_on_swarm
 from swarm_subjects import RealSwarm, real_swarm, why_missing
 
 from pman_core.testing.pytest_plugin import Engines
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_sockets_left() -> Iterator[None]:
+    """See ``forget_sockets``."""
+    yield
+    forget_sockets()
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,8 @@ start_part() {
 
 # await_part NAME
 await_part() {
-    wait_for 60 settled "$1" || true
-    "ready_$1" >/dev/null || fail_start "$1"
+    # Not asked again: a kubelet that has just begun may be ready, then not, and ready again.
+    { wait_for 60 settled "$1" && running "$STATE/run/$1.pid" >/dev/null; } || fail_start "$1"
 }
 
 settled() { "ready_$1" || gone "$STATE/run/$1.pid"; }

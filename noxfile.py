@@ -30,6 +30,12 @@ SCRIPTS = (HERE / "nox", HERE / ".ci/run", HERE / "deploy/build-offline")
 #: What a plugin's tests need besides the core: the plugins that it builds upon.
 NEEDS: dict[str, list[str]] = {"pman_swarm": ["pman_docker"]}
 
+#: Parts whose tests check documents of WDL.
+WITH_WDL = ("pman_cromwell", "standin")
+
+#: The stand-in for Cromwell, a tool for tests that has tests of its own.
+STANDIN = "engines/cromwell"
+
 
 @nox.session
 def demo(session: nox.Session) -> None:
@@ -40,13 +46,17 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("part", [*FOLDERS, "whole"])
+@nox.parametrize("part", [*FOLDERS, "standin", "whole"])
 def tests(session: nox.Session, part: str) -> None:
     """Run every test that this machine can run, each distribution's by itself."""
-    session.install(*nox.project.dependency_groups(PROJECT, "tests"))
+    groups = ["tests", "wdl"] if part in WITH_WDL else ["tests"]
+    session.install(*nox.project.dependency_groups(PROJECT, *groups))
     if part == "whole":
         install(session, *FOLDERS)
         folder = "tests"
+    elif part == "standin":
+        install(session, CORE)
+        folder = f"{STANDIN}/tests"
     else:
         install(session, *dict.fromkeys([CORE, *NEEDS.get(part, []), part]))
         folder = f"{FOLDERS[part]}/tests"
@@ -83,6 +93,7 @@ def types(session: nox.Session) -> None:
             f"{folder}/{part}" for part in ("src", "tests") if (HERE / folder / part).is_dir()
         ]
         session.run("mypy", *targets)
+    session.run("mypy", f"{STANDIN}/cromwell_standin", f"{STANDIN}/tests")
     session.run("mypy", "tests", "bench", "examples/demo", "docs")
 
 

@@ -190,10 +190,14 @@ def backends() -> str:
         for offer in registry.installed(registry.BACKENDS):
             manager = registry.new_manager()
             # A home of its own keeps what depends on this machine out of the page. Some must
-            # be told where their engine is; it is not asked.
+            # be told where their engine and the job data are; neither is asked.
             Path(folder, "config").touch()
-            environ = {"HOME": folder, "KUBECONFIG": f"{folder}/config"}
-            environ["CROMWELL_URL"] = "http://127.0.0.1:8000"
+            environ = {
+                "HOME": folder,
+                "KUBECONFIG": f"{folder}/config",
+                "CROMWELL_URL": "http://127.0.0.1:8000",
+                "STOREBASE": folder,
+            }
             plugin = offer.make(offer.load(), environ)
             registry.register_backend(manager, plugin, str(offer))
             declared = Backend(manager, offer.name).capabilities

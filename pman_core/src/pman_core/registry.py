@@ -30,6 +30,7 @@ PUBLISHED = {
     "swarm": "pman-swarm",
     "kubernetes": "pman-k8s",
     "openshift": "pman-k8s",
+    "cromwell": "pman-cromwell",
 }
 
 _BACKEND_HOOKS = frozenset(hookspecs.REQUIRED + hookspecs.OPTIONAL)

@@ -1,0 +1,1 @@
+"""Jobs on SLURM, through Cromwell's REST API."""

@@ -1,0 +1,120 @@
+"""The hooks of the backend."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, hookimpl
+from pman_core.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
+from pman_core.paging import page_by_name
+from pman_core.settings import load
+from pman_cromwell.blind import Blind
+from pman_cromwell.capabilities import capabilities, validate
+from pman_cromwell.client import Cromwell
+from pman_cromwell.jobs import Jobs
+from pman_cromwell.records import Records
+from pman_cromwell.settings import CromwellSettings, jobs_folder
+from pman_cromwell.shelf import Shelf
+
+#: How often a submit looks for a job that is removed whenever it has just been found.
+_ATTEMPTS = 20
+
+
+class CromwellBackend:
+    """Jobs on SLURM, through Cromwell; ``CONTAINER_ENV=cromwell``.
+
+    It keeps nothing in memory: all is in Cromwell and in the jobs folder.
+
+    :raises SettingsError: a setting is wrong.
+    """
+
+    settings_class = CromwellSettings
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        settings = load(CromwellSettings, environ)
+        self._settings = settings
+        self._folder = jobs_folder(settings, environ)
+        self._cromwell = Cromwell(settings.url or "", settings.engine_timeout_s)
+        self._records: Records = (
+            Shelf(self._folder, settings.instance)
+            if settings.sees_jobs
+            else Blind(self._cromwell, settings.instance, settings.engine_timeout_s)
+        )
+        self._jobs = Jobs(self._cromwell, self._records, settings, self._folder)
+
+    @hookimpl
+    def pman_capabilities(self) -> Capabilities:
+        """By the runtime of the nodes; see ``capabilities.py``."""
+        return capabilities(self._settings)
+
+    @hookimpl
+    def pman_validate(self, job: Job) -> None:
+        """What SLURM and the runtimes take."""
+        validate(job, self._settings.runtime)
+
+    @hookimpl
+    def pman_ping(self) -> str:
+        """Ask Cromwell who it is, and look into the jobs folder."""
+        version = self._cromwell.version()
+        self._records.check()
+        seen = "jobs" if self._settings.sees_jobs else "jobs (not seen from here)"
+        return f"Cromwell {version} at {self._cromwell.url}; {seen} in {self._folder}"
+
+    @hookimpl
+    def pman_submit(self, job: Job) -> JobInfo:
+        """The record is the lock; posting is repeated until Cromwell is known to have it."""
+        for _ in range(_ATTEMPTS):
+            order = self._jobs.find(job.jid) or self._jobs.create(job)
+            if order is None:
+                continue
+            if order.fingerprint == job.fingerprint and not self._jobs.is_posted(order):
+                self._jobs.post(order, job.env)
+                # Where another process posted it at the same time, that one's order counts.
+                order = self._jobs.find(job.jid) or order
+            info = self._jobs.look(order)
+            if info:
+                return info
+        raise EngineUnavailableError(f"job {job.jid!r} is removed again and again")
+
+    @hookimpl
+    def pman_status(self, jid: str) -> JobInfo:
+        """Read the notes of the run; while it has not ended, ask Cromwell, too."""
+        order = self._jobs.find(jid)
+        info = self._jobs.look(order) if order else None
+        if info is None:
+            raise UnknownJobError(jid)
+        return info
+
+    @hookimpl
+    def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
+        """Read the end of the log, on the shared storage."""
+        order = self._jobs.find(info.jid)
+        if order is None:
+            raise UnknownJobError(info.jid)
+        return self._records.log(order, tail_lines, max_bytes)
+
+    @hookimpl
+    def pman_remove(self, jid: str) -> bool:
+        """Abort, mark as removed, forget."""
+        order = self._jobs.find(jid)
+        if order is None:
+            return False
+        self._jobs.remove(order)
+        return True
+
+    @hookimpl
+    def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        """In the order of names; the cursor is the last name of a page."""
+        if cursor is not None and not re.fullmatch(r"[a-z0-9-]{1,63}", cursor):
+            raise InvalidJobError(faults={"cursor": "is none that this server gave"})
+        return page_by_name(self._records.names(), self._look, job_filter, limit, cursor)
+
+    @hookimpl
+    def pman_resume(self) -> None:
+        """Delete what a killed pman was deleting."""
+        self._records.sweep()
+
+    def _look(self, name: str) -> JobInfo | None:
+        order = self._records.order(name)
+        return self._jobs.look(order) if order else None

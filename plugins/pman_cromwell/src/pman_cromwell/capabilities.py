@@ -1,0 +1,80 @@
+"""What this backend refuses and does less well, by the runtime of the nodes; and its checks."""
+
+from __future__ import annotations
+
+import re
+
+from pman_core import Capabilities, Deviation, HostPath, Job, Option
+from pman_core.errors import InvalidJobError
+from pman_cromwell.settings import CromwellSettings
+
+#: SLURM counts the scripts that run the job, which need some of it.
+LEAST_MEMORY_MIB = 64
+
+#: The only image of the runtime none, as with ``CONTAINER_ENV=process``.
+NO_IMAGE = "local"
+
+_LONGEST_LABEL = 255  # of both parts, core/.../labels/Label.scala
+
+_NO_USER = "SLURM runs jobs as the user of Cromwell, and only Podman can change that"
+_NO_SHM = "only Podman sets the size of /dev/shm; elsewhere it is the node's own"
+
+_SWAP = "whether SLURM limits swap is said by ConstrainSwapSpace in its cgroup.conf"
+_CPUS = "SLURM gives whole CPUs"
+_PODMAN_MEMORY = (
+    "Podman with cgroup v1 does not tell that the kernel ended a job for its memory: the message "
+    "is 'killed (137), probably out of memory'"
+)
+_BARE = "with CROMWELL_RUNTIME=none the command runs on the node itself; this is for tests"
+_BLIND = "with CROMWELL_SEES_JOBS=no pman cannot read why a job failed"
+
+
+def capabilities(settings: CromwellSettings) -> Capabilities:
+    """What the core and operators must know."""
+    refusals = {}
+    deviations = {}
+    notes = []
+    if settings.runtime == "podman":
+        deviations[Deviation.OOM_NOT_TOLD] = _PODMAN_MEMORY
+    else:
+        refusals = {Option.USER: _NO_USER, Option.SHM_SIZE: _NO_SHM}
+        deviations[Deviation.SWAP_NOT_LIMITED] = _SWAP
+        deviations[Deviation.WHOLE_CPUS] = _CPUS
+    if settings.runtime == "none":
+        deviations[Deviation.NO_ISOLATION] = _BARE
+    if not settings.sees_jobs:
+        deviations[Deviation.OOM_NOT_TOLD] = _BLIND
+        deviations[Deviation.START_NOT_TOLD] = _BLIND
+        notes.append(
+            "CROMWELL_SEES_JOBS=no: logs are not shown, a job in SLURM's queue counts as started, "
+            "and a POST waits until Cromwell lists the job (about a second)"
+        )
+    return Capabilities(
+        mounts={HostPath}, refusals=refusals, deviations=deviations, notes=tuple(notes)
+    )
+
+
+def validate(job: Job, runtime: str) -> None:
+    """Refuse what can never run.
+
+    :raises InvalidJobError: with what is wrong, for each field of the request.
+    """
+    faults = {}
+    if runtime == "none" and job.image != NO_IMAGE:
+        faults["image"] = f"must be {NO_IMAGE}: there are no images with CROMWELL_RUNTIME=none"
+    if not re.fullmatch(r"[A-Za-z0-9][\w.:/@+-]*", job.image, re.ASCII):
+        faults["image"] = "is no name of an image"
+    if not job.argv or not job.argv[0]:
+        faults["entrypoint"] = "must begin with a program"
+    if any(not name or "=" in name for name in job.env):
+        faults["env"] = "has a name that no process can have"
+    memory = job.resources.memory_mib
+    if memory is not None and memory < LEAST_MEMORY_MIB:
+        faults["memory_limit"] = f"must be at least {LEAST_MEMORY_MIB} (MiB)"
+    if job.user is not None and job.user.uid is None:
+        faults["CONTAINER_USER"] = "names a group and no user: name a user, too"
+    for key, value in job.labels.items():
+        if not key or max(len(key), len(value)) > _LONGEST_LABEL:
+            faults["JOB_LABELS"] = f"keys and values have at most {_LONGEST_LABEL} characters"
+    if faults:
+        raise InvalidJobError(faults=faults)

@@ -1,0 +1,164 @@
+"""Cromwell's REST API (``/api/workflows/v1``): the calls that pman makes, each with a time-out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import requests
+
+from pman_cromwell.answers import Found, Results, Status, Version, Workflow, structured
+from pman_cromwell.errors import Refused, check, told
+
+T = TypeVar("T")
+
+_API = "/api/workflows/v1"
+_PAGE = 1000
+
+#: How often a list that changes while it is read is read anew.
+_ATTEMPTS = 5
+
+#: All that a state needs; ``includeKey`` takes beginnings of keys, of workflow and calls alike.
+_STATE_KEYS = (
+    "id", "status", "submission", "start", "end", "failures",
+    "executionStatus", "backendStatus", "jobId", "returnCode",
+)  # fmt: skip
+
+
+class Cromwell:
+    """One server.
+
+    All methods raise :class:`~pman_core.errors.EngineUnavailableError` where it does not answer
+    or gives an answer that makes no sense.
+
+    :param timeout_s: for the connection, and for each piece of an answer.
+    """
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self.url = url
+        self._timeout_s = timeout_s
+
+    def version(self) -> str:
+        """Whether it can serve, and its version."""
+        self._get("/engine/v1/status", (), dict)
+        return self._get("/engine/v1/version", (), Version).cromwell
+
+    def submit(
+        self,
+        workflow: str,
+        source: str,
+        inputs: Mapping[str, Any],
+        options: Mapping[str, Any],
+        labels: Mapping[str, str],
+    ) -> None:
+        """Submit under an id of our own, so that asking twice makes one workflow.
+
+        :raises Refused: it does not take it; also where it has that id already.
+        """
+        parts = {
+            "workflowSource": source,
+            "workflowType": "WDL",
+            "workflowTypeVersion": "1.0",
+            "workflowInputs": json.dumps(dict(inputs)),
+            "workflowOptions": json.dumps(dict(options)),
+            "labels": json.dumps(dict(labels)),
+            "requestedWorkflowId": workflow,
+        }
+        form = {name: (None, content) for name, content in parts.items()}
+        with told(self.url):
+            structured(self._ask("POST", _API, files=form).json(), Status)
+
+    def status(self, workflow: str) -> Workflow | None:
+        """Only id and status; ``None`` before the summary has it."""
+        try:
+            found = self._get(f"{_API}/{workflow}/status", (), Status)
+        except Refused as refused:
+            _must_be_unknown(refused)
+            return None
+        return Workflow(id=found.id, status=found.status)
+
+    def state(self, workflow: str) -> Workflow | None:
+        """All that its state depends on."""
+        return self._metadata(workflow, _STATE_KEYS)
+
+    def submitted(self, workflow: str) -> Workflow | None:
+        """What was submitted, and the labels."""
+        return self._metadata(workflow, ("id", "status", "submittedFiles"))
+
+    def query(self, labels: Mapping[str, str]) -> list[Found]:
+        """The workflows that have all these labels, with their labels."""
+        asked = [("label", f"{key}:{value}") for key, value in labels.items()]
+        asked += [("additionalQueryResultFields", "labels"), ("includeSubworkflows", "false")]
+        for _ in range(_ATTEMPTS):
+            found, still = self._all_pages(tuple(asked))
+            if still:
+                break
+        return found
+
+    def _all_pages(self, asked: tuple[tuple[str, str], ...]) -> tuple[list[Found], bool]:
+        """All results, and whether none came or went meanwhile: that would move others."""
+        found: dict[str, Found] = {}
+        totals: set[int] = set()
+        page = 0
+        while not totals or page * _PAGE < max(totals):
+            page += 1
+            place = (("page", str(page)), ("pageSize", str(_PAGE)))
+            answer = self._get(f"{_API}/query", (*asked, *place), Results)
+            totals.add(answer.total_results_count)
+            found.update((one.id, one) for one in answer.results)
+        return list(found.values()), len(totals) == 1
+
+    def abort(self, workflow: str) -> bool:
+        """End it; ``False`` where there is nothing to end. It needs no summary."""
+        try:
+            with told(self.url):
+                self._ask("POST", f"{_API}/{workflow}/abort")
+        except Refused as refused:
+            _must_be_unknown(refused)
+            return False
+        return True
+
+    def label(self, workflow: str, labels: Mapping[str, str]) -> bool:
+        """Set labels; ``False`` before the summary has the workflow.
+
+        :raises Refused: it cannot be labelled, since it is archived.
+        """
+        try:
+            with told(self.url):
+                self._ask("PATCH", f"{_API}/{workflow}/labels", json=dict(labels))
+        except Refused as refused:
+            _must_be_unknown(refused)
+            return False
+        return True
+
+    def _metadata(self, workflow: str, keys: tuple[str, ...]) -> Workflow | None:
+        try:
+            asked = tuple(("includeKey", key) for key in keys)
+            return self._get(f"{_API}/{workflow}/metadata", asked, Workflow)
+        except Refused as refused:
+            _must_be_unknown(refused)
+            return None
+
+    def _get(self, path: str, asked: tuple[tuple[str, str], ...], kind: type[T]) -> T:
+        with told(self.url):
+            try:
+                answer = self._ask("GET", path, params=asked)
+            except requests.Timeout:
+                raise
+            except requests.ConnectionError:
+                # A server or a proxy may close a connection that was just being opened.
+                answer = self._ask("GET", path, params=asked)
+            return structured(answer.json(), kind)
+
+    def _ask(self, method: str, path: str, **content: Any) -> requests.Response:
+        # A session of its own for each call: none is left open, and threads share nothing.
+        with requests.Session() as session:
+            answer = session.request(method, self.url + path, timeout=self._timeout_s, **content)
+        check(answer)
+        return answer
+
+
+def _must_be_unknown(refused: Refused) -> None:
+    if refused.code != 404:
+        raise refused

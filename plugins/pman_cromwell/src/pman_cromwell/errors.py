@@ -1,0 +1,90 @@
+"""Maps what goes wrong between pman and Cromwell, or the shared storage, to pman's errors."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+
+import requests
+
+from pman_core.errors import EngineUnavailableError
+
+
+class Refused(EngineUnavailableError):
+    """Cromwell said no. Who asked what it may refuse catches this; else it is a riddle to us."""
+
+    def __init__(self, code: int, message: str) -> None:
+        self.code = code
+        self.words = message
+        super().__init__(f"Cromwell refused what pman asked ({code}): {message}")
+
+
+@contextlib.contextmanager
+def told(url: str) -> Iterator[None]:
+    """Errors of ``requests`` as ours; ``Refused`` passes.
+
+    The messages of ``requests`` name the address and never what was sent.
+
+    :raises EngineUnavailableError: no answer, or none that makes sense.
+    """
+    try:
+        yield
+    except requests.Timeout as error:
+        raise EngineUnavailableError(f"Cromwell at {url} did not answer in time") from error
+    except requests.ConnectionError as error:
+        raise EngineUnavailableError(f"Cromwell at {url} cannot be reached") from error
+    except (requests.RequestException, ValueError) as error:
+        raise EngineUnavailableError(
+            f"Cromwell at {url} gave an unexpected answer: {error!s:.500}"
+        ) from error
+
+
+def check(answer: requests.Response) -> None:
+    """Pass an answer that says yes.
+
+    :raises Refused: it says no, with Cromwell's words.
+    :raises EngineUnavailableError: it says not now.
+    """
+    if answer.status_code < 400:
+        return
+    message = _message(answer)
+    if answer.status_code >= 500 or answer.status_code in (408, 429):
+        raise EngineUnavailableError(
+            f"Cromwell cannot serve now ({answer.status_code}): {message}",
+            retry_after_s=_seconds(answer.headers.get("Retry-After")),
+        )
+    raise Refused(answer.status_code, message)
+
+
+@contextlib.contextmanager
+def told_of_storage(folder: str) -> Iterator[None]:
+    """Errors of the shared folder as ours.
+
+    :raises EngineUnavailableError: it cannot be read or written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise EngineUnavailableError(
+            f"the jobs folder {folder} cannot be used: {error.strerror or error}"
+        ) from error
+
+
+def _message(answer: requests.Response) -> str:
+    """Cromwell's ``message``; of other servers between us, the beginning of what they say."""
+    with contextlib.suppress(ValueError):
+        content = json.loads(answer.text)
+        if isinstance(content, dict) and isinstance(content.get("message"), str):
+            return without_payload(str(content["message"]))[:1000]
+    return without_payload(answer.text.strip())[:200]
+
+
+def without_payload(text: str) -> str:
+    """Words of Cromwell's that may quote an input: what begins like our base64 is taken out."""
+    return re.sub(r"eyJ[A-Za-z0-9+/=]{8,}", "...", text)
+
+
+def _seconds(value: str | None) -> float | None:
+    return float(value) if value and value.isdecimal() else None

@@ -1,0 +1,224 @@
+"""What happens to a job: it is posted, looked at, given up, removed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from pman_core import Job, JobInfo, Status
+from pman_core.errors import EngineUnavailableError, InvalidJobError, NameTakenError
+from pman_core.names import INSTANCE_LABEL, native_name
+from pman_cromwell import payload
+from pman_cromwell.answers import Found, Workflow
+from pman_cromwell.blind import submitted_order
+from pman_cromwell.client import Cromwell
+from pman_cromwell.errors import Refused
+from pman_cromwell.notes import Cancelled, Notes
+from pman_cromwell.order import Order, order_of
+from pman_cromwell.records import Records
+from pman_cromwell.settings import CromwellSettings
+from pman_cromwell.state import end_without_verdict, info_of
+
+T = TypeVar("T")
+
+_PAUSE_S = 0.1
+
+_ABORTABLE = ("On Hold", "Submitted", "Running")
+
+#: A workflow that Cromwell does not list after this time is gone: its summary is never so late.
+_SUMMARY_DELAY = timedelta(minutes=10)
+
+
+class Jobs:
+    """The jobs of one pman instance; nothing is kept in memory.
+
+    :param folder: the jobs folder of this instance, as the cluster sees it.
+    """
+
+    def __init__(
+        self, cromwell: Cromwell, records: Records, settings: CromwellSettings, folder: str
+    ) -> None:
+        self._cromwell = cromwell
+        self._records = records
+        self._settings = settings
+        self._runs = f"{folder}/runs"
+
+    def find(self, jid: str) -> Order | None:
+        """The job of that id."""
+        order = self._records.order(native_name(jid, self._settings.instance))
+        return order if order and order.jid == jid else None
+
+    # ------------------------------------------------------------ submitting
+
+    def create(self, job: Job) -> Order | None:
+        """A new job, not yet posted; ``None`` if another process made it meanwhile.
+
+        :raises NameTakenError: its name belongs to somebody else.
+        """
+        name = native_name(job.jid, self._settings.instance)
+        if self._records.is_foreign(name):
+            raise NameTakenError(job.jid, name)
+        found = self._workflows(name)
+        alive = [one for one in found if not payload.is_gone(one)]
+        if alive:
+            self._adopt(alive[0])
+            return None
+        generations = [int(one.labels.get(payload.GENERATION_LABEL, "0")) for one in found]
+        order = order_of(
+            job,
+            instance=self._settings.instance,
+            generation=max(generations, default=-1) + 1,
+            runs=self._runs,
+            runtime=self._settings.runtime,
+            created=datetime.now(UTC),
+        )
+        return order if self._records.create(order) else None
+
+    def post(self, order: Order, env: Mapping[str, str]) -> None:
+        """Hand the job to Cromwell; to do that again is harmless.
+
+        :raises InvalidJobError: Cromwell does not take it.
+        """
+        try:
+            self._cromwell.submit(
+                order.workflow,
+                payload.document(),
+                payload.inputs(order, env, self._settings),
+                payload.OPTIONS,
+                payload.labels(order),
+            )
+        except Refused as refused:
+            self._must_be_known(order, refused)
+        self._records.accept(order)
+
+    def is_posted(self, order: Order) -> bool:
+        """Whether Cromwell is known to have it."""
+        notes = self._records.notes(order)
+        return notes is not None and notes.accepted
+
+    def _adopt(self, found: Found) -> None:
+        """A workflow whose record is missing: write it anew."""
+        workflow = self._cromwell.submitted(found.id)
+        if workflow:
+            order = submitted_order(workflow.submitted_files.inputs)
+            if order.workflow == found.id:
+                self._records.create(order)
+                self._records.accept(order)
+
+    def _must_be_known(self, order: Order, refused: Refused) -> None:
+        """Cromwell refuses an id that it has, in words that nobody promises."""
+        known = self._until(lambda: self._cromwell.status(order.workflow))
+        if known is None:
+            self._records.delete(order)
+            raise InvalidJobError(f"Cromwell refused the job: {refused.words}") from refused
+        for one in self._workflows(order.name):
+            if one.id == order.workflow and payload.REMOVED_LABEL in one.labels:
+                raise EngineUnavailableError(f"job {order.jid!r} is still being removed")
+
+    # -------------------------------------------------------------- looking
+
+    def look(self, order: Order) -> JobInfo | None:
+        """The job as it is; ``None`` if it has been removed meanwhile."""
+        notes = self._records.notes(order)
+        if notes is None:
+            return None
+        now = datetime.now(UTC)
+        workflow = None if notes.verdict else self._workflow(order, notes)
+        if notes.cancelled and workflow and workflow.status in _ABORTABLE:
+            self._cromwell.abort(order.workflow)  # whoever cancelled it was killed before this
+        if notes.verdict is None and notes.seen:
+            notes = self._settled(order, workflow, notes, now)
+        info = info_of(order, workflow, notes, now)
+        waited_s = (now - order.created).total_seconds()
+        limit_s = self._settings.start_deadline_s
+        if info.status is Status.NOT_STARTED and waited_s > limit_s and not notes.cancelled:
+            message = f"ended: it waited for more than {limit_s} s to start"
+            last = f"{message} ({info.message})"
+            self._records.cancel(order, Cancelled(last, now, deadline=True))
+            self._cromwell.abort(order.workflow)
+            notes = self._records.notes(order)
+            return info_of(order, workflow, notes, now) if notes else None
+        return info
+
+    def _workflow(self, order: Order, notes: Notes) -> Workflow | None:
+        """As cheaply as it can be had."""
+        if not notes.seen:
+            return self._cromwell.state(order.workflow)
+        workflow = self._cromwell.status(order.workflow)
+        if workflow and workflow.has_ended:
+            return self._cromwell.state(order.workflow)
+        return workflow
+
+    def _settled(
+        self, order: Order, workflow: Workflow | None, notes: Notes, now: datetime
+    ) -> Notes:
+        """The notes with an end in them, where there will be no other than Cromwell's."""
+        if notes.cancelled or workflow is None or not workflow.has_ended:
+            return notes
+        verdict = end_without_verdict(order, workflow, notes, now)
+        if verdict is None:
+            return notes
+        self._records.settle(order, verdict)
+        return self._records.notes(order) or notes
+
+    # ------------------------------------------------------------- removing
+
+    def remove(self, order: Order) -> None:
+        """End it, mark its workflow as removed, forget it; every step may be repeated."""
+        removed = Cancelled("removed", datetime.now(UTC), deadline=False)
+        self._records.cancel(order, removed)
+        self._cromwell.abort(order.workflow)
+        self._until(lambda: not self._records.is_running(order))
+        if self._label(order):
+            self._wait_for_mark(order)
+        self._records.delete(order)
+
+    def _label(self, order: Order) -> bool:
+        """Mark the workflow; ``False`` where Cromwell has none.
+
+        :raises EngineUnavailableError: it should have one, and does not list it.
+        """
+        marks = {payload.REMOVED_LABEL: "yes"}
+        try:
+            if self._until(lambda: self._cromwell.label(order.workflow, marks)):
+                return True
+        except Refused as refused:
+            if refused.code != 400:
+                raise
+            return False  # it is in the archive: see payload.is_gone
+        notes = self._records.notes(order)
+        old = datetime.now(UTC) - order.created > _SUMMARY_DELAY
+        if notes is None or old or not notes.accepted:
+            return False
+        raise _unlisted(order)
+
+    def _wait_for_mark(self, order: Order) -> None:
+        """Until the next job of this id will see that this one was removed."""
+        if not self._until(lambda: self._is_marked(order)):
+            raise _unlisted(order)
+
+    def _is_marked(self, order: Order) -> bool:
+        return any(
+            one.id == order.workflow and payload.REMOVED_LABEL in one.labels
+            for one in self._workflows(order.name)
+        )
+
+    def _workflows(self, name: str) -> list[Found]:
+        labels = {INSTANCE_LABEL: self._settings.instance, payload.NAME_LABEL: name}
+        return self._cromwell.query(labels)
+
+    def _until(self, look: Callable[[], T]) -> T:
+        """Look again until there is something, within the time-out; what was seen last."""
+        deadline = time.monotonic() + self._settings.engine_timeout_s
+        while not (seen := look()) and time.monotonic() < deadline:
+            time.sleep(_PAUSE_S)
+        return seen
+
+
+def _unlisted(order: Order) -> EngineUnavailableError:
+    return EngineUnavailableError(
+        f"Cromwell does not list the workflow {order.workflow} of job {order.jid!r}, "
+        "so it cannot be marked as removed; try again later"
+    )

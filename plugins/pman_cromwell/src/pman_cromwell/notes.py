@@ -1,0 +1,129 @@
+"""What lies in the folder of one run, as values; ``share/pman_slurm/files.py`` names the files."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+from cattrs import Converter
+
+from pman_core.info import Reason
+
+T = TypeVar("T")
+
+# pman's own; the others are written on the cluster.
+ACCEPTED = "accepted"
+CANCELLED = "cancelled"
+
+BEGUN = "begun"
+VERDICT = "verdict.json"
+
+
+@attrs.frozen
+class Verdict:
+    """How a run ended; a success has no reason."""
+
+    reason: Reason | None
+    message: str
+    code: int | None
+    time: datetime
+
+
+@attrs.frozen
+class Cancelled:
+    """That pman ended the job, and why.
+
+    :param deadline: whether it was for ``START_DEADLINE``; else it is being removed.
+    """
+
+    message: str
+    time: datetime
+    deadline: bool
+
+
+@attrs.frozen
+class Waiting:
+    """Why SLURM lets a job wait, in SLURM's word."""
+
+    job: str
+    reason: str
+
+
+@attrs.frozen
+class Started:
+    """When the first worker began."""
+
+    time: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Notes:
+    """All that is known of a run besides what Cromwell knows.
+
+    :param seen: whether pman can see the folder at all.
+    :param begun: whether the batch job began on its node; the image may still be on its way.
+    """
+
+    seen: bool = True
+    accepted: bool = False
+    begun: bool = False
+    pulling: bool = False
+    cancelled: Cancelled | None = None
+    waiting: Waiting | None = None
+    started: Started | None = None
+    verdict: Verdict | None = None
+
+
+def read(folder: Path) -> Notes:
+    """The notes of a run.
+
+    :raises OSError: the folder cannot be read.
+    """
+    names = set(os.listdir(folder))
+
+    def content(name: str, kind: type[T]) -> T | None:
+        return _structured((folder / name).read_text(), kind) if name in names else None
+
+    return Notes(
+        accepted=ACCEPTED in names,
+        begun=BEGUN in names,
+        pulling="pulling.json" in names,
+        cancelled=content(CANCELLED, Cancelled),
+        waiting=content("waiting.json", Waiting),
+        started=content("started.json", Started),
+        verdict=content(VERDICT, Verdict),
+    )
+
+
+def text(note: Cancelled | Verdict) -> str:
+    """A note as it is written."""
+    return json.dumps(_converter().unstructure(note))
+
+
+def _structured(written: str, kind: type[T]) -> T | None:
+    """What a file says; ``None`` if that makes no sense, as if it had not been written."""
+    try:
+        return _converter().structure(json.loads(written), kind)
+    except Exception:  # cattrs raises groups of whatever the parts raised
+        return None
+
+
+@cache
+def _converter() -> Converter:
+    converter = Converter()
+    converter.register_structure_hook(datetime, _moment)
+    converter.register_unstructure_hook(datetime, _seconds)
+    return converter
+
+
+def _moment(value: Any, _: Any) -> datetime:
+    return datetime.fromtimestamp(float(value), UTC)
+
+
+def _seconds(value: datetime) -> float:
+    return value.timestamp()

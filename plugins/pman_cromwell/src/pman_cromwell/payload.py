@@ -1,0 +1,89 @@
+"""What a submission to Cromwell holds: pure translation.
+
+Parts of the form: ``cromwell.yaml``, ``PartialWorkflowSources.scala`` (develop of 2025).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from pman_core.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
+from pman_cromwell.answers import Found
+from pman_cromwell.order import Order, encoded, to_json
+from pman_cromwell.settings import CromwellSettings
+
+#: The job's native name: plain ASCII, so it can be asked for.
+NAME_LABEL = LABEL_PREFIX + "name"
+GENERATION_LABEL = LABEL_PREFIX + "generation"
+#: On a workflow whose job was removed.
+REMOVED_LABEL = LABEL_PREFIX + "removed"
+#: Why pman ended a job, where pman has no other place to write that.
+ENDED_LABEL = LABEL_PREFIX + "ended"
+
+#: Podman's own processes are in the cgroup of the SLURM job, the container is not.
+PODMAN_MIB = 128
+
+#: Nothing is taken from the cache: an equal job would not run at all. Nothing is put there.
+OPTIONS = {"read_from_cache": False, "write_to_cache": False}
+
+
+def document() -> str:
+    """The WDL document; it is always the same."""
+    return files("pman_cromwell").joinpath("pman.wdl").read_text()
+
+
+def inputs(order: Order, env: Mapping[str, str], settings: CromwellSettings) -> dict[str, Any]:
+    """Everything that varies; 0 and the empty text mean that nothing is asked for."""
+    cpus = whole_cpus(order)
+    memory = order.memory_mib or 0
+    if memory and order.runtime == "podman":
+        memory += PODMAN_MIB
+    # SLURM counts memory by node or by CPU, never by task.
+    several = order.workers > 1
+    values = {
+        "order": encoded(to_json(order)),
+        "environment": encoded(json.dumps(dict(env))),
+        "folder": order.folder,
+        "name": order.name,
+        "blind": not settings.sees_jobs,
+        "workers": order.workers,
+        "cpus": cpus,
+        "memory_mib": 0 if several else memory,
+        "memory_per_cpu_mib": math.ceil(memory / max(1, cpus)) if several else 0,
+        "gpus": order.gpus,
+        "minutes": whole_minutes(order),
+        "partition": settings.partition or "",
+        "account": settings.account or "",
+    }
+    return {f"pman.{name}": value for name, value in values.items()}
+
+
+def labels(order: Order) -> dict[str, str]:
+    """The workflow's labels; pman's own cannot be set by a job."""
+    own = {
+        JID_LABEL: order.jid,
+        NAME_LABEL: order.name,
+        INSTANCE_LABEL: order.instance,
+        FINGERPRINT_LABEL: order.fingerprint,
+        GENERATION_LABEL: str(order.generation),
+    }
+    return {**order.labels, **own}
+
+
+def is_gone(found: Found) -> bool:
+    """Whether it is no job any more: removed, or so old that it can be neither read nor marked."""
+    return REMOVED_LABEL in found.labels or found.is_archived
+
+
+def whole_cpus(order: Order) -> int:
+    """SLURM gives whole CPUs."""
+    return math.ceil((order.cpu_millicores or 0) / 1000)
+
+
+def whole_minutes(order: Order) -> int:
+    """SLURM counts time in minutes; the node itself ends the job to the second."""
+    return math.ceil((order.time_limit_s or 0) / 60)

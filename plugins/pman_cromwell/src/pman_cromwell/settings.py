@@ -1,0 +1,94 @@
+"""The settings of this backend."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import environ
+
+from pman_core.errors import SettingsError
+from pman_core.settings import EngineSettings, absolute_path, flag, one_of, variable
+
+#: The ways in which nodes can run an image.
+RUNTIMES = ("podman", "apptainer", "none")
+
+
+def address(value: str) -> str:
+    """Where Cromwell listens."""
+    if not re.fullmatch(r"https?://[^\s?#]+", value):
+        raise ValueError("must be an address like http://cromwell:8000")
+    return value.rstrip("/")
+
+
+def slurm_name(value: str) -> str:
+    """A name of SLURM's, as its configuration could hold it."""
+    if not re.fullmatch(r"[A-Za-z0-9_.,-]{1,200}", value):
+        raise ValueError("must be letters, digits and _ . - with commas between several names")
+    return value
+
+
+def shared_path(value: str) -> str:
+    """An absolute path that a command of the Cromwell configuration can quote."""
+    path = absolute_path(value)
+    if re.search(r"['\x00-\x1f\x7f]", path):
+        raise ValueError("must hold no single quote and no control character")
+    return path
+
+
+@environ.config(prefix="", frozen=True)
+class CromwellSettings(EngineSettings):
+    """How to reach Cromwell, and what the cluster behind it is like."""
+
+    url: str | None = variable(
+        "CROMWELL_URL", address, None, "Where Cromwell listens, like http://cromwell:8000."
+    )
+    runtime: str = variable(
+        "CROMWELL_RUNTIME",
+        one_of(*RUNTIMES),
+        "podman",
+        "How nodes run images: podman, apptainer, or none (for tests: the command runs on the "
+        "node itself). The Cromwell configuration says the same.",
+    )
+    partition: str | None = variable(
+        "SLURM_PARTITION", slurm_name, None, "The partition of all jobs. Unset means SLURM's own."
+    )
+    account: str | None = variable(
+        "SLURM_ACCOUNT", slurm_name, None, "The account that jobs are charged to."
+    )
+    jobs_dir: str | None = variable(
+        "CROMWELL_JOBS_DIR",
+        shared_path,
+        None,
+        "Folder for pman's records and for logs, at this path for pman, for Cromwell and on every "
+        "node. Unset means .pman in STOREBASE.",
+    )
+    sees_jobs: bool = variable(
+        "CROMWELL_SEES_JOBS",
+        flag,
+        "yes",
+        "With no, pman cannot see CROMWELL_JOBS_DIR: it then tells where logs are instead of "
+        "reading them, and of a job that failed only that it did.",
+    )
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with combinations of these variables."""
+        if not self.url:
+            yield "CROMWELL_URL is unset: set it to the address of the Cromwell server"
+
+
+def jobs_folder(settings: CromwellSettings, environment: Mapping[str, str]) -> str:
+    """Where this pman's records, and the logs of its jobs, are.
+
+    :raises SettingsError: neither CROMWELL_JOBS_DIR nor STOREBASE tells.
+    """
+    base = settings.jobs_dir
+    if not base:
+        storebase = environment.get("STOREBASE")
+        if not storebase:
+            raise SettingsError(["CROMWELL_JOBS_DIR is unset, and so is STOREBASE: set STOREBASE"])
+        try:
+            base = shared_path(storebase).rstrip("/") + "/.pman"
+        except ValueError as error:
+            raise SettingsError([f"STOREBASE {error} (it is {storebase!r})"]) from error
+    return f"{base}/{settings.instance}"

@@ -1,0 +1,101 @@
+"""Runtime ``apptainer``: command lines of Apptainer 1.1 and newer, or SingularityCE 3.10.
+
+Apptainer's processes stay in the cgroup of the SLURM job, so SLURM holds the limits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+
+from . import verdict as ends
+from .podman import mount_words
+from .runtime import Runtime
+from .verdict import CannotStart
+
+#: Where images are kept, one file each; the site may choose another folder.
+CACHE_VARIABLE = "PMAN_IMAGE_CACHE"
+
+
+class Apptainer(Runtime):
+    """One process, which becomes the job."""
+
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def program(self) -> str:
+        """Apptainer, or its older self."""
+        return "apptainer" if shutil.which("apptainer") else "singularity"
+
+    @property
+    def file(self) -> str:
+        """The image, once it has been pulled."""
+        default = os.path.join(os.path.expanduser("~"), ".cache", "pman-images")
+        cache = os.environ.get(CACHE_VARIABLE) or default
+        digest = hashlib.sha256(self.order.image.encode()).hexdigest()
+        return os.path.join(cache, digest + ".sif")
+
+    def prepare(self) -> None:
+        """Pull the image, unless somebody has; of several at once one does."""
+        os.makedirs(os.path.dirname(self.file), exist_ok=True)
+        with open(self.file + ".lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.exists(self.file):
+                self.fetch([self.program, *self.pull_words()])
+                os.rename(self.file + ".new", self.file)
+
+    def start(self, log: int) -> subprocess.Popen[bytes]:
+        """Start it in a session of its own."""
+        try:
+            self._process = subprocess.Popen(
+                [self.program.encode(), *[word.encode() for word in self.run_words()]],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.variables(),
+                start_new_session=True,
+            )
+        except OSError as error:
+            message = f"{self.program} cannot be run on this node: {error}"
+            raise CannotStart(ends.CANNOT_START, message) from error
+        return self._process
+
+    def stop(self, force: bool) -> None:
+        """End the session."""
+        if self._process:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL if force else signal.SIGTERM)
+
+    def pull_words(self) -> list[str]:
+        """The words that get the image."""
+        return ["pull", "--force", self.file + ".new", "docker://" + self.order.image]
+
+    def run_words(self) -> list[str]:
+        """The words that run the job.
+
+        ``exec`` passes the image's own entrypoint by; ``--no-eval`` keeps it from reading ``$``
+        in values of the environment.
+        """
+        words = ["exec", "--containall", "--no-eval", "--writable-tmpfs"]
+        words += ["--nv"] if self.order.gpus else []
+        for mount in self.order.mounts:
+            value = mount_words(mount.source, mount.target, mount.read_only)
+            # It knows the word ro, and takes no value for it.
+            value = value.replace(",ro=true", ",ro").replace(",ro=false", "")
+            words += ["--mount", value]
+        return [*words, self.file, *self.order.argv]
+
+    def variables(self) -> dict[bytes, bytes]:
+        """The environment: what carries this prefix is what the job gets."""
+        own = {name: value for name, value in os.environb.items() if not name.startswith(_PREFIXES)}
+        for name, value in self.environment.items():
+            own[_PREFIXES[0] + name.encode()] = value.encode()
+        return own
+
+
+_PREFIXES = (b"APPTAINERENV_", b"SINGULARITYENV_")

@@ -1,0 +1,60 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+
+from .batch import batch
+from .check import check
+from .podman import LABEL
+from .run import run, work
+from .submit import submit
+
+
+def main(words: list[str]) -> int:
+    """Do one command; its exit code."""
+    os.umask(0o007)  # what the job folder holds is for pman's group, and for nobody else
+    parser = argparse.ArgumentParser(prog="pman-slurm", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    commands.required = True
+    one = commands.add_parser("submit")
+    one.add_argument("--folder", required=True)
+    one.add_argument("--execution", required=True)
+    one.add_argument("--blind", default="false")
+    one.add_argument("sbatch", nargs=argparse.REMAINDER)
+    one = commands.add_parser("check")
+    one.add_argument("job")
+    one.add_argument("execution")
+    one = commands.add_parser("batch")
+    one.add_argument("script")
+    commands.add_parser("run")
+    commands.add_parser("worker")
+    commands.add_parser("epilog")
+    given = parser.parse_args(words)
+    if given.command == "submit":
+        sbatch = given.sbatch[1:] if given.sbatch[:1] == ["--"] else given.sbatch
+        return submit(given.folder, given.execution, given.blind == "true", sbatch)
+    if given.command == "check":
+        return check(given.job, given.execution)
+    if given.command == "batch":
+        return batch(given.script)
+    if given.command == "epilog":
+        return epilog(os.environ["SLURM_JOB_ID"])
+    return run(sys.stdin) if given.command == "run" else work(sys.stdin)
+
+
+def epilog(job: str) -> int:
+    """Remove Podman's containers of a job that SLURM has ended."""
+    listed = subprocess.run(
+        ["podman", "ps", "--all", "--quiet", "--filter", f"label={LABEL}={job}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    for container in listed.stdout.decode().split():
+        subprocess.run(["podman", "rm", "--force", container], timeout=60, check=False)
+    return 0

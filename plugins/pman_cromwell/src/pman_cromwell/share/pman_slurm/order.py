@@ -1,0 +1,53 @@
+"""What pman orders: the two lines that the WDL document feeds to ``run``."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, NamedTuple
+
+
+class Mount(NamedTuple):
+    """A directory of the cluster, and where the job sees it."""
+
+    source: str
+    target: str
+    read_only: bool
+
+
+class Order(NamedTuple):
+    """One job, with the names and units of pman's ``Order``."""
+
+    workflow: str
+    image: str
+    argv: list[str]
+    mounts: list[Mount]
+    folder: str
+    runtime: str
+    workers: int
+    memory_mib: int | None
+    cpu_millicores: int | None
+    gpus: int
+    shm_mib: int | None
+    uid: int | None
+    gid: int | None
+    time_limit_s: int | None
+
+
+def decoded(line: str) -> Any:
+    """What a line of base64 says."""
+    return json.loads(base64.b64decode(line))
+
+
+def order_of(content: dict[str, Any]) -> Order:
+    """An order; what this version does not know is pman's own."""
+    known = {name: content[name] for name in Order._fields}
+    known["mounts"] = [
+        Mount(one["source"], one["target"], one["read_only"]) for one in content["mounts"]
+    ]
+    return Order(**known)
+
+
+def as_bytes(environment: dict[str, str]) -> dict[bytes, bytes]:
+    """Variables, whatever language the node speaks."""
+    return {name.encode(): value.encode() for name, value in environment.items()}

@@ -1,0 +1,94 @@
+"""Runtime ``none``: the command runs on the node itself, for tests.
+
+Only its directories are its own: a mount namespace binds them where a container would have them.
+That needs root. Nothing else is confined.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+
+from . import verdict as ends
+from .order import as_bytes
+from .runtime import Runtime
+from .verdict import CannotStart
+
+# From <sched.h> and <sys/mount.h>.
+_CLONE_NEWNS = 0x00020000
+_MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Plain(Runtime):
+    """No image at all."""
+
+    _process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """There is no image to have."""
+        if self.order.mounts:
+            os.makedirs(_top(self.order.mounts[0].target), exist_ok=True)
+
+    def start(self, log: int) -> subprocess.Popen[bytes]:
+        """Start the program in a session of its own, in the first of its directories."""
+        argv = [word.encode() for word in self.order.argv]
+        try:
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=as_bytes({"PATH": _PATH, **self.environment}),
+                start_new_session=True,
+                preexec_fn=self._enter,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            message = f"cannot start {self.order.argv[0]!r}: {error}"
+            raise CannotStart(ends.CANNOT_START, message) from error
+        return self._process
+
+    def stop(self, force: bool) -> None:
+        """End the session."""
+        if self._process:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL if force else signal.SIGTERM)
+
+    def clean(self) -> None:
+        """End what the job left behind."""
+        self.stop(True)
+
+    def _enter(self) -> None:
+        """In the child: a mount namespace with the job's directories."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.unshare(_CLONE_NEWNS):
+            _fail("unshare")
+        _mount(libc, None, "/", None, _MS_REC | _MS_PRIVATE)
+        if not self.order.mounts:
+            return
+        _mount(libc, "tmpfs", _top(self.order.mounts[0].target), "tmpfs", 0)
+        for mount in self.order.mounts:
+            os.makedirs(mount.target, exist_ok=True)
+            _mount(libc, mount.source, mount.target, None, _MS_BIND | _MS_REC)
+            if mount.read_only:
+                _mount(libc, None, mount.target, None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY)
+
+
+def _top(target: str) -> str:
+    return "/" + target.strip("/").split("/")[0]
+
+
+def _mount(libc: ctypes.CDLL, source: str | None, at: str, kind: str | None, how: int) -> None:
+    words = [None if word is None else word.encode() for word in (source, at, kind)]
+    if libc.mount(*words, ctypes.c_ulong(how), None):
+        _fail("mount " + at)
+
+
+def _fail(what: str) -> None:
+    code = ctypes.get_errno()
+    raise OSError(code, f"{what}: {os.strerror(code)}")

@@ -1,0 +1,195 @@
+"""Runtime ``podman``: command lines of Podman 4.3 and newer.
+
+The log driver ``passthrough`` gives the container the log file itself, so both streams are in
+order. Podman's containers live outside the cgroup of the SLURM job, so Podman holds the limits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from typing import Any
+
+from . import verdict as ends
+from .files import log_name
+from .order import as_bytes
+from .runtime import Runtime
+from .verdict import CannotStart, Verdict, of_code, out_of_memory
+
+#: Finds what outlived a job of SLURM.
+LABEL = "pman.chrisproject.org/slurm-job"
+
+#: Podman's own answer for what it could not do; the container's code is told by inspect.
+_TROUBLE = 125
+
+_LINE = re.compile(r"[\x20-\x7e]{0,4096}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+
+#: Beginnings of names that change what Podman itself does.
+_PODMANS = re.compile(
+    r"_?(BUILDAH|CONTAINER|DBUS_|DOCKER_|GO|HOME|LANG|LC_|LD_|LISTEN_|LOGNAME|NETAVARK|NOTIFY_"
+    r"|PATH|PODMAN|REGISTRY_|SHELL|SSL_|STORAGE_|TMPDIR|TZ|USER|XDG_|.*_proxy$)",
+    re.IGNORECASE,
+)
+
+
+class Podman(Runtime):
+    """A container that is created, started once and removed."""
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return f"pman-{self.order.workflow}-{self.worker}"
+
+    def prepare(self) -> None:
+        """Pull the image if the node does not have it, and create the container."""
+        if _call("image", "exists", self.order.image).returncode:
+            self.fetch(["podman", "pull", "--quiet", self.order.image])
+        path = os.path.join(os.environ.get("TMPDIR", "/tmp"), f".env-{self.name}")  # noqa: S108
+        simple, inherited, shown = split_environment(self.environment)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write("".join(f"{name}={value}\n" for name, value in simple.items()))
+            words = self.create_words(path, inherited, shown)
+            done = _call(*words, environment={**os.environb, **as_bytes(inherited)})
+        finally:
+            os.unlink(path)
+        if done.returncode:
+            self.clean()
+            raise CannotStart(
+                ends.CANNOT_START, f"Podman cannot create the container: {_said(done)}"
+            )
+
+    def start(self, log: int) -> subprocess.Popen[bytes]:
+        """Start and attach; a signal to Podman goes on to the container."""
+        return subprocess.Popen(
+            ["podman", "start", "--attach", self.name],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+    def stop(self, force: bool) -> None:
+        """Signal the container."""
+        _call("kill", "--signal", "KILL" if force else "TERM", self.name)
+
+    def verdict(self, code: int) -> Verdict:
+        """Podman itself knows how the container ended."""
+        state = self._state()
+        if state is None or state["Status"] in ("created", "configured", "initialized"):
+            words = (state or {}).get("Error") or self._last_words()
+            raise CannotStart(
+                ends.CANNOT_START,
+                f"cannot start {self.order.argv[0]!r} in {self.order.image}: {words}",
+            )
+        verdict = of_code(int(state["ExitCode"]))
+        if state.get("OOMKilled") and not verdict.is_success:
+            return out_of_memory(verdict.code)
+        if verdict.code == 137 and self.order.memory_mib is not None:
+            message = "killed (137), probably out of memory"
+            return Verdict(ends.KILLED, message, 137)
+        return verdict
+
+    def clean(self) -> None:
+        """Remove the container."""
+        _call("rm", "--force", "--ignore", "--volumes", self.name)
+
+    def create_words(
+        self, env_file: str, inherited: dict[str, str], shown: dict[str, str]
+    ) -> list[str]:
+        """The words after ``podman``."""
+        order = self.order
+        words = ["create", "--name", self.name, "--pull=never", "--log-driver=passthrough"]
+        words += ["--label", f"{LABEL}={os.environ.get('SLURM_JOB_ID', '')}"]
+        words += ["--security-opt=no-new-privileges", "--env-file", env_file]
+        words += [f"--env={name}" for name in inherited]
+        words += [f"--env={name}={value}" for name, value in shown.items()]
+        if order.uid is not None:
+            group = "" if order.gid is None else f":{order.gid}"
+            words += [f"--user={order.uid}{group}"]
+        if order.memory_mib is not None:
+            words += [f"--memory={order.memory_mib}m", f"--memory-swap={order.memory_mib}m"]
+        if order.cpu_millicores is not None:
+            words += [f"--cpus={order.cpu_millicores / 1000:.3f}"]
+        if order.shm_mib is not None:
+            words += [f"--shm-size={order.shm_mib}m"]
+        if order.time_limit_s is not None:
+            # Outlives this script: the container ends even where SLURM killed what watches it.
+            words += [f"--timeout={order.time_limit_s + 60}"]
+        for mount in order.mounts:
+            words += ["--mount", mount_words(mount.source, mount.target, mount.read_only)]
+        for device in devices(order.gpus):
+            words += ["--device", device]
+        return [*words, "--entrypoint", json.dumps([order.argv[0]]), order.image, *order.argv[1:]]
+
+    def _state(self) -> Any | None:
+        done = _call("inspect", "--type=container", "--format={{json .State}}", self.name)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def _last_words(self) -> str:
+        path = os.path.join(self.order.folder, log_name(self.worker))
+        with open(path, "rb") as log:
+            said = log.read(4096).decode(errors="replace").splitlines()
+        return said[0] if said else "Podman gave no reason"
+
+
+def split_environment(
+    environment: dict[str, str],
+) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Variables for an env-file, for Podman's own environment, and for its command line.
+
+    A file of mode 0600 and an environment are for this user alone, a command line can be read by
+    everybody on the node. Lines of a file hold no newline; a name that means something to Podman
+    must not be in its own environment; and the command line loses a carriage return.
+    """
+    simple, inherited, shown = {}, {}, {}
+    for name, value in environment.items():
+        if _NAME.fullmatch(name) and _LINE.fullmatch(value):
+            simple[name] = value
+        elif _NAME.fullmatch(name) and not _PODMANS.match(name):
+            inherited[name] = value
+        elif "\r" in value:
+            words = f"Podman cannot give a variable {name!r} that holds a carriage return"
+            raise CannotStart(ends.CANNOT_START, words)
+        else:
+            shown[name] = value
+    return simple, inherited, shown
+
+
+def mount_words(source: str, target: str, read_only: bool) -> str:
+    """A value of ``--mount``, which is one line of CSV; a path may hold what it likes."""
+    fields = ["type=bind", "source=" + source, "destination=" + target]
+    fields += ["ro=true"] if read_only else ["ro=false"]
+    return ",".join(_quoted(field) if set(field) & set('",\r\n') else field for field in fields)
+
+
+def _quoted(field: str) -> str:
+    doubled = field.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def devices(gpus: int) -> list[str]:
+    """The GPUs that SLURM gave to this task, by their names in the CDI."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpus else []
+    return [f"nvidia.com/gpu={one}" for one in given if one]
+
+
+def _call(
+    *words: str, environment: dict[bytes, bytes] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["podman", *words],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def _said(done: subprocess.CompletedProcess[bytes]) -> str:
+    lines = done.stderr.decode(errors="replace").strip().splitlines()
+    return lines[-1][:1000] if lines else "it gave no reason"

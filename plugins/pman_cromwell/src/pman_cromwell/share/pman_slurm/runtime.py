@@ -1,0 +1,115 @@
+"""What each way to run an image does."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import threading
+
+from . import cgroup
+from . import verdict as ends
+from .files import PULLING, write_once
+from .order import Order
+from .verdict import CannotStart, Verdict, of_code, out_of_memory
+from .watch import Watch
+
+
+class Runtime:
+    """One worker's container; here what they have in common.
+
+    :param environment: the job's variables; they are never written anywhere by this.
+    :param worker: its number, from 0.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        environment: dict[str, str],
+        worker: int,
+        watch: Watch,
+    ) -> None:
+        self.order = order
+        self.environment = environment
+        self.worker = worker
+        self.watch = watch
+        self._kills_before = cgroup.oom_kills()
+
+    def prepare(self) -> None:
+        """Have the image; raises ``CannotStart``."""
+        raise NotImplementedError
+
+    def start(self, log: int) -> subprocess.Popen[bytes]:
+        """Begin, with both streams in the file ``log``; raises ``CannotStart``."""
+        raise NotImplementedError
+
+    def stop(self, force: bool) -> None:
+        """End what runs, gently or not."""
+        raise NotImplementedError
+
+    def verdict(self, code: int) -> Verdict:
+        """What a process that ended with ``code`` means."""
+        verdict = of_code(code)
+        if not verdict.is_success and cgroup.oom_kills() != self._kills_before:
+            return out_of_memory(verdict.code)
+        return verdict
+
+    def clean(self) -> None:
+        """Leave nothing behind on the node."""
+
+    def check_directories(self) -> None:
+        """A directory that is missing is told, never made."""
+        for mount in self.order.mounts:
+            if not os.path.isdir(mount.source):
+                raise CannotStart(
+                    ends.CANNOT_START,
+                    f"there is no directory {mount.source} on node {platform.node()}",
+                )
+
+    def fetch(self, command: list[str]) -> None:
+        """Run the command that gets the image; pman tells meanwhile that it is on its way."""
+        write_once(self.order.folder, PULLING, {"image": self.order.image})
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        words = _Words(process)
+        cause = self.watch.wait(process, lambda force: process.kill())
+        if cause:
+            raise Ended(cause)
+        if process.returncode:
+            raise CannotStart(
+                ends.IMAGE_NOT_FOUND,
+                f"image {self.order.image} cannot be had: {words.end()}",
+            )
+
+
+class Ended(Exception):
+    """The run was ended before its container began."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.message)
+        self.verdict = verdict
+
+
+class _Words:
+    """What a command says on stderr, however much it is."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._said = b""
+        self._process = process
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stderr  # noqa: S101 - it is a pipe
+        for line in self._process.stderr:
+            self._said = (self._said + line)[-4096:]
+
+    def end(self) -> str:
+        """Its last line."""
+        self._reader.join(5.0)
+        lines = [line for line in self._said.decode(errors="replace").splitlines() if line.strip()]
+        return lines[-1].strip()[:1000] if lines else "no reason given"

@@ -1,0 +1,26 @@
+"""The ways in which a node can run an image; the site's Cromwell configuration chooses one."""
+
+from __future__ import annotations
+
+from .apptainer import Apptainer
+from .order import Order
+from .plain import Plain
+from .podman import Podman
+from .runtime import Runtime
+from .watch import Watch
+
+_KINDS: dict[str, type[Runtime]] = {
+    "podman": Podman,
+    "apptainer": Apptainer,
+    "none": Plain,
+}
+
+
+def make(
+    order: Order,
+    environment: dict[str, str],
+    worker: int,
+    watch: Watch,
+) -> Runtime:
+    """The runtime that the order names."""
+    return _KINDS[order.runtime](order, environment, worker, watch)

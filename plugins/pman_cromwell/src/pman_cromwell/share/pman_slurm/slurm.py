@@ -1,0 +1,98 @@
+"""Asks SLURM about a job (squeue, sacct and sbatch of SLURM 22.05).
+
+Three answers are kept apart: how the job is, that SLURM does not know it, and silence, which says
+nothing about the job.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from typing import NamedTuple
+
+from . import verdict as ends
+from .verdict import Verdict
+
+#: A state from which a job does not come back.
+_ENDS = {
+    "BOOT_FAIL": (ends.LOST, "lost: its node failed to boot"),
+    "CANCELLED": (ends.KILLED, "cancelled in SLURM"),
+    "COMPLETED": (ends.LOST, "lost: SLURM says that it completed, and it told of no end"),
+    "DEADLINE": (ends.TIME_LIMIT, "ended by SLURM at its deadline"),
+    "FAILED": (ends.KILLED, "killed: SLURM says that it failed, and it told of no end"),
+    "NODE_FAIL": (ends.LOST, "lost: its node failed"),
+    "OUT_OF_MEMORY": (ends.OUT_OF_MEMORY, "out of memory: SLURM ended it at its memory limit"),
+    "PREEMPTED": (ends.KILLED, "killed: SLURM gave its place to another job"),
+    "REVOKED": (ends.LOST, "lost: SLURM revoked it"),
+    "TIMEOUT": (ends.TIME_LIMIT, "ended by SLURM at its time limit"),
+}
+
+#: What the commands print where it is not the job that they cannot find.
+_UNKNOWN = "invalid job id"
+_NO_ACCOUNTING = "accounting storage is disabled"
+
+
+class Silent(Exception):
+    """SLURM does not answer."""
+
+
+class Job(NamedTuple):
+    """A job as SLURM has it: ``PENDING``, ``RUNNING``, ``TIMEOUT`` ..., and why."""
+
+    state: str
+    reason: str
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it will not run any more."""
+        return self.state in _ENDS
+
+    def verdict(self) -> Verdict:
+        """The end of a job that told of none itself."""
+        reason, message = _ENDS[self.state]
+        detail = "" if self.reason in ("", "None") else f" ({self.reason})"
+        return Verdict(reason, message + detail)
+
+
+def ask(job: str) -> Job | None:
+    """The job; ``None`` if SLURM does not know it, or any more.
+
+    :raises Silent: SLURM does not answer.
+    """
+    code, out, err = _run("squeue", "--noheader", "--states=all", "--jobs", job, "--format=%T|%r")
+    if code == 0 and out:
+        state, _, reason = out.splitlines()[0].partition("|")
+        return Job(state, reason)
+    if code and _UNKNOWN not in err.lower():
+        raise Silent(err)
+    return _from_accounting(job)
+
+
+def _from_accounting(job: str) -> Job | None:
+    """What the accounting database still knows after slurmctld forgot (``MinJobAge``)."""
+    code, out, err = _run(
+        "sacct", "--noheader", "--parsable2", "--allocations", "--jobs", job, "--format=State"
+    )
+    if code == 0 and out:
+        state, _, rest = out.splitlines()[0].partition(" ")
+        return Job(state, rest)  # "CANCELLED by 1000"
+    if code and _NO_ACCOUNTING not in err.lower():
+        raise Silent(err)
+    return None
+
+
+def _run(*command: str) -> tuple[int, str, str]:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Silent(f"{command[0]} did not answer") from error
+    return (
+        done.returncode,
+        done.stdout.decode(errors="replace").strip(),
+        done.stderr.decode(errors="replace").strip(),
+    )

@@ -1,0 +1,128 @@
+"""Waits for a process, and ends it when it must not go on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+from . import verdict as ends
+from .files import CANCELLED, VERDICT, exists, is_gone
+from .slurm import Silent, ask
+from .verdict import Verdict
+
+#: Between two looks for pman's word, which lies on shared storage.
+_LOOK_S = 1.0
+
+#: Between asking a job to end and ending it; SLURM's own is KillWait, 30 s unless a site says else.
+_GRACE_S = 3.0
+
+#: SLURM warns a job with the first of these; the others come from people.
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+#: The return codes of a process, or of a container, that SIGTERM ended.
+_BY_SIGTERM = (-signal.SIGTERM, 128 + signal.SIGTERM)
+
+
+class Watch:
+    """What may end a run before its time: pman's word, its time limit, and SLURM.
+
+    Make one per process, in the main thread, before any child.
+    """
+
+    def __init__(self, folder: str, time_limit_s: int | None) -> None:
+        self._folder = folder
+        self._limit_s = time_limit_s
+        self._deadline: float | None = None
+        self._signalled = False
+        self._next_look = 0.0
+        self._woken, wake = os.pipe()
+        for end in (self._woken, wake):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # it only wakes
+        for number in _ENDING:
+            signal.signal(number, self._on_signal)
+
+    def start_clock(self) -> None:
+        """The job begins now."""
+        if self._limit_s is not None:
+            self._deadline = time.monotonic() + self._limit_s
+
+    def wait(
+        self, process: subprocess.Popen[bytes], stop: Callable[[bool], None]
+    ) -> Verdict | None:
+        """Wait for the end of ``process``; why it was ended, if it was.
+
+        :param stop: ends it; gently first, then, with ``True``, at once.
+        """
+        while process.poll() is None:
+            cause = self._own_cause()
+            if cause or self._signalled:
+                self._end(process, stop)
+                return cause or _slurms_cause()
+            self._sleep(min(_LOOK_S, self._left_s()))
+        # SLURM signals all processes of a job at once: the container may be the quickest.
+        if process.returncode in _BY_SIGTERM and not self._signalled:
+            self._sleep(_GRACE_S / 10)
+        return _slurms_cause() if self._signalled and process.returncode else None
+
+    def cause(self) -> Verdict | None:
+        """Why the run has to end now, if it has to."""
+        return self._own_cause() or (_slurms_cause() if self._signalled else None)
+
+    def _end(self, process: subprocess.Popen[bytes], stop: Callable[[bool], None]) -> None:
+        stop(False)
+        deadline = time.monotonic() + _GRACE_S
+        while process.poll() is None and time.monotonic() < deadline:
+            self._sleep(deadline - time.monotonic())
+        if process.poll() is None:
+            stop(True)
+            process.wait()
+
+    def _own_cause(self) -> Verdict | None:
+        if self._left_s() <= 0:
+            message = f"ended at its time limit of {self._limit_s} s"
+            return Verdict(ends.TIME_LIMIT, message)
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + _LOOK_S
+            if exists(self._folder, CANCELLED) or is_gone(self._folder):
+                return Verdict(ends.KILLED, "ended by pman")
+            if exists(self._folder, VERDICT):
+                # This node was thought to be lost: what was told of the job has to stay true.
+                return Verdict(ends.KILLED, "ended: it had been told as ended")
+        return None
+
+    def _left_s(self) -> float:
+        return _LOOK_S if self._deadline is None else self._deadline - time.monotonic()
+
+    def _on_signal(self, *_: object) -> None:
+        self._signalled = True
+
+    def _sleep(self, seconds: float) -> None:
+        """Until a signal comes, and at most so long."""
+        select.select([self._woken], [], [], max(0.0, seconds))
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._woken, 1024)
+
+
+def _slurms_cause() -> Verdict:
+    """SLURM ends this job: ask it why, which takes long where slurmctld is away.
+
+    While a job completes, only its reason tells.
+    """
+    try:
+        found = ask(os.environ.get("SLURM_JOB_ID", ""))
+    except Silent:
+        found = None
+    if found and found.has_ended:
+        return found.verdict()
+    if found and found.reason == "TimeLimit":
+        return Verdict(ends.TIME_LIMIT, "ended by SLURM at its time limit")
+    detail = f" ({found.reason})" if found and found.reason not in ("", "None") else ""
+    return Verdict(ends.KILLED, "cancelled in SLURM" + detail)

@@ -1,0 +1,188 @@
+"""The jobs folder, on storage that pman and the cluster share.
+
+::
+
+    jobs/NAME.json     the record of a job: its order. Its name is the lock.
+    runs/WORKFLOW/     the notes and logs of its run
+
+A record appears whole or not at all, by ``link``; the first of several wins on any file server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from pman_core.errors import EngineUnavailableError
+from pman_cromwell import notes
+from pman_cromwell.errors import told_of_storage
+from pman_cromwell.logs import log_end
+from pman_cromwell.notes import Cancelled, Notes, Verdict
+from pman_cromwell.order import Order, from_json, to_json
+
+_SUFFIX = ".json"
+
+
+class Shelf:
+    """The records of a pman that sees the jobs folder.
+
+    :param root: the part of it that belongs to this instance.
+    """
+
+    def __init__(self, root: str, instance: str) -> None:
+        self._root = Path(root)
+        self._instance = instance
+        self._jobs = self._root / "jobs"
+        self._runs = self._root / "runs"
+
+    def check(self) -> None:
+        """Write to it."""
+        with told_of_storage(str(self._root)):
+            self._prepare()
+            for folder in (self._jobs, self._runs):
+                with tempfile.NamedTemporaryFile(prefix=".new-", dir=folder):
+                    pass
+
+    def names(self) -> Iterable[str]:
+        """One for each record."""
+        with told_of_storage(str(self._root)):
+            self._prepare()
+            return [
+                name.removesuffix(_SUFFIX)
+                for name in os.listdir(self._jobs)
+                if name.endswith(_SUFFIX)
+            ]
+
+    def order(self, name: str) -> Order | None:
+        """What the record of that name says."""
+        with told_of_storage(str(self._root)):
+            try:
+                text = self._record(name).read_text()
+            except (FileNotFoundError, IsADirectoryError):
+                return None
+        with contextlib.suppress(ValueError):
+            order = from_json(text)
+            if order.instance == self._instance and order.name == name:
+                return order
+        return None
+
+    def is_foreign(self, name: str) -> bool:
+        """Whether there is a file of that name that is no record of ours."""
+        with told_of_storage(str(self._root)):
+            return os.path.lexists(self._record(name)) and self.order(name) is None
+
+    def create(self, order: Order) -> bool:
+        """Make the run's folder, then link the record."""
+        with told_of_storage(str(self._root)):
+            self._prepare()
+            _make(self._run(order))
+            return self._write_once(self._record(order.name), to_json(order))
+
+    def accept(self, order: Order) -> None:
+        """Leave a mark."""
+        self._note(order, notes.ACCEPTED, "")
+
+    def notes(self, order: Order) -> Notes | None:
+        """Read the run's folder."""
+        with told_of_storage(str(self._root)):
+            try:
+                return notes.read(self._run(order))
+            except FileNotFoundError:
+                return None  # a file goes only with its folder
+            except OSError as error:
+                if error.errno == errno.ESTALE:
+                    return None
+                raise
+
+    def is_running(self, order: Order) -> bool:
+        """The batch job holds a lock, which ends with it."""
+        with told_of_storage(str(self._root)), contextlib.ExitStack() as stack:
+            try:
+                begun = stack.enter_context((self._run(order) / notes.BEGUN).open("rb"))
+                fcntl.flock(begun, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            except OSError:  # it has not begun, or this storage has no locks
+                return False
+            return False
+
+    def cancel(self, order: Order, why: Cancelled) -> None:
+        """The run looks for this file before it begins, and every second while it runs."""
+        self._note(order, notes.CANCELLED, notes.text(why))
+
+    def settle(self, order: Order, verdict: Verdict) -> None:
+        """In the place where the cluster would have written it."""
+        self._note(order, notes.VERDICT, notes.text(verdict))
+
+    def delete(self, order: Order) -> None:
+        """First the record: what has none is swept."""
+        with told_of_storage(str(self._root)):
+            self._record(order.name).unlink(missing_ok=True)
+            shutil.rmtree(self._run(order), ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Only cancelled runs: a new one has its folder before its record."""
+        kept = {order.workflow for order in map(self.order, self.names()) if order}
+        with told_of_storage(str(self._root)):
+            for run in set(os.listdir(self._runs)) - kept:
+                if (self._runs / run / notes.CANCELLED).exists():
+                    shutil.rmtree(self._runs / run, ignore_errors=True)
+
+    def log(self, order: Order, tail_lines: int, max_bytes: int) -> bytes:
+        """From the files that the workers write."""
+        with told_of_storage(str(self._root)):
+            return log_end(self._run(order), order.workers, tail_lines, max_bytes)
+
+    def _record(self, name: str) -> Path:
+        return self._jobs / (name + _SUFFIX)
+
+    def _run(self, order: Order) -> Path:
+        # Not order.folder: that is the cluster's path for it.
+        return self._runs / order.workflow
+
+    def _note(self, order: Order, name: str, text: str) -> None:
+        with told_of_storage(str(self._root)), contextlib.suppress(FileNotFoundError):
+            self._write_once(self._run(order) / name, text)
+
+    def _write_once(self, path: Path, text: str) -> bool:
+        handle, draft = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(text)
+            _give(Path(draft), 0o640)
+            os.link(draft, path)
+        except FileExistsError:
+            return False
+        finally:
+            os.unlink(draft)
+        return True
+
+    def _prepare(self) -> None:
+        for folder in (self._root.parent, self._root, self._jobs, self._runs):
+            if not folder.is_dir():
+                if not folder.parent.is_dir():
+                    raise EngineUnavailableError(
+                        f"there is no {folder.parent}: is the shared storage mounted here?"
+                    )
+                _make(folder)
+
+
+def _make(folder: Path) -> None:
+    """A folder for whomever its parent is for: pman's user and Cromwell's may differ."""
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+        _give(folder, 0o770)
+
+
+def _give(path: Path, mode: int) -> None:
+    """To the owner of the folder that it is in, where pman may do that."""
+    parent = path.parent.stat()
+    if os.geteuid() == 0:
+        os.chown(path, parent.st_uid, parent.st_gid)
+    os.chmod(path, mode | (parent.st_mode & 0o2000 if path.is_dir() else 0))

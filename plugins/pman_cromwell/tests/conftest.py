@@ -1,0 +1,29 @@
+"""The engines, and what tests make on them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cromwell_bench import Server, server, subject_of, why_missing
+
+from pman_core.testing.conformance import Workbench
+from pman_core.testing.pytest_plugin import Engines
+
+
+@pytest.fixture(scope="session")
+def cromwell(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A stand-in with short times, whose nodes run commands themselves."""
+    missing = why_missing()
+    engines.need("slurm", missing)
+    engines.need("cromwell", missing)
+    with server(tmp_path_factory.mktemp("cromwell"), "none") as made:
+        yield made
+
+
+@pytest.fixture
+def bench(cromwell: Server, tmp_path: Path) -> Iterator[Workbench]:
+    """The tools of a test; what they made is removed afterwards."""
+    with subject_of(cromwell, tmp_path) as subject:
+        made = Workbench(subject)
+        yield made
+        made.clean_up()

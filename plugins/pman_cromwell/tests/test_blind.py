@@ -1,0 +1,68 @@
+"""A pman that cannot see the jobs folder: Cromwell keeps everything, and people read the logs."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from cromwell_bench import Server, subject_of
+
+from pman_core.errors import UnknownJobError
+from pman_core.info import JobFilter, Reason, Status
+from pman_core.testing.conformance import Workbench
+
+
+@pytest.fixture
+def bench(cromwell: Server, tmp_path: Path) -> Iterator[Workbench]:
+    """The tools of a test; what they made is removed afterwards."""
+    with subject_of(cromwell, tmp_path, CROMWELL_SEES_JOBS="no") as subject:
+        made = Workbench(subject)
+        yield made
+        made.clean_up()
+
+
+def test_a_job_is_told_by_another_process(bench: Workbench) -> None:
+    job = bench.job(bench.place(), "exit", "0", labels={"a": "b"})
+    info = bench.submit(job)
+    assert (info.jid, info.argv, info.image) == (job.jid, job.argv, job.image)
+    assert dict(info.labels) == {"a": "b"}
+    ended = bench.end_of(job.jid, bench.fresh())
+    assert (ended.status, ended.exit_code) == (Status.SUCCEEDED, 0)
+    assert job.jid in {one.jid for one in bench.fresh().list(JobFilter(), 1000, None).jobs}
+
+
+def test_a_failed_job_says_where_to_look(bench: Workbench) -> None:
+    info = bench.run(bench.place(), "exit", "3")
+    assert (info.status, info.reason) == (Status.FAILED, Reason.EXIT_CODE)
+    path = info.message.split()[1]
+    assert '"code": 3' in Path(path).read_text()
+
+
+def test_logs_say_which_paths_hold_them(bench: Workbench) -> None:
+    info = bench.run(bench.place(), "say", f"1:{b'words'.hex()}")
+    first, path = bench.logs(info).decode().splitlines()
+    assert "CROMWELL_SEES_JOBS" in first
+    assert Path(path).read_text() == "words"
+
+
+def test_eight_submits_at_once_run_one_job(bench: Workbench) -> None:
+    place = bench.place()
+    job = bench.job(place, "count", place.job_out)
+    backends = [bench.fresh() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        infos = list(pool.map(lambda backend: bench.submit(job, backend), backends))
+    assert len({(info.native, info.created) for info in infos}) == 1
+    assert bench.end_of(job.jid).status is Status.SUCCEEDED
+    assert place.runs() == 1
+
+
+def test_a_removed_job_is_gone_and_its_jid_can_be_used_again(bench: Workbench) -> None:
+    place = bench.place()
+    info = bench.hold(place)
+    assert bench.backend.remove(info.jid)
+    bench.until("the process to end", place.is_held, lambda held: not held)
+    with pytest.raises(UnknownJobError):
+        bench.fresh().status(info.jid)
+    again = bench.submit(bench.job(bench.place(), "exit", "0", jid=info.jid))
+    assert again.native != info.native
+    assert bench.end_of(info.jid).status is Status.SUCCEEDED

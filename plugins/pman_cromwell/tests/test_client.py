@@ -1,0 +1,176 @@
+"""Cromwell's answers over HTTP, in its own words, and what they become."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import attrs
+import pytest
+from order_samples import job, order, settings
+
+from pman_core.errors import EngineUnavailableError
+from pman_cromwell import payload
+from pman_cromwell.client import Cromwell
+from pman_cromwell.errors import Refused
+from pman_cromwell.order import encoded
+
+_ID = order().workflow
+
+
+@attrs.define
+class Script:
+    """What the server answers, one after the other, and what it was asked."""
+
+    answers: list[tuple[int, str] | None] = attrs.field(factory=list)
+    asked: list[tuple[str, str, bytes]] = attrs.field(factory=list)
+    url: str = ""
+
+    def say(self, code: int, content: Any) -> None:
+        text = content if isinstance(content, str) else json.dumps(content, indent=2)
+        self.answers.append((code, text))
+
+    def hang_up(self) -> None:
+        self.answers.append(None)
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    made = Script()
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            made.asked.append((self.command, self.path, body))
+            answer = made.answers.pop(0)
+            if answer is None:
+                self.close_connection = True
+                self.connection.close()
+                return
+            self.send_response(answer[0])
+            self.end_headers()
+            self.wfile.write(answer[1].encode())
+
+        do_GET = do_POST = do_PATCH = answer
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        made.url = f"http://127.0.0.1:{server.server_port}"
+        yield made
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def client(script: Script) -> Cromwell:
+    return Cromwell(script.url, 5)
+
+
+def _fail(message: str, status: str = "fail") -> dict[str, str]:
+    return {"status": status, "message": message}
+
+
+def test_a_submission_has_cromwells_parts(script: Script, client: Cromwell) -> None:
+    script.say(201, {"id": _ID, "status": "Submitted"})
+    inputs = payload.inputs(order(), job().env, settings())
+    client.submit(_ID, payload.document(), inputs, payload.OPTIONS, payload.labels(order()))
+    ((method, path, body),) = script.asked
+    assert (method, path) == ("POST", "/api/workflows/v1")
+    for name in ("workflowSource", "workflowInputs", "workflowOptions", "labels"):
+        assert f'name="{name}"'.encode() in body
+    assert f'name="requestedWorkflowId"\r\n\r\n{_ID}'.encode() in body
+
+
+def test_a_submission_is_never_repeated_by_the_client_itself(
+    script: Script, client: Cromwell
+) -> None:
+    script.hang_up()
+    with pytest.raises(EngineUnavailableError):
+        client.submit(_ID, "", {}, {}, {})
+    assert len(script.asked) == 1
+
+
+def test_a_question_is_asked_again_when_the_connection_breaks(
+    script: Script, client: Cromwell
+) -> None:
+    script.hang_up()
+    script.say(200, {"id": _ID, "status": "Running"})
+    found = client.status(_ID)
+    assert found
+    assert found.status == "Running"
+
+
+def test_an_unknown_workflow_is_none(script: Script, client: Cromwell) -> None:
+    script.say(404, _fail(f"Unrecognized workflow ID: {_ID}"))
+    assert client.status(_ID) is None
+
+
+def test_an_abort_of_what_has_ended_is_no_error(script: Script, client: Cromwell) -> None:
+    words = f"Couldn't abort {_ID} because no workflow with that ID is in progress"
+    script.say(404, _fail(words, "error"))
+    assert client.abort(_ID) is False
+
+
+def test_a_label_before_the_summary_is_not_set(script: Script, client: Cromwell) -> None:
+    script.say(404, _fail(f"Unrecognized workflow ID: {_ID}"))
+    assert client.label(_ID, {"a": "b"}) is False
+
+
+def test_a_refusal_gives_cromwells_words(script: Script, client: Cromwell) -> None:
+    script.say(400, _fail("Error(s): Unexpected body part name: x"))
+    with pytest.raises(Refused, match="Unexpected body part"):
+        client.submit(_ID, "", {}, {}, {})
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 429])
+def test_a_server_in_trouble_is_unavailable(script: Script, client: Cromwell, code: int) -> None:
+    script.say(code, _fail("Cromwell service is shutting down."))
+    with pytest.raises(EngineUnavailableError, match="shutting down"):
+        client.status(_ID)
+
+
+@pytest.mark.parametrize("text", ["", "<html>", "[]", "{}", '{"status": 1}'])
+def test_an_answer_that_makes_no_sense_is_told(script: Script, client: Cromwell, text: str) -> None:
+    script.say(200, text)
+    with pytest.raises(EngineUnavailableError, match="unexpected answer"):
+        client.status(_ID)
+
+
+def test_a_proxys_answer_is_told_in_short(script: Script, client: Cromwell) -> None:
+    script.say(403, "<html>" + "x" * 5000)
+    with pytest.raises(EngineUnavailableError) as caught:
+        client.status(_ID)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    with pytest.raises(EngineUnavailableError, match="cannot be reached"):
+        Cromwell("http://127.0.0.1:1", 5).status(_ID)
+
+
+def test_a_list_that_changed_while_it_was_read_is_read_anew(
+    script: Script, client: Cromwell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pman_cromwell.client._PAGE", 1)
+
+    def page(name: str, total: int) -> dict[str, Any]:
+        one = {"id": name, "status": "Running", "metadataArchiveStatus": "Unarchived"}
+        return {"results": [one], "totalResultsCount": total}
+
+    for name, total in (("a", 3), ("b", 2), ("c", 2), ("b", 2), ("c", 2)):
+        script.say(200, page(name, total))
+    assert {one.id for one in client.query({"a": "b:c"})} == {"b", "c"}
+    assert "label=a%3Ab%3Ac" in script.asked[0][1]
+
+
+def test_no_value_of_the_environment_is_in_an_error(script: Script, client: Cromwell) -> None:
+    script.hang_up()
+    with pytest.raises(EngineUnavailableError) as caught:
+        client.submit(_ID, "", payload.inputs(order(), job().env, settings()), {}, {})
+    assert "secret" not in str(caught.value)
+    assert encoded("secret") not in str(caught.value)

@@ -1,0 +1,242 @@
+"""Faults of SLURM and Cromwell in the middle of a job lose no running job and no state."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from cromwell_bench import SHARE, Server, daemon, kill_processes, slurm, slurm_job, until
+
+from pman_core.info import JobInfo, Reason, Status
+from pman_core.names import native_name
+from pman_core.testing.conformance import Workbench
+
+
+@contextlib.contextmanager
+def without(name: str) -> Iterator[None]:
+    """One daemon of SLURM is killed, and back at the end."""
+    daemon("kill", name)
+    try:
+        yield
+    finally:
+        daemon("start", name)
+        until(lambda: slurm("sinfo", check=False).returncode == 0)
+
+
+def _execution(cromwell: Server, info: JobInfo) -> Path:
+    return cromwell.folder / "executions" / "pman" / info.native / "call-job" / "execution"
+
+
+def _held(bench: Workbench) -> tuple[JobInfo, Callable[[], JobInfo], str]:
+    """A job that runs, what ends it, and its number in SLURM."""
+    place = bench.place()
+    info = bench.hold(place)
+
+    def release() -> JobInfo:
+        place.release()
+        return bench.end_of(info.jid)
+
+    return info, release, slurm_job(native_name(info.jid))
+
+
+def test_a_job_outlives_slurmd(bench: Workbench) -> None:
+    info, release, _ = _held(bench)
+    with without("slurmd"):
+        assert bench.status(info.jid).status is Status.STARTED
+    assert release().status is Status.SUCCEEDED
+
+
+def test_a_job_outlives_slurmctld_and_ends_without_it(cromwell: Server, bench: Workbench) -> None:
+    """Its silence looks like no death, also to a Cromwell that starts meanwhile and asks once."""
+    info, release, number = _held(bench)
+    _, release_other, other = _held(bench)
+    for one in (number, other):
+        _until_saved(one)
+    checked = _execution(cromwell, info) / "stderr.check"
+    with without("slurmctld"):
+        cromwell.kill()
+        checked.unlink(missing_ok=True)
+        cromwell.start()
+        until(lambda: checked.exists() and "does not answer" in checked.read_text())
+        assert release_other().status is Status.SUCCEEDED
+    checked.unlink()
+    until(checked.exists)  # Cromwell goes on asking: it has not given the job up
+    assert bench.status(info.jid).status is Status.STARTED
+    assert release().status is Status.SUCCEEDED
+
+
+def test_a_job_outlives_cromwell(cromwell: Server, bench: Workbench) -> None:
+    running, release, _ = _held(bench)
+    place = bench.place()
+    other = bench.hold(place)
+    cromwell.kill()
+    try:
+        place.release()
+        until(lambda: not place.is_held())
+    finally:
+        cromwell.start()
+    assert bench.end_of(other.jid).status is Status.SUCCEEDED
+    assert bench.status(running.jid).status is Status.STARTED
+    assert release().status is Status.SUCCEEDED
+
+
+def test_slurmctld_may_be_away_when_a_job_comes(cromwell: Server, bench: Workbench) -> None:
+    place = bench.place()
+    with without("slurmctld"):
+        info = bench.submit(bench.job(place, "count", place.job_out))
+        told = _execution(cromwell, info) / "stderr.submit"
+        until(lambda: told.exists() and "Unable to contact" in told.read_text())
+        assert bench.status(info.jid).status is Status.NOT_STARTED
+    assert bench.end_of(info.jid).status is Status.SUCCEEDED
+    assert place.runs() == 1
+
+
+def test_a_job_can_be_removed_while_slurmctld_is_away(bench: Workbench) -> None:
+    place = bench.place()
+    info = bench.hold(place)
+    _until_saved(slurm_job(native_name(info.jid)))
+    with without("slurmctld"):
+        assert bench.backend.remove(info.jid)
+        assert not place.is_held()
+
+
+def test_a_second_start_of_the_batch_job_runs_nothing(cromwell: Server, bench: Workbench) -> None:
+    """As after slurmctld forgot that it began, or Cromwell that it submitted."""
+    place = bench.place()
+    info = bench.submit(bench.job(place, "count", place.job_out))
+    first = bench.end_of(info.jid)
+    script = _execution(cromwell, info) / "script"
+    (script.parent / "rc").unlink(missing_ok=True)
+    node = f"PMAN_NODE={SHARE / 'pman-slurm'},PMAN_RUNTIME=none"
+    words = ["sbatch", "--wait", f"--export={node}", "--mem=64", "--output=/dev/null", str(script)]
+    slurm(*words, check=False)
+    assert place.runs() == 1
+    assert bench.status(info.jid) == first
+
+
+def test_a_second_start_beside_the_first_waits_for_its_end(
+    cromwell: Server, bench: Workbench
+) -> None:
+    info, release, _ = _held(bench)
+    script = _execution(cromwell, info) / "script"
+    node = f"PMAN_NODE={SHARE / 'pman-slurm'},PMAN_RUNTIME=none"
+    slurm("sbatch", f"--export={node}", "--mem=64", "--output=/dev/null", str(script))
+    begun = bench.subject.storebase / ".pman" / "pman" / "runs" / info.native / "begun"
+    until(lambda: _has_waiter(begun))
+    assert bench.status(info.jid).status is Status.STARTED
+    assert release().status is Status.SUCCEEDED
+
+
+def test_an_administrators_scancel_is_told(bench: Workbench) -> None:
+    info, _, number = _held(bench)
+    slurm("scancel", number)
+    ended = bench.end_of(info.jid)
+    assert (ended.status, ended.reason) == (Status.FAILED, Reason.KILLED)
+    assert "cancelled in SLURM" in ended.message
+
+
+def test_an_administrators_scancel_of_a_waiting_job_is_told(bench: Workbench) -> None:
+    backend = bench.fresh(SLURM_PARTITION="closed")
+    info = bench.submit(bench.job(bench.place(), "exit", "0"), backend)
+    waiting = bench.until(
+        "SLURM's reason", lambda: bench.status(info.jid), lambda seen: "Partition" in seen.message
+    )
+    assert (waiting.status, waiting.reason) == (Status.NOT_STARTED, Reason.QUEUED)
+    slurm("scancel", slurm_job(native_name(info.jid)))
+    ended = bench.end_of(info.jid)
+    assert (ended.status, ended.reason) == (Status.FAILED, Reason.KILLED)
+    assert "cancelled in SLURM" in ended.message
+
+
+def test_what_slurm_can_never_run_is_told_in_its_words(bench: Workbench) -> None:
+    job = bench.resources(bench.job(bench.place(), "exit", "0"), memory_mib=10**8)
+    bench.submit(job)
+    ended = bench.end_of(job.jid)
+    assert (ended.status, ended.reason) == (Status.FAILED, Reason.CANNOT_START)
+    assert "Memory" in ended.message
+
+
+def test_slurms_own_time_limit_is_told(bench: Workbench) -> None:
+    info, _, number = _held(bench)
+    slurm("scontrol", "update", f"jobid={number}", "EndTime=now")
+    ended = bench.end_of(info.jid)
+    assert (ended.status, ended.reason) == (Status.FAILED, Reason.TIME_LIMIT), ended
+
+
+def test_a_lost_node_is_told_and_what_runs_there_ends(bench: Workbench) -> None:
+    place = bench.place()
+    info = bench.hold(place)
+    number = slurm_job(native_name(info.jid))
+    node = slurm("squeue", "-h", "-o", "%N", "-j", number).stdout.strip()
+    try:
+        slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+        ended = bench.end_of(info.jid)
+    finally:
+        slurm("scontrol", "update", f"nodename={node}", "state=resume", check=False)
+        until(lambda: "down" not in slurm("sinfo", "-h", "-o", "%T", "-p", "main").stdout)
+    assert (ended.status, ended.reason) == (Status.FAILED, Reason.LOST), ended
+    bench.until("the process to end", place.is_held, lambda held: not held)
+
+
+def test_a_run_that_was_killed_without_a_word_is_told(bench: Workbench) -> None:
+    info, _, number = _held(bench)
+    kill_processes(number)
+    ended = bench.end_of(info.jid)
+    assert ended.status is Status.FAILED
+    assert ended.message
+
+
+def test_a_record_that_was_lost_is_written_anew(bench: Workbench) -> None:
+    place = bench.place()
+    job = bench.job(place, "count", place.job_out)
+    first = bench.submit(job)
+    bench.end_of(job.jid)
+    record = bench.subject.storebase / ".pman" / "pman" / "jobs" / f"{job.jid}.json"
+    record.unlink()
+    again = bench.submit(job)
+    assert (again.native, again.status) == (first.native, Status.SUCCEEDED)
+    assert place.runs() == 1
+
+
+def test_a_jid_that_was_removed_runs_again_as_another_workflow(bench: Workbench) -> None:
+    place = bench.place()
+    job = bench.job(place, "count", place.job_out)
+    natives = set()
+    for _ in range(3):
+        natives.add(bench.submit(job).native)
+        assert bench.end_of(job.jid).status is Status.SUCCEEDED
+        assert bench.backend.remove(job.jid)
+    assert len(natives) == 3
+    assert place.runs() == 3
+    assert not os.listdir(bench.subject.storebase / ".pman" / "pman" / "runs")
+
+
+def test_a_pman_with_another_runtime_than_the_cluster_is_told(bench: Workbench) -> None:
+    backend = bench.fresh(CROMWELL_RUNTIME="apptainer")
+    job = bench.job(bench.place(), "exit", "0")
+    bench.submit(job, backend)
+    ended = bench.end_of(job.jid)
+    assert ended.reason is Reason.CANNOT_START
+    assert "CROMWELL_RUNTIME" in ended.message
+
+
+def _until_saved(number: str) -> None:
+    """Until slurmctld, killed now, would remember that the job runs."""
+    config = slurm("scontrol", "show", "config").stdout
+    folder = next(
+        line.split("=")[1].strip() for line in config.splitlines() if "StateSaveLocation" in line
+    )
+    begun = slurm("squeue", "-h", "-o", "%S", "-j", number).stdout.strip()
+    assert begun
+    state = Path(folder) / "job_state"
+    first = state.stat().st_mtime_ns
+    # Whatever changes makes it save again, a few seconds later.
+    slurm("scontrol", "update", f"jobid={number}", "comment=saved")
+    until(lambda: state.stat().st_mtime_ns != first)
+
+
+def _has_waiter(path: Path) -> bool:
+    """Whether somebody waits for the lock of a file (``proc_locks(5)``)."""
+    inode = f":{path.stat().st_ino} "
+    lines = Path("/proc/locks").read_text().splitlines()
+    return any("->" in line and inode in line for line in lines)

@@ -1,0 +1,226 @@
+"""What is sent to Cromwell, and what the nodes make of it."""
+
+import base64
+import itertools
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import attrs
+import pytest
+from cromwell_bench import why_missing
+from order_samples import CREATED, NASTY, job, order, settings
+
+from pman_core.errors import UnsupportedError
+from pman_core.job import User
+from pman_core.mounts import Mount, VolumePath
+from pman_core.testing.pytest_plugin import Engines
+from pman_cromwell import payload
+from pman_cromwell.order import from_inputs, from_json, order_of, to_json, workflow_id
+from pman_cromwell.share.pman_slurm.order import decoded
+from pman_cromwell.share.pman_slurm.order import order_of as node_order
+
+
+def test_the_same_job_always_has_the_same_workflow() -> None:
+    assert order().workflow == order().workflow == workflow_id("pman", "chris-jid-1", 0)
+
+
+def test_another_jid_instance_or_generation_has_another_workflow() -> None:
+    ids = {
+        workflow_id(*words)
+        for words in itertools.product(("pman", "other"), ("1", "2", "0/1"), (0, 1))
+    }
+    assert len(ids) == 12
+
+
+def test_an_order_survives_being_written_down() -> None:
+    made = order(time_limit_s=5, uid=7)
+    assert from_json(to_json(made)) == made
+
+
+@pytest.mark.parametrize("workflow", ["../../etc", "5a3f3a44-7d0c-4f3e-9d1b-6f0c2b9d4e51"])
+def test_an_order_cannot_name_the_workflow_of_another(workflow: str) -> None:
+    with pytest.raises(ValueError, match="not its workflow"):
+        from_json(to_json(order(workflow=workflow)))
+
+
+def test_an_order_of_a_newer_pman_can_be_read() -> None:
+    content = {**json.loads(to_json(order())), "novelty": [1]}
+    assert from_json(json.dumps(content)) == order()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"jid": 1}', "somebody else's"])
+def test_what_is_no_order_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="not an order"):
+        from_json(text)
+
+
+def test_the_order_comes_back_from_the_inputs() -> None:
+    sent = json.dumps(payload.inputs(order(), job().env, settings()))
+    assert from_inputs(sent) == order()
+
+
+def test_inputs_of_somebody_else_are_told() -> None:
+    with pytest.raises(ValueError, match="not pman's"):
+        from_inputs('{"other.order": "1"}')
+
+
+def test_argv_and_environment_arrive_on_the_node_byte_for_byte() -> None:
+    sent = payload.inputs(order(), job().env, settings())
+    arrived = node_order(decoded(sent["pman.order"]))
+    assert tuple(arrived.argv) == ("program", *NASTY)
+    assert arrived.mounts[0] == ("/data/in, 'one'", "/share/incoming", True)
+    assert decoded(sent["pman.environment"]) == dict(job().env)
+
+
+def test_no_text_of_a_client_is_in_an_input_that_cromwell_or_a_shell_reads() -> None:
+    sent = payload.inputs(order(), job().env, settings())
+    for name in ("pman.order", "pman.environment"):
+        assert base64.b64decode(sent.pop(name), validate=True)
+    assert sent["pman.name"] == "chris-jid-1"
+    assert sent["pman.folder"] == order().folder
+    assert {type(value) for value in sent.values()} == {str, int, bool}
+
+
+def test_the_environment_is_not_in_the_order() -> None:
+    assert "secret" not in to_json(order())
+    assert "secret" not in json.dumps(payload.labels(order()))
+
+
+def test_pmans_own_labels_cannot_be_set_by_a_job() -> None:
+    labels = payload.labels(order(labels={payload.REMOVED_LABEL: "x", payload.NAME_LABEL: "x"}))
+    assert labels[payload.NAME_LABEL] == "chris-jid-1"
+
+
+def test_a_name_is_ascii_whatever_the_jid() -> None:
+    assert order(jid="ünï 🧠 'x'").name.isascii()
+
+
+@pytest.mark.parametrize(
+    ("runtime", "workers", "memory", "per_cpu"),
+    [("none", 1, 1000, 0), ("podman", 1, 1128, 0), ("none", 2, 0, 500), ("podman", 3, 0, 564)],
+)
+def test_memory_is_counted_as_slurm_does(
+    runtime: str, workers: int, memory: int, per_cpu: int
+) -> None:
+    sent = payload.inputs(order(runtime, workers=workers), {}, settings())
+    assert (sent["pman.memory_mib"], sent["pman.memory_per_cpu_mib"]) == (memory, per_cpu)
+    assert (sent["pman.cpus"], sent["pman.workers"]) == (2, workers)
+
+
+def test_what_is_not_asked_for_is_zero() -> None:
+    free = order(cpu_millicores=None, memory_mib=None)
+    sent = payload.inputs(free, {}, settings())
+    zeros = ("cpus", "memory_mib", "memory_per_cpu_mib", "gpus", "minutes")
+    assert [sent[f"pman.{name}"] for name in zeros] == [0] * len(zeros)
+    assert sent["pman.partition"] == sent["pman.account"] == ""
+
+
+@pytest.mark.parametrize(("seconds", "minutes"), [(1, 1), (60, 1), (61, 2), (None, 0)])
+def test_a_time_limit_is_rounded_up_to_slurms_minutes(seconds: int | None, minutes: int) -> None:
+    sent = payload.inputs(order(time_limit_s=seconds), {}, settings())
+    assert sent["pman.minutes"] == minutes
+
+
+def test_partition_and_account_are_the_sites() -> None:
+    sent = payload.inputs(order(), {}, settings(SLURM_PARTITION="gpu,big", SLURM_ACCOUNT="lab-7"))
+    assert (sent["pman.partition"], sent["pman.account"]) == ("gpu,big", "lab-7")
+
+
+def test_call_caching_is_off_both_ways() -> None:
+    assert payload.OPTIONS == {"read_from_cache": False, "write_to_cache": False}
+
+
+def test_a_volume_is_no_directory_of_a_node() -> None:
+    mount = Mount(VolumePath("volume", "x"), "/share/incoming", read_only=True)
+    with pytest.raises(UnsupportedError, match="VolumePath"):
+        order_of(
+            job(mounts=(mount,)),
+            instance="pman",
+            generation=0,
+            runs="/r",
+            runtime="none",
+            created=CREATED,
+        )
+
+
+def test_the_document_never_has_the_attribute_docker() -> None:
+    lines = [line.strip() for line in payload.document().splitlines()]
+    assert not [line for line in lines if line.startswith(("docker:", "container:"))]
+
+
+_CHECK = """
+import json, sys
+import WDL
+document = WDL.load(sys.argv[1])
+for line in sys.stdin:
+    given = WDL.values_from_json(
+        json.loads(line),
+        document.workflow.available_inputs,
+        document.workflow.required_inputs,
+        namespace="pman",
+    )
+    task = document.tasks[0]
+    library = WDL.StdLib.Base(document.effective_wdl_version)
+    environment = WDL.Env.Bindings()
+    for binding in given:
+        environment = environment.bind(binding.name, binding.value)
+    command = "".join(
+        part if isinstance(part, str) else part.eval(environment, library).value
+        for part in task.command.parts
+    )
+    print(json.dumps(command))
+"""
+
+
+def test_every_document_and_inputs_file_is_accepted_by_miniwdl(
+    engines: Engines, tmp_path: Path
+) -> None:
+    """By its checker, and by what reads inputs; the command is what the node gets."""
+    engines.need("cromwell", why_missing())
+    document = tmp_path / "pman.wdl"
+    document.write_text(payload.document())
+    kinds = [
+        (order(runtime, workers=workers, gpus=gpus, **limits), sees)
+        for runtime in ("podman", "apptainer", "none")
+        for workers, gpus in ((1, 0), (4, 1))
+        for limits in ({}, {"memory_mib": None, "cpu_millicores": None}, {"time_limit_s": 61})
+        for sees in ("yes", "no")
+    ]
+    sent = [
+        payload.inputs(made, job().env, settings(CROMWELL_SEES_JOBS=sees, SLURM_PARTITION="p"))
+        for made, sees in kinds
+    ]
+    python = os.environ["PMAN_CROMWELL_PYTHON"]
+    miniwdl = [python, "-m", "WDL", "check", "--suppress", "UnknownRuntimeKey", "--strict"]
+    subprocess.run([*miniwdl, str(document)], check=True, timeout=120)
+    told = subprocess.run(
+        [python, "-c", _CHECK, str(document)],
+        input="\n".join(json.dumps(one) for one in sent),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout.splitlines()
+    assert len(told) == len(sent)
+    for line, one in zip(told, sent, strict=True):
+        words = json.loads(line).strip().splitlines()
+        assert [word.strip() for word in words[1:]] == [
+            one["pman.order"],
+            one["pman.environment"],
+            "PMAN",
+        ]
+
+
+def test_a_user_is_in_the_order() -> None:
+    made = order_of(
+        job(user=User(uid=1, gid=2)),
+        instance="pman",
+        generation=0,
+        runs="/r",
+        runtime="podman",
+        created=CREATED,
+    )
+    assert (made.uid, made.gid) == (1, 2)
+    assert attrs.asdict(made)["created"] == CREATED

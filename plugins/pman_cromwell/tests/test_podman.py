@@ -1,0 +1,147 @@
+"""Containers of Podman in jobs of SLURM: promises that the way to run an image decides."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cromwell_bench import SHARE, Server, kill_processes, server, slurm_job, subject_of, why_missing
+
+from pman_core.info import Reason, Status
+from pman_core.names import native_name
+from pman_core.testing.conformance import Workbench
+from pman_core.testing.conformance.argv import ArgvPromises
+from pman_core.testing.conformance.directories import DirectoryPromises
+from pman_core.testing.conformance.limits import LimitPromises
+from pman_core.testing.conformance.logs import LogPromises
+from pman_core.testing.conformance.surroundings import SurroundingsPromises
+from pman_core.testing.pytest_plugin import Engines
+
+
+@pytest.fixture(scope="module")
+def podman(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A stand-in whose nodes run containers of Podman."""
+    missing = why_missing()
+    for name in ("slurm", "cromwell"):
+        engines.need(name, missing)
+    engines.need("podman", _why_no_podman())
+    with server(tmp_path_factory.mktemp("podman"), "podman") as made:
+        yield made
+
+
+@pytest.fixture
+def bench(podman: Server, tmp_path: Path) -> Iterator[Workbench]:
+    """The tools of a test; what they made is removed afterwards."""
+    with subject_of(podman, tmp_path) as subject:
+        made = Workbench(subject)
+        yield made
+        made.clean_up()
+
+
+class TestPodmanOnSlurm:
+    """The promises that the way to run an image decides."""
+
+    test_argv_arrives_byte_for_byte = ArgvPromises.test_argv_arrives_byte_for_byte
+    test_a_long_argument_arrives = ArgvPromises.test_a_long_argument_arrives
+
+    test_environment_arrives_byte_for_byte = (
+        SurroundingsPromises.test_environment_arrives_byte_for_byte
+    )
+    test_nothing_of_pmans_own_environment_reaches_a_job = (
+        SurroundingsPromises.test_nothing_of_pmans_own_environment_reaches_a_job
+    )
+    test_user_and_group_are_in_force = SurroundingsPromises.test_user_and_group_are_in_force
+    test_shared_memory_has_the_asked_size = (
+        SurroundingsPromises.test_shared_memory_has_the_asked_size
+    )
+
+    test_input_is_read_only = DirectoryPromises.test_input_is_read_only
+    test_input_and_output_may_be_the_same = DirectoryPromises.test_input_and_output_may_be_the_same
+    _fails_to_start = staticmethod(DirectoryPromises._fails_to_start)
+    test_a_missing_directory_is_told_and_not_created = (
+        DirectoryPromises.test_a_missing_directory_is_told_and_not_created
+    )
+    test_a_job_sees_only_its_own_directories = (
+        DirectoryPromises.test_a_job_sees_only_its_own_directories
+    )
+
+    test_memory_limit_covers_all_processes_of_a_job = (
+        LimitPromises.test_memory_limit_covers_all_processes_of_a_job
+    )
+    test_out_of_memory_is_told = LimitPromises.test_out_of_memory_is_told
+    test_cpu_limit_is_in_force = LimitPromises.test_cpu_limit_is_in_force
+    test_time_limit_ends_a_job = LimitPromises.test_time_limit_ends_a_job
+
+    test_streams_keep_the_order_in_which_they_were_written = (
+        LogPromises.test_streams_keep_the_order_in_which_they_were_written
+    )
+    test_arbitrary_bytes_do_no_harm = LogPromises.test_arbitrary_bytes_do_no_harm
+    test_logs_of_a_running_job_can_be_read = LogPromises.test_logs_of_a_running_job_can_be_read
+    test_each_worker_has_its_part_of_the_log = LogPromises.test_each_worker_has_its_part_of_the_log
+
+    def test_an_exit_code_is_told(self, bench: Workbench) -> None:
+        info = bench.run(bench.place(), "exit", "3")
+        assert (info.status, info.exit_code, info.reason) == (
+            Status.FAILED,
+            3,
+            Reason.EXIT_CODE,
+        )
+
+    def test_a_bad_executable_is_told(self, bench: Workbench) -> None:
+        job = bench.job(bench.place(), "exit", "0", argv=("no-such-executable",))
+        bench.submit(job)
+        info = bench.end_of(job.jid)
+        assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
+        assert "no-such-executable" in info.message
+
+    def test_a_missing_image_is_told(self, bench: Workbench) -> None:
+        image = "localhost:1/no-such-image:1"
+        info = bench.run(bench.place(), "exit", "0", image=image)
+        assert (info.status, info.reason) == (Status.FAILED, Reason.IMAGE_NOT_FOUND), info
+        assert image in info.message
+
+    def test_a_removed_job_leaves_no_container(self, bench: Workbench) -> None:
+        place = bench.place()
+        info = bench.hold(place)
+        number = slurm_job(native_name(info.jid))
+        assert bench.backend.remove(info.jid)
+        bench.until("the process to end", place.is_held, lambda held: not held)
+        assert _containers(number) == []
+
+    def test_the_epilog_removes_what_outlived_its_job(self, bench: Workbench) -> None:
+        place = bench.place()
+        info = bench.hold(place)
+        number = slurm_job(native_name(info.jid))
+        kill_processes(number)
+        assert bench.end_of(info.jid).status is Status.FAILED
+        assert place.is_held()
+        _srun("sh", "-c", _EPILOG, "epilog", number)
+        bench.until("the process to end", place.is_held, lambda held: not held)
+        assert _containers(number) == []
+
+
+#: As slurmd calls it after a job.
+_EPILOG = f"SLURM_JOB_ID=$1 exec python3 {SHARE / 'pman-slurm'} epilog"
+
+
+def _why_no_podman() -> str | None:
+    try:
+        done = _podman("image", "exists", "localhost/pman-test:1")
+    except OSError as error:
+        return str(error)
+    return None if done.returncode == 0 else "it has no image; run engines/up podman"
+
+
+def _podman(*words: str) -> "subprocess.CompletedProcess[str]":
+    return _srun("podman", *words)
+
+
+def _srun(*words: str) -> "subprocess.CompletedProcess[str]":
+    """A command with the environment that jobs of SLURM have."""
+    command = ["srun", "--quiet", "--mem=256", "--time=2", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def _containers(number: str) -> list[str]:
+    label = f"label=pman.chrisproject.org/slurm-job={number}"
+    return _podman("ps", "--all", "--quiet", "--filter", label).stdout.split()

@@ -1,0 +1,64 @@
+"""With Cromwell's own times: 404 until the summary, one workflow per look, slow polls."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cromwell_bench import Server, server, slurm, slurm_job, subject_of, why_missing
+
+from pman_core.errors import UnknownJobError
+from pman_core.info import JobFilter, Reason, Status
+from pman_core.names import native_name
+from pman_core.testing.conformance import Workbench
+from pman_core.testing.pytest_plugin import Engines
+
+#: What the shipped configuration makes faster, at Cromwell's defaults.
+_REAL = ("--times", "real", "--pick-up", "20", "--launch-count", "1", "--exit-code-timeout", "60")
+
+
+@pytest.fixture(scope="module")
+def slow(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A stand-in as slow as Cromwell."""
+    for name in ("slurm", "cromwell"):
+        engines.need(name, why_missing())
+    with server(tmp_path_factory.mktemp("slow"), "none", *_REAL) as made:
+        yield made
+
+
+@pytest.fixture
+def bench(slow: Server, tmp_path: Path) -> Iterator[Workbench]:
+    """The tools of a test; what they made is removed afterwards."""
+    with subject_of(slow, tmp_path) as subject:
+        made = Workbench(subject)
+        yield made
+        made.clean_up()
+
+
+def test_a_job_is_seen_at_once_and_its_end_before_cromwell_looks(bench: Workbench) -> None:
+    place = bench.place()
+    job = bench.job(place, "count", place.job_out, "3")
+    first = bench.submit(job)
+    assert (first.status, first.reason) == (Status.NOT_STARTED, Reason.QUEUED)
+    assert bench.fresh().status(job.jid).fingerprint == job.fingerprint
+    assert [one.jid for one in bench.fresh().list(JobFilter(), 10, None).jobs] == [job.jid]
+    again = bench.submit(job, bench.fresh())
+    assert again.native == first.native
+    assert bench.end_of(job.jid).exit_code == 3
+    assert place.runs() == 1
+
+
+def test_a_job_is_ended_before_and_while_it_runs(slow: Server, bench: Workbench) -> None:
+    early = bench.submit(bench.job(bench.place(), "exit", "0"))
+    assert bench.backend.remove(early.jid)
+    with pytest.raises(UnknownJobError):
+        bench.fresh().status(early.jid)
+    place = bench.place()
+    running = bench.hold(place)
+    slurm("scancel", slurm_job(native_name(running.jid)))
+    # What runs there tells it: Cromwell asks for the job once a minute.
+    assert "cancelled in SLURM" in bench.end_of(running.jid).message
+    assert not list(slow.folder.glob(f"executions/pman/{running.native}/*/*/script.check"))
+    assert not place.is_held()
+    assert bench.backend.remove(running.jid)
+    with pytest.raises(UnknownJobError):
+        bench.fresh().status(running.jid)

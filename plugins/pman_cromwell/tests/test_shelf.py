@@ -1,0 +1,138 @@
+"""The jobs folder: what is written there, by whom, and what is swept."""
+
+import errno
+import fcntl
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import attrs
+import pytest
+from order_samples import CREATED, order
+
+from pman_core.errors import EngineUnavailableError
+from pman_core.info import Reason
+from pman_cromwell.notes import Cancelled, Verdict
+from pman_cromwell.order import to_json
+from pman_cromwell.shelf import Shelf
+
+_REMOVED = Cancelled("removed", CREATED, deadline=False)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "storebase").mkdir()
+    return tmp_path / "storebase" / ".pman" / "pman"
+
+
+@pytest.fixture
+def shelf(root: Path) -> Shelf:
+    return Shelf(str(root), "pman")
+
+
+def test_a_record_is_made_once(shelf: Shelf) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: shelf.create(order()), range(8)))
+    assert sorted(made) == [False] * 7 + [True]
+    assert shelf.order("chris-jid-1") == order()
+    assert list(shelf.names()) == ["chris-jid-1"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "somebody else's", to_json(order(instance="other")), to_json(order(jid="other"))]
+)
+def test_a_file_that_is_no_record_is_foreign(shelf: Shelf, root: Path, text: str) -> None:
+    list(shelf.names())
+    (root / "jobs" / "chris-jid-1.json").write_text(text)
+    assert shelf.order("chris-jid-1") is None
+    assert shelf.is_foreign("chris-jid-1")
+    assert not shelf.create(order())
+
+
+def test_what_is_made_is_for_whom_the_folder_is_for(shelf: Shelf, root: Path) -> None:
+    base = root.parent
+    base.mkdir()
+    base.chmod(0o2770)
+    if os.geteuid() == 0:
+        os.chown(base, 1234, 5678)
+    shelf.create(order())
+    run = root / "runs" / order().workflow
+    for folder in (root, root / "jobs", root / "runs", run):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o2770
+        assert folder.stat().st_gid == base.stat().st_gid
+    record = root / "jobs" / "chris-jid-1.json"
+    assert stat.S_IMODE(record.stat().st_mode) == 0o640
+    assert (record.stat().st_uid, record.stat().st_gid) == (base.stat().st_uid, base.stat().st_gid)
+
+
+def test_the_first_end_and_the_first_word_stand(shelf: Shelf) -> None:
+    shelf.create(order())
+    first = Verdict(Reason.LOST, "first", None, CREATED)
+    for verdict in (first, attrs.evolve(first, message="second")):
+        shelf.settle(order(), verdict)
+    deadline = Cancelled("waited", CREATED, deadline=True)
+    for why in (deadline, _REMOVED):
+        shelf.cancel(order(), why)
+    seen = shelf.notes(order())
+    assert seen
+    assert (seen.verdict, seen.cancelled, seen.accepted) == (first, deadline, False)
+
+
+def test_a_job_that_is_gone_gets_no_notes(shelf: Shelf, root: Path) -> None:
+    shelf.create(order())
+    shelf.delete(order())
+    shelf.delete(order())
+    shelf.accept(order())
+    assert shelf.notes(order()) is None
+    assert os.listdir(root / "runs") == os.listdir(root / "jobs") == []
+
+
+def test_only_what_a_removal_left_is_swept(shelf: Shelf, root: Path) -> None:
+    shelf.create(order())
+    shelf.cancel(order(), _REMOVED)  # its record is still there
+    for name in ("new", "left"):
+        (root / "runs" / name).mkdir()
+    (root / "runs" / "left" / "cancelled").touch()
+    shelf.sweep()
+    assert set(os.listdir(root / "runs")) == {order().workflow, "new"}
+
+
+def test_the_lock_of_a_run_tells_whether_it_goes_on(shelf: Shelf, root: Path) -> None:
+    shelf.create(order())
+    assert not shelf.is_running(order())
+    with (root / "runs" / order().workflow / "begun").open("w") as begun:
+        fcntl.flock(begun, fcntl.LOCK_EX)
+        assert shelf.is_running(order())
+    assert not shelf.is_running(order())
+
+
+def test_storage_without_locks_keeps_no_job_from_being_removed(
+    shelf: Shelf, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    shelf.create(order())
+    (root / "runs" / order().workflow / "begun").touch()
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    assert not shelf.is_running(order())
+
+
+def test_storage_that_is_not_mounted_is_unavailable(tmp_path: Path) -> None:
+    shelf = Shelf(str(tmp_path / "not-mounted" / ".pman" / "pman"), "pman")
+    for use in (shelf.check, shelf.names, lambda: shelf.create(order())):
+        with pytest.raises(EngineUnavailableError, match="not-mounted"):
+            use()
+
+
+def test_a_log_is_read_from_its_end(shelf: Shelf, root: Path) -> None:
+    shelf.create(order())
+    run = root / "runs" / order().workflow
+    assert shelf.log(order(), 10, 100) == b""
+    (run / "log.0").write_bytes(b"x" * 200_000 + b"\nlast\n")
+    assert shelf.log(order(), 1, 100) == b"last\n"
+    assert len(shelf.log(order(), 10, 100)) == 100
+    (run / "log.1").write_bytes(b"other\n")
+    several = order(workers=2)
+    assert shelf.log(several, 2, 100) == b"==> worker 2 of 2 <==\nother\n"

@@ -1,0 +1,270 @@
+"""Which state a job is in, by what Cromwell and the notes of its run say."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+from order_samples import CREATED, order
+
+from pman_core.info import JobInfo, Reason, Status
+from pman_cromwell.answers import Failure, Workflow, structured
+from pman_cromwell.notes import Cancelled, Notes, Started, Verdict, Waiting
+from pman_cromwell.order import encoded
+from pman_cromwell.state import VERDICT_DELAY, info_of
+
+_LATER = CREATED + timedelta(minutes=5)
+_NOW = CREATED + timedelta(hours=1)
+
+# The four shapes of GET /metadata in pman 6's own examples, recorded from Cromwell 74: their
+# keys and values, without what depends on a site.
+_SUBMITTED: dict[str, Any] = {
+    "submittedFiles": {"workflow": "version 1.0 ...", "inputs": "{}", "labels": '{"a": "b"}'},
+    "calls": {},
+    "outputs": {},
+    "status": "Submitted",
+    "submission": "2021-12-15T18:00:49.184Z",
+    "workflowProcessingEvents": [],
+    "inputs": {},
+    "id": "a7d3f6d0-4d33-4b4e-8ea4-bd9e7b6b6f06",
+    "labels": {"cromwell-workflow-id": "cromwell-a7d3f6d0-4d33-4b4e-8ea4-bd9e7b6b6f06"},
+}
+_QUEUED = {
+    **_SUBMITTED,
+    "workflowName": "ChRISJob",
+    "actualWorkflowLanguage": "WDL",
+    "status": "Running",
+    "start": "2021-12-15T19:03:20.311Z",
+    "calls": {
+        "ChRISJob.plugin_instance": [
+            {"executionStatus": "QueuedInCromwell", "shardIndex": -1, "attempt": 1}
+        ]
+    },
+}
+_RUNNING = {
+    **_QUEUED,
+    "calls": {
+        "ChRISJob.plugin_instance": [
+            {
+                "executionStatus": "Running",
+                "backendStatus": "Running",
+                "backend": "SLURM",
+                "jobId": "3421",
+                "commandLine": "simpledsapp /share/incoming /share/outgoing",
+                "stdout": "/cromwell-executions/ChRISJob/a7d3/execution/stdout",
+                "stderr": "/cromwell-executions/ChRISJob/a7d3/execution/stderr",
+                "runtimeAttributes": {"cpu": "1", "slurm_partition": "short"},
+                "attempt": 1,
+                "shardIndex": -1,
+                "start": "2021-12-15T19:03:22.311Z",
+            }
+        ]
+    },
+}
+_FAILED = {
+    **_RUNNING,
+    "status": "Failed",
+    "end": "2021-12-15T19:04:01.011Z",
+    "failures": [
+        {
+            "message": "Workflow failed",
+            "causedBy": [
+                {
+                    "message": "Job ChRISJob.plugin_instance:NA:1 exited with return code 1",
+                    "causedBy": [],
+                }
+            ],
+        }
+    ],
+    "calls": {
+        "ChRISJob.plugin_instance": [
+            {
+                **_RUNNING["calls"]["ChRISJob.plugin_instance"][0],
+                "executionStatus": "Failed",
+                "backendStatus": "Done",
+                "returnCode": 1,
+                "retryableFailure": False,
+                "end": "2021-12-15T19:04:00.011Z",
+            }
+        ]
+    },
+}
+
+
+def _workflow(shape: dict[str, Any], **changes: Any) -> Workflow:
+    return attrs.evolve(structured(shape, Workflow), **changes)
+
+
+def _look(workflow: Workflow | None, **notes: Any) -> JobInfo:
+    return info_of(order(), workflow, Notes(accepted=True, **notes), _NOW)
+
+
+def _verdict(reason: Reason | None, message: str, code: int | None) -> Verdict:
+    return Verdict(reason, message, code, _LATER)
+
+
+def test_a_submitted_workflow_is_not_started() -> None:
+    info = _look(_workflow(_SUBMITTED))
+    assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
+    assert "picked up" in info.message
+
+
+def test_a_queued_workflow_is_not_started() -> None:
+    assert _look(_workflow(_QUEUED)).status is Status.NOT_STARTED
+
+
+def test_a_workflow_that_runs_is_started_when_its_container_is() -> None:
+    workflow = _workflow(_RUNNING)
+    assert _look(workflow).status is Status.NOT_STARTED
+    info = _look(workflow, begun=True, started=Started(_LATER))
+    assert (info.status, info.started, info.exit_code) == (Status.STARTED, _LATER, None)
+
+
+def test_where_pman_is_blind_a_job_in_slurms_hands_is_started() -> None:
+    info = _look(_workflow(_RUNNING), seen=False)
+    assert info.status is Status.STARTED
+    assert info.started == datetime(2021, 12, 15, 19, 3, 20, 311000, UTC) or info.started == CREATED
+
+
+def test_where_pman_is_blind_a_failed_workflow_says_where_to_look() -> None:
+    info = _look(_workflow(_FAILED), seen=False)
+    assert (info.status, info.reason) == (Status.FAILED, Reason.EXIT_CODE)
+    assert order().folder in info.message
+
+
+def test_a_failed_workflow_without_a_verdict_is_lost() -> None:
+    info = _look(_workflow(_FAILED))
+    assert (info.status, info.reason) == (Status.FAILED, Reason.LOST)
+    assert "3421" in info.message
+    assert "exited with return code 1" in info.message
+
+
+def test_a_workflow_that_failed_before_slurm_had_it_could_not_start() -> None:
+    calls = {"call": [attrs.evolve(_workflow(_FAILED).call, job_id=None)]}
+    info = _look(_workflow(_FAILED, calls=calls))
+    assert info.reason is Reason.CANNOT_START
+    assert "exited with return code 1" in info.message
+
+
+@pytest.mark.parametrize("status", ["Submitted", "Running", "Failed", "Aborting", "Succeeded"])
+@pytest.mark.parametrize(
+    ("reason", "code", "expected"),
+    [
+        (None, 0, Status.SUCCEEDED),
+        (Reason.EXIT_CODE, 3, Status.FAILED),
+        (Reason.OUT_OF_MEMORY, 137, Status.FAILED),
+        (Reason.LOST, None, Status.FAILED),
+    ],
+)
+def test_a_verdict_has_the_first_say(
+    status: str, reason: Reason | None, code: int | None, expected: Status
+) -> None:
+    info = _look(
+        _workflow(_RUNNING, status=status),
+        begun=True,
+        started=Started(CREATED),
+        verdict=_verdict(reason, "words", code),
+    )
+    assert (info.status, info.reason, info.exit_code) == (expected, reason, code)
+    assert (info.message, info.finished) == ("words", _LATER)
+
+
+def test_a_verdict_needs_no_cromwell() -> None:
+    assert _look(None, verdict=_verdict(None, "finished", 0)).status is Status.SUCCEEDED
+
+
+def test_aborting_is_no_end() -> None:
+    info = _look(_workflow(_RUNNING, status="Aborting"), begun=True, started=Started(_LATER))
+    assert info.status is Status.STARTED
+
+
+def test_an_abort_by_somebody_else_is_told() -> None:
+    info = _look(_workflow(_SUBMITTED, status="Aborted", end=_LATER))
+    assert (info.status, info.reason, info.finished) == (Status.FAILED, Reason.KILLED, _LATER)
+
+
+def test_the_end_of_a_run_that_began_waits_for_its_verdict() -> None:
+    notes = {"begun": True, "started": Started(_LATER)}
+    just_now = _workflow(_FAILED, end=_NOW)
+    assert _look(just_now, **notes).status is Status.STARTED
+    long_ago = _workflow(_FAILED, end=_NOW - VERDICT_DELAY)
+    assert _look(long_ago, **notes).status is Status.FAILED
+
+
+def test_the_image_on_its_way_is_not_started() -> None:
+    info = _look(_workflow(_RUNNING), begun=True, pulling=True)
+    assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.PULLING)
+
+
+def test_slurms_reason_to_wait_is_told() -> None:
+    info = _look(_workflow(_RUNNING), waiting=Waiting("17", "PartitionDown"))
+    assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
+    assert "17" in info.message
+    assert "PartitionDown" in info.message
+
+
+def test_a_workflow_that_cromwell_does_not_list_yet_waits() -> None:
+    info = _look(None)
+    assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
+
+
+def test_a_job_that_runs_stays_started_when_cromwell_forgets_it() -> None:
+    assert _look(None, begun=True, started=Started(_LATER)).status is Status.STARTED
+
+
+def test_a_job_that_waited_too_long_keeps_its_end() -> None:
+    cancelled = Cancelled("waited", _LATER, deadline=True)
+    for workflow in (None, _workflow(_QUEUED), _workflow(_QUEUED, status="Aborted", end=_NOW)):
+        info = _look(workflow, cancelled=cancelled)
+        assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
+        assert (info.message, info.finished) == ("waited", _LATER)
+
+
+def test_a_job_that_began_at_its_deadline_is_ended_first() -> None:
+    cancelled = Cancelled("waited", _LATER, deadline=True)
+    assert _look(_workflow(_RUNNING), begun=True, cancelled=cancelled).status is Status.NOT_STARTED
+    ended = _verdict(Reason.KILLED, "ended by pman", None)
+    info = _look(_workflow(_RUNNING), begun=True, cancelled=cancelled, verdict=ended)
+    assert info.reason is Reason.START_DEADLINE
+    done = _look(None, begun=True, cancelled=cancelled, verdict=_verdict(None, "finished", 0))
+    assert done.status is Status.SUCCEEDED
+
+
+def test_the_clocks_of_nodes_may_be_behind() -> None:
+    early = CREATED - timedelta(minutes=1)
+    verdict = Verdict(None, "finished", 0, early)
+    info = _look(None, begun=True, started=Started(early), verdict=verdict)
+    assert info.created == info.started == info.finished == CREATED
+
+
+def test_a_container_that_could_not_start_was_never_started() -> None:
+    verdict = _verdict(Reason.CANNOT_START, "no such program", 127)
+    assert _look(None, begun=True, started=Started(_LATER), verdict=verdict).started is None
+
+
+def test_everything_else_is_told_as_the_job_had_it() -> None:
+    info, made = _look(None), order()
+    assert (info.jid, info.image, info.argv) == (made.jid, made.image, made.argv)
+    assert (info.fingerprint, dict(info.labels), info.created) == (
+        made.fingerprint,
+        made.labels,
+        CREATED,
+    )
+
+
+def test_an_answer_with_what_nobody_knows_yet_is_read() -> None:
+    assert structured({**_FAILED, "novelty": {"a": 1}}, Workflow).call.return_code == 1
+
+
+@pytest.mark.parametrize("shape", [[], None, {}, {"id": "x", "end": "yesterday"}])
+def test_an_answer_of_another_form_is_told(shape: Any) -> None:
+    with pytest.raises(ValueError, match="no Workflow"):
+        structured(shape, Workflow)
+
+
+def test_what_a_client_sent_is_not_quoted_from_cromwells_words() -> None:
+    secret = encoded('{"TOKEN": "abc"}')
+    calls = {"call": [attrs.evolve(_workflow(_FAILED).call, job_id=None)]}
+    failure = Failure(f"cannot evaluate {secret} in job")
+    info = _look(_workflow(_FAILED, calls=calls, failures=[failure]))
+    assert info.message.endswith("cannot evaluate ... in job")

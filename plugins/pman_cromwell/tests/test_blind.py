@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cromwell_bench import Server, subject_of
@@ -54,6 +55,21 @@ def test_eight_submits_at_once_run_one_job(bench: Workbench) -> None:
     assert len({(info.native, info.created) for info in infos}) == 1
     assert bench.end_of(job.jid).status is Status.SUCCEEDED
     assert place.runs() == 1
+
+
+def test_who_loses_the_race_of_a_submit_tells_of_the_job_that_won(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = bench.job(bench.place(), "exit", "0")
+    late: Any = bench.subject.factory(bench.subject.environ)
+    mine = late._jobs.create(job)  # in hand before anybody has posted
+    won = bench.submit(job)
+    find, before = late._jobs.find, iter([None])
+    monkeypatch.setattr(late._jobs, "find", lambda jid: next(before, find(jid)))
+    monkeypatch.setattr(late._jobs, "create", lambda job: mine)
+    told = late.pman_submit(job)
+    assert mine.created != won.created
+    assert (told.native, told.created) == (won.native, won.created)
 
 
 def test_a_removed_job_is_gone_and_its_jid_can_be_used_again(bench: Workbench) -> None:

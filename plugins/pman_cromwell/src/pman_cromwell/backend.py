@@ -65,11 +65,13 @@ class CromwellBackend:
     def pman_submit(self, job: Job) -> JobInfo:
         """The record is the lock; posting is repeated until Cromwell is known to have it."""
         for _ in range(_ATTEMPTS):
-            order = self._jobs.find(job.jid) or self._jobs.create(job)
+            known = self._jobs.find(job.jid)
+            order = known or self._jobs.create(job)
             if order is None:
                 continue
             if order.fingerprint == job.fingerprint and not self._jobs.is_posted(order):
                 self._jobs.post(order, job.env)
+            if known is None:
                 # Where another process posted it at the same time, that one's order counts.
                 order = self._jobs.find(job.jid) or order
             info = self._jobs.look(order)

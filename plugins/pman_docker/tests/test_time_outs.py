@@ -37,6 +37,7 @@ ENGINE_CALLS: dict[str, Callable[[Engine], object]] = {
     "load_image": lambda engine: engine.load_image(b"x"),
     "volume": lambda engine: engine.volume("x"),
     "facts": lambda engine: engine.facts(),
+    "about": lambda engine: engine.about(),
 }
 NO_CALLS = {"api", "address", "login"}
 

@@ -63,10 +63,13 @@ class Engine:
     def facts(self) -> EngineFacts:
         """What the engine is; asked once, since it does not change under a connection."""
         if self._facts is None:
-            with engine_errors(self.address):
-                version, info = self.api().version(), self.api().info()
-            self._facts = facts_of(version, info)
+            self._facts = facts_of(*self.about())
         return self._facts
+
+    def about(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the engine says of itself now: ``GET /version`` and ``GET /info``."""
+        with engine_errors(self.address):
+            return self.api().version(), self.api().info()
 
     def ping(self) -> None:
         """:raises EngineUnavailableError: the engine does not answer."""
@@ -233,13 +236,20 @@ class Engine:
 def expect(engine: Engine, wanted: str) -> EngineFacts:
     """The facts of an engine, which must be of the kind that ``CONTAINER_ENV`` names.
 
+    :raises EngineUnavailableError: see ``must_be``.
+    """
+    return must_be(engine.facts(), wanted, engine.address)
+
+
+def must_be(facts: EngineFacts, wanted: str, address: str) -> EngineFacts:
+    """These facts, if they are of the wanted kind of engine.
+
     :raises EngineUnavailableError: it is of another kind; what pman knows of the one is not
         true of the other.
     """
-    facts = engine.facts()
     if facts.name.lower() != wanted:
         raise EngineUnavailableError(
-            f"the engine at {engine.address} is {facts.name}; set CONTAINER_ENV="
+            f"the engine at {address} is {facts.name}; set CONTAINER_ENV="
             f"{facts.name.lower()}, or DOCKER_HOST to the address of a {wanted} engine"
         )
     return facts

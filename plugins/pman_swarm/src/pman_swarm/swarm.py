@@ -9,9 +9,9 @@ from typing import Any
 import attrs
 
 from pman_core.errors import EngineUnavailableError
-from pman_docker.engine import Engine, expect
+from pman_docker.engine import Engine, must_be
 from pman_docker.errors import NotThere, Refused
-from pman_docker.facts import EngineFacts
+from pman_docker.facts import EngineFacts, facts_of
 
 #: Older engines would drop the limit of processes and the capabilities of services silently.
 _LEAST_API = (1, 41)
@@ -38,12 +38,14 @@ class Swarm:
         :raises EngineUnavailableError: it cannot run jobs as pman needs it, and what to do.
         """
         if self._node is None:
-            facts = expect(self._engine, "docker")
-            info = self._asked("/info")
-            where = f"the engine at {self._engine.address}"
-            problem = _problem(self._asked("/version"), info.get("Swarm") or {})
+            try:
+                version, info = self._engine.about()
+            except Refused as refused:
+                raise _unable(refused) from refused
+            facts = must_be(facts_of(version, info), "docker", self._engine.address)
+            problem = _problem(version, info.get("Swarm") or {})
             if problem:
-                raise EngineUnavailableError(f"{where} {problem}")
+                raise EngineUnavailableError(f"the engine at {self._engine.address} {problem}")
             self._node = Node(info["Swarm"]["NodeID"], facts)
         return self._node
 

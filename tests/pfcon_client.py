@@ -48,6 +48,16 @@ def results(outgoing: Path) -> dict[str, str]:
     }
 
 
+def assert_succeeded(end: Mapping[str, Any], outgoing: Path) -> None:
+    """The job's end is told, and its results are there and are its user's."""
+    assert end["status"] == "finishedSuccessfully", end
+    assert end["image"] == IMAGE
+    assert end["cmd"] == "simpledsapp.py --prefix le- /share/incoming /share/outgoing"
+    assert SAID in end["logs"]
+    assert results(outgoing) == RESULTS
+    assert {path.stat().st_uid for path in outgoing.rglob("*")} == {USER}
+
+
 def pfcon_request(jid: str, token: str) -> dict[str, object]:
     """Exactly the keys that pfcon sends, in its order; its limits may be strings."""
     return {

@@ -14,14 +14,11 @@ import swarm_subjects
 from pfcon_client import (
     IMAGE,
     PFCON_TIMEOUT_S,
-    RESULTS,
-    SAID,
-    USER,
+    assert_succeeded,
     folders,
     pfcon_request,
     polled,
     removing,
-    results,
     served,
 )
 
@@ -48,12 +45,7 @@ def test_a_chris_plugin_runs_as_pfcon_would_have_it_run(
         assert again.status_code == 201, again.text
 
         end = polled(f"{url}{jid}/")
-        assert end["status"] == "finishedSuccessfully", end
-        assert end["image"] == IMAGE
-        assert end["cmd"] == "simpledsapp.py --prefix le- /share/incoming /share/outgoing"
-        assert SAID in end["logs"]
-        assert results(outgoing) == RESULTS
-        assert {path.stat().st_uid for path in outgoing.rglob("*")} == {USER}
+        assert_succeeded(end, outgoing)
 
         deleted = requests.delete(f"{url}{jid}/", timeout=PFCON_TIMEOUT_S)
         assert deleted.status_code == 204, deleted.text

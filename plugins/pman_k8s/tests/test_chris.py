@@ -9,15 +9,11 @@ import requests
 from k8s_bench import K8sBench
 from k8s_cluster import STOREBASE
 from pfcon_client import (
-    IMAGE,
     PFCON_TIMEOUT_S,
-    RESULTS,
-    SAID,
-    USER,
+    assert_succeeded,
     folders,
     pfcon_request,
     polled,
-    results,
     served,
 )
 
@@ -45,12 +41,7 @@ def test_a_chris_plugin_runs_on_a_claim(bench: K8sBench, tmp_path: Path) -> None
         assert other.status_code == 409, other.text
 
         end = polled(f"{url}{jid}/")
-        assert end["status"] == "finishedSuccessfully", end
-        assert end["image"] == IMAGE
-        assert end["cmd"] == "simpledsapp.py --prefix le- /share/incoming /share/outgoing"
-        assert SAID in end["logs"]
-        assert results(outgoing) == RESULTS
-        assert {path.stat().st_uid for path in outgoing.rglob("*")} == {USER}
+        assert_succeeded(end, outgoing)
 
         missing = request | {"jid": jid + "-2", "input_dir": f"key-{jid}/no-such"}
         refused = requests.post(url, json=missing, timeout=PFCON_TIMEOUT_S)

@@ -36,12 +36,21 @@ launch() {
     packages slurm-wlm munge openssl
     [ "$accounting" = no ] || packages mariadb-server slurmdbd slurm-wlm-mysql-plugin
     configure
+    running "$STATE/run/slurmd.pid" >/dev/null || forget_cgroups
     for name in $(wanted); do
         running "$STATE/run/$name.pid" >/dev/null || begin "$name"
         # A daemon that cannot answer its successor would make that one fail with a riddle.
         wait_for 60 "answers_$name" || fail_start "$name"
     done
+    resume
     wait_for 60 runs_jobs || { sinfo --long --Node && squeue --states all && fail_start slurmd; }
+}
+
+# A node that an earlier run left drained would let every job wait for ever.
+resume() {
+    case $(sinfo --noheader --partition main --format %T) in
+        drain*) timeout 20 scontrol update nodename="$(hostname -s)" state=resume ;;
+    esac
 }
 
 wanted() {
@@ -151,6 +160,7 @@ down() {
         forget_jobs
         halt
         end_steps
+        forget_cgroups
     else
         say "slurm: nothing to stop"
     fi
@@ -188,6 +198,13 @@ end_steps() {
     else
         wait_for 10 no_steps || die "processes of jobs cannot be ended: $(steps | tr '\n' ' ')"
     fi
+}
+
+# Limits outlive a step that was killed.  A new cluster counts its jobs from 1 again, and cannot raise
+# the memory of one whose swap an older job of that number has limited: the node would be drained.
+forget_cgroups() {
+    pgrep --runstates DRS -x slurmd >/dev/null ||
+        find /sys/fs/cgroup -depth -type d -path '*slurm*' -exec rmdir {} + 2>/dev/null || true
 }
 
 no_steps() {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pman_core.logs import TailBuffer, tail, worker_header
+from pman_core.logs import TailBuffer, tail, tail_of_workers, worker_header
 
 
 def naive(data: bytes, tail_lines: int, max_bytes: int) -> bytes:
@@ -83,6 +83,31 @@ def test_an_end_of_nothing_is_refused_and_not_all_of_the_log(lines: int, size: i
         TailBuffer(lines, size)
     with pytest.raises(ValueError, match="at least 1"):
         tail([b"log"], lines, size)
+
+
+def test_each_worker_has_a_share_of_the_lines_and_of_the_bytes() -> None:
+    asked = []
+
+    def read(index: int, lines: int, size: int) -> list[bytes]:
+        asked.append((index, lines, size))
+        return [b"quiet"] if index == 0 else [b"loud\n" * 1000]
+
+    logs = tail_of_workers(read, 2, 6, 1000)
+    assert logs == worker_header(1, 2) + b"quiet\n" + worker_header(2, 2) + b"loud\n" * 2
+    assert asked == [(0, 2, 477), (1, 2, 477)]
+    for size in (50, 60, 100, 1000):
+        assert len(tail_of_workers(read, 2, 1000, size)) <= size
+
+
+def test_a_single_worker_has_no_header_and_everything() -> None:
+    assert tail_of_workers(lambda *asked: [b"%d %d %d" % asked], 1, 7, 99) == b"0 7 99"
+
+
+@pytest.mark.parametrize("workers", [3, 100])
+def test_more_workers_than_room_are_no_error(workers: int) -> None:
+    last = worker_header(workers, workers) + b"two"
+    assert tail_of_workers(lambda *_: [b"one\ntwo"], workers, 4, 10**4).endswith(b"\n" + last)
+    assert len(tail_of_workers(lambda *_: [b"one\ntwo"], workers, 4, 30)) == 30
 
 
 def test_the_header_of_a_worker_is_a_line() -> None:

@@ -91,7 +91,8 @@ class BackendHooks:
 
         Both streams together, each exact, while the job runs and after it ended; nothing for
         one that has not begun, or one line in brackets that says what it waits for. Several
-        workers one after the other, each under :func:`~pman_core.logs.worker_header`.
+        workers one after the other, each under a header and with its share of the lines and
+        bytes, as :func:`pman_core.logs.tail_of_workers` puts them together.
 
         :param info: what ``pman_status`` or ``pman_submit`` returned.
         :param tail_lines: how many lines at most, counted from the end.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class TailBuffer:
@@ -46,6 +46,37 @@ def tail(chunks: Iterable[bytes], tail_lines: int, max_bytes: int) -> bytes:
     for chunk in chunks:
         buffer.feed(chunk)
     return buffer.value()
+
+
+def tail_of_workers(
+    read: Callable[[int, int, int], Iterable[bytes]],
+    workers: int,
+    tail_lines: int,
+    max_bytes: int,
+) -> bytes:
+    """The ends of the logs of all workers of a job, one after the other.
+
+    Where there are several, each stands under its :func:`worker_header` and has an equal share of
+    the lines and bytes, so that one that writes much does not hide the others.
+
+    :param read: gives the log of one worker; it is called with the worker's index, from 0, and
+        with how many lines and bytes of the end are wanted, and may give more.
+    :param workers: how many there are.
+    :param tail_lines: how many lines to keep, headers included.
+    :param max_bytes: how many bytes to keep, headers included.
+    """
+    if workers == 1:
+        return tail(read(0, tail_lines, max_bytes), tail_lines, max_bytes)
+    whole = TailBuffer(tail_lines, max_bytes)
+    for index in range(workers):
+        header = worker_header(index + 1, workers)
+        lines = max(1, tail_lines // workers - 1)
+        size = max(1, max_bytes // workers - len(header) - 1)
+        log = tail(read(index, lines, size), lines, size)
+        # The next header begins a line of its own.
+        broken = bool(log) and not log.endswith(b"\n") and index + 1 < workers
+        whole.feed(header + log + b"\n" * broken)
+    return whole.value()
 
 
 def worker_header(index: int, total: int) -> bytes:

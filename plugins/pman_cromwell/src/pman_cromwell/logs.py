@@ -5,29 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pman_core.logs import tail, worker_header
+from pman_core.logs import tail_of_workers
 
 _BLOCK = 1 << 16
 
 
 def log_end(folder: Path, workers: int, tail_lines: int, max_bytes: int) -> bytes:
     """The last lines, and at most so many bytes, of the log of one worker or of several."""
-    if workers == 1:
-        return tail(_end(folder, 0, max_bytes), tail_lines, max_bytes)
-    if not any((folder / f"log.{worker}").exists() for worker in range(workers)):
+    files = [folder / f"log.{worker}" for worker in range(workers)]
+    if not any(file.exists() for file in files):
         return b""
-    parts = (
-        part
-        for worker in range(workers)
-        for part in (worker_header(worker + 1, workers), *_end(folder, worker, max_bytes))
+    return tail_of_workers(
+        lambda index, _lines, size: _end(files[index], size), workers, tail_lines, max_bytes
     )
-    return tail(parts, tail_lines, max_bytes)
 
 
-def _end(folder: Path, worker: int, max_bytes: int) -> Iterator[bytes]:
-    """The last bytes of one file, and one more: it tells where a line begins."""
+def _end(path: Path, max_bytes: int) -> Iterator[bytes]:
+    """The last bytes of one file."""
     try:
-        file = (folder / f"log.{worker}").open("rb")
+        file = path.open("rb")
     except FileNotFoundError:
         return
     with file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pman_core import JobInfo, Status
-from pman_core.logs import tail, worker_header
+from pman_core.logs import tail_of_workers
 from pman_k8s.cluster import Cluster
 from pman_k8s.errors import NotThere, Refused
 from pman_k8s.labels import noted_pods, of_jobs
@@ -26,30 +26,22 @@ def log_end(cluster: Cluster, info: JobInfo, tail_lines: int, max_bytes: int) ->
         state = "waiting" if info.status is Status.NOT_STARTED else "it did not start"
         return _line(f"{state}: {info.message}")
     name, _, pod = info.native.partition("/")
-    pieces = tail_lines + max_bytes // _PIECE + 1
-    if pod:
-        return tail(_log(cluster, name, pod, pieces), tail_lines, max_bytes)
+    pods = (pod,) if pod else _pods(cluster, name)
+
+    def read(index: int, lines: int, size: int) -> Iterator[bytes]:
+        return _log(cluster, name, pods[index], lines + size // _PIECE + 1)
+
+    return tail_of_workers(read, len(pods), tail_lines, max_bytes)
+
+
+def _pods(cluster: Cluster, name: str) -> tuple[str, ...]:
+    """One for each worker; those that have none yet come last."""
     job = cluster.job(name).body
     pods = noted_pods(job) or tuple(
         found["metadata"]["name"]
         for found in cluster.pods(of_jobs([job["metadata"]["uid"]]), fresh=False)
     )
-    log = _logs(cluster, name, pods, max(workers_of(job), len(pods)), pieces)
-    return tail(log, tail_lines, max_bytes)
-
-
-def _logs(
-    cluster: Cluster, name: str, pods: tuple[str, ...], workers: int, pieces: int
-) -> Iterator[bytes]:
-    """One worker after the other; those that have no pod yet come last."""
-    for index in range(workers):
-        if workers > 1:
-            yield worker_header(index + 1, workers)
-        last = b"\n"
-        for last in _log(cluster, name, pods[index] if index < len(pods) else "", pieces):
-            yield last
-        if not last.endswith(b"\n") and index + 1 < workers:
-            yield b"\n"
+    return pods + ("",) * (workers_of(job) - len(pods))
 
 
 def _log(cluster: Cluster, name: str, pod: str, pieces: int) -> Iterator[bytes]:

@@ -77,12 +77,9 @@ class MemoryBackend:
         """What the threads of the job have written."""
         with self._engine.lock:
             written = [bytes(log) for log in self._find(info.jid).logs]
-        if len(written) == 1:
-            return logs.tail(written, tail_lines, max_bytes)
-        parts = []
-        for index, log in enumerate(written, start=1):
-            parts += [logs.worker_header(index, len(written)), log]
-        return logs.tail(parts, tail_lines, max_bytes)
+        return logs.tail_of_workers(
+            lambda index, _lines, _bytes: [written[index]], len(written), tail_lines, max_bytes
+        )
 
     @hookimpl
     def pman_remove(self, jid: str) -> bool:

@@ -161,11 +161,12 @@ def count(machine: Machine, out: str, code: str = "0") -> int:
     return int(code)
 
 
-def worker(machine: Machine, out: str) -> int:
-    """Leave a file of its own, and a line in the log."""
+def worker(machine: Machine, out: str, lines: str = "0") -> int:
+    """Leave a file of its own, and its name in the log, after so many lines and without an end."""
     name = "worker-" + uuid.uuid4().hex
     _write(machine, out + "/" + name, "", "w")
-    machine.emit(1, name.encode() + b"\n")
+    flood(machine, lines)
+    machine.emit(1, name.encode())
     return 0
 
 

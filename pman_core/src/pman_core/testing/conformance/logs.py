@@ -90,10 +90,10 @@ class LogPromises:
         assert isinstance(bench.logs(bench.end_of(job.jid)), bytes)
 
     def test_each_worker_has_its_part_of_the_log(self, bench: Workbench) -> None:
-        """One after the other, under a header each."""
+        """One after the other, under a header each; one that writes much hides no other."""
         bench.needs(Option.WORKERS)
         place = bench.place()
-        job = bench.job(place, "worker", place.job_out)
+        job = bench.job(place, "worker", place.job_out, "30")
         bench.submit(bench.resources(job, workers=2))
         info = bench.end_of(job.jid)
         names = sorted(path.name for path in place.local_out.glob("worker-*"))
@@ -102,7 +102,10 @@ class LogPromises:
             lambda: bench.logs(info).decode(),
             lambda logs: all(name in logs for name in names),
         )
-        part = r"==> worker {} of 2 <==\n(worker-\w+)\n"
-        found = re.fullmatch(part.format(1) + part.format(2), logs)
-        assert found, logs
-        assert sorted(found.groups()) == names
+        lines = "".join(f"line {number}\n" for number in range(30))
+        for given, told in ((logs, lines), (bench.logs(info, lines=10).decode(), "line 29\n")):
+            part = r"==> worker {} of 2 <==\n(?:line \d+\n)*" + told + r"(worker-\w+)"
+            found = re.fullmatch(part.format(1) + "\n" + part.format(2), given)
+            assert found, given
+            assert sorted(found.groups()) == names
+        assert given.count("\n") < 10

@@ -105,7 +105,7 @@ def test_the_command_line_of_podman(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made.create_words("/tmp/env", {"TEXT": "a\nb"}, {"A B": "1"}) == [
         *["create", "--name", made.name, "--pull=never", "--log-driver=passthrough"],
         *["--label", "pman.chrisproject.org/slurm-job=17"],
-        *["--security-opt=no-new-privileges", "--env-file", "/tmp/env"],
+        *["--security-opt=no-new-privileges", "--cap-drop=ALL", "--env-file", "/tmp/env"],
         *["--env=TEXT", "--env=A B=1"],
         *["--user=7:8", "--memory=1000m", "--memory-swap=1000m", "--cpus=0.250"],
         *["--shm-size=100m", "--timeout=120"],

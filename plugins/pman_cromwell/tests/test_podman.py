@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cromwell_bench import SHARE, Server, kill_processes, server, slurm_job, subject_of, why_missing
 
+from pman_core import User
 from pman_core.info import Reason, Status
 from pman_core.names import native_name
 from pman_core.testing.conformance import Workbench
@@ -78,6 +79,20 @@ class TestPodmanOnSlurm:
     test_arbitrary_bytes_do_no_harm = LogPromises.test_arbitrary_bytes_do_no_harm
     test_logs_of_a_running_job_can_be_read = LogPromises.test_logs_of_a_running_job_can_be_read
     test_each_worker_has_its_part_of_the_log = LogPromises.test_each_worker_has_its_part_of_the_log
+
+    @pytest.mark.parametrize(
+        ("user", "kept"),
+        # CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID: bits 0, 1, 3, 6, 7 of linux/capability.h.
+        [(None, 0b11001011), (User(uid=0, gid=0), 0b11001011), (User(uid=1001, gid=1002), 0)],
+    )
+    def test_a_job_keeps_no_capability_that_it_does_not_need(
+        self, bench: Workbench, user: User | None, kept: int
+    ) -> None:
+        info = bench.run(bench.place(), "read", "/proc/self/status", user=user)
+        lines = bench.logs_with(info, b"NoNewPrivs").decode().splitlines()
+        seen = dict(line.split(":\t", 1) for line in lines)
+        assert [int(seen[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")] == [kept] * 3
+        assert seen["NoNewPrivs"] == "1"
 
     def test_an_exit_code_is_told(self, bench: Workbench) -> None:
         info = bench.run(bench.place(), "exit", "3")

@@ -21,6 +21,9 @@ from .verdict import CannotStart, Verdict, of_code, out_of_memory
 #: Finds what outlived a job of SLURM.
 LABEL = "pman.chrisproject.org/slurm-job"
 
+#: What a root job keeps: it must write folders that pfcon owns, and may become another user.
+_ROOT_KEEPS = "CAP_CHOWN,CAP_DAC_OVERRIDE,CAP_FOWNER,CAP_SETUID,CAP_SETGID"
+
 #: Podman's own answer for what it could not do; the container's code is told by inspect.
 _TROUBLE = 125
 
@@ -104,7 +107,9 @@ class Podman(Runtime):
         order = self.order
         words = ["create", "--name", self.name, "--pull=never", "--log-driver=passthrough"]
         words += ["--label", f"{LABEL}={os.environ.get('SLURM_JOB_ID', '')}"]
-        words += ["--security-opt=no-new-privileges", "--env-file", env_file]
+        words += ["--security-opt=no-new-privileges", "--cap-drop=ALL"]
+        words += [] if order.uid else [f"--cap-add={_ROOT_KEEPS}"]
+        words += ["--env-file", env_file]
         words += [f"--env={name}" for name in inherited]
         words += [f"--env={name}={value}" for name, value in shown.items()]
         if order.uid is not None:

@@ -175,6 +175,8 @@ REQUESTS: list[tuple[dict[str, Any], bool]] = [
     (body(cpu_limit=0), False),
     (body(cpu_limit="1.5"), False),
     (body(number_of_workers=0), False),
+    (body(number_of_workers=1000), True),
+    (body(number_of_workers=1001), False),
 ]
 
 

@@ -81,7 +81,7 @@ WRONG: dict[str, list[Any]] = {
     "args": [None, 5, "abc", {}, [1], [None], [["a"]], ["a\0b"], ["\ud800"], ["x" * 131072]],
     "args_path_flags": [None, 5, "--dir", [1], ["\0"], {"--dir": 1}],
     "auid": [None, 5, ["a"], "a\0", "\udfff"],
-    "number_of_workers": [0, -1, "0", 10**10, 10**400],
+    "number_of_workers": [0, -1, "0", 1001, "1001", 10**400],
     "cpu_limit": [0, -1000, "-1", 1e400, 2**64],
     "memory_limit": [0, -1, "00", "1" * 19, 10**4000],
     "gpu_limit": [-1, "-1", 10**400],

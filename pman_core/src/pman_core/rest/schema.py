@@ -18,11 +18,15 @@ _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
 
 
-def _count(least: int, meaning: str) -> dict[str, Any]:
+#: Schedulers make an object for each worker at once: more of them could bring a whole one down.
+MOST_WORKERS = 1000
+
+
+def _count(least: int, meaning: str, most: int = MOST) -> dict[str, Any]:
     return {
         "description": meaning,
         "oneOf": [
-            {"type": "integer", "minimum": least, "maximum": MOST},
+            {"type": "integer", "minimum": least, "maximum": most},
             {"type": "string", "pattern": r"^\s*[+-]?[0-9]{1,18}\s*$"},
         ],
     }
@@ -39,7 +43,11 @@ FIELDS = (
         in_query=False,
     ),
     Field("auid", fields.text, {**_TEXT, "description": "whose job it is; not used"}),
-    Field("number_of_workers", number(1), _count(1, "copies of the job that run")),
+    Field(
+        "number_of_workers",
+        number(1, MOST_WORKERS),
+        _count(1, "copies of the job that run, at most 1000", MOST_WORKERS),
+    ),
     Field("cpu_limit", number(1), _count(1, "CPU limit in millicores")),
     Field("memory_limit", number(1), _count(1, "memory limit in MiB")),
     Field("gpu_limit", number(0), _count(0, "how many GPUs")),

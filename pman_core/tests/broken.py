@@ -112,6 +112,15 @@ tampers_job(
     lambda job: {"env": {**os.environ, **job.env}},
 )
 tampers_job("test_user_and_group_are_in_force", lambda job: {"user": None})
+
+
+@breaks("test_a_job_cannot_gain_privileges")
+class ConfinesNothing(MemoryBackend):
+    def __init__(self, environ: Mapping[str, str], engine: MemoryEngine | None = None) -> None:
+        super().__init__(environ, engine)
+        self._engine.confines = False
+
+
 tampers_job(
     "test_a_group_alone_is_in_force_or_refused",
     lambda job: {"user": job.user if job.user and job.user.uid else None},

@@ -9,7 +9,7 @@ import pytest
 from engine_bench import Bench
 
 from pman_core import Job, Resources, Status, User
-from pman_core.capabilities import Option
+from pman_core.capabilities import Deviation, Option
 from pman_core.errors import ClientError
 from pman_core.storage import nfs_storage
 
@@ -43,6 +43,9 @@ def test_another_user_keeps_none(bench: Bench) -> None:
 
 
 def test_confinement_can_be_opted_out_of(bench: Bench) -> None:
+    for confined in ("yes", "no"):
+        declared = bench.pman(CONFINE_JOBS=confined).pman_capabilities().deviations
+        assert (Deviation.PRIVILEGES_GAINABLE in declared) == (confined == "no")
     seen = process_status(bench, environ={"CONFINE_JOBS": "no"})
     assert seen["NoNewPrivs"] == 0
     assert seen["CapBnd"] & FIVE == FIVE

@@ -48,6 +48,10 @@ class Deviation(enum.StrEnum):
         "no-isolation",
         "the job can reach files of the machine other than its own directories",
     )
+    PRIVILEGES_GAINABLE = (
+        "privileges-gainable",
+        "a setuid program may give the job privileges that its user does not have",
+    )
     MEMORY_PER_PROCESS = (
         "memory-per-process",
         "the memory limit holds for each process of a job, not for their sum",

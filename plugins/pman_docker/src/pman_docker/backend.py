@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, Storage, hookimpl
+import attrs
+
+from pman_core import (
+    Capabilities,
+    Deviation,
+    Job,
+    JobFilter,
+    JobInfo,
+    JobPage,
+    Storage,
+    hookimpl,
+)
 from pman_core.errors import (
     EngineUnavailableError,
     InvalidJobError,
@@ -52,7 +63,11 @@ class DockerBackend:
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
         """See ``dialect.py``."""
-        return self.dialect.capabilities
+        declared = self.dialect.capabilities
+        if self._settings.confine_jobs:
+            return declared
+        weaker = {Deviation.PRIVILEGES_GAINABLE: "CONFINE_JOBS is no"}
+        return attrs.evolve(declared, deviations={**declared.deviations, **weaker})
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:

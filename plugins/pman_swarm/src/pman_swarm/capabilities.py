@@ -19,11 +19,10 @@ CAPABILITIES = Capabilities(
             "of memory"
         ),
         Deviation.START_NOT_TOLD: "the swarm keeps only the time of a task's last change",
+        Deviation.PRIVILEGES_GAINABLE: "Docker before 25 (API 1.44) ignores the option of services",
     },
     notes=(
         "Whoever can talk to the engine can read the environment of every job, and has the power "
         "of root on its machine: pman's access to the socket is that power.",
-        "Docker before 25 (API 1.44) does not keep jobs from gaining privileges by setuid "
-        "programs: services have no such option there.",
     ),
 )

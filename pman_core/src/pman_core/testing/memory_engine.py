@@ -70,6 +70,7 @@ class MemoryEngine:
         self.images: dict[str, Program] = dict(images or {"local": run_probe})
         self.gpus = gpus
         self.up = True
+        self.confines = True  # jobs cannot gain privileges
         self.records: dict[str, Record | None] = {}  # None: an object that is no job of pman
         self.lock = threading.RLock()
 
@@ -140,6 +141,7 @@ class MemoryMachine(probe.Machine):
     def __init__(self, record: Record, engine: MemoryEngine) -> None:
         self.job = record.job
         self._record = record
+        self._engine = engine
         self._lock = engine.lock
         self._held = 0
         self._log = bytearray()
@@ -154,6 +156,9 @@ class MemoryMachine(probe.Machine):
 
     def shm_mib(self) -> float:
         return self.job.shm_mib or 64
+
+    def cannot_gain_privileges(self) -> bool:
+        return self._engine.confines
 
     def path(self, path: str) -> str:
         """The real path behind a mount; nothing else of the machine can be seen."""

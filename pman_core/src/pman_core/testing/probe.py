@@ -30,6 +30,10 @@ class Machine:
         stat = os.statvfs("/dev/shm")
         return stat.f_frsize * stat.f_blocks / 2**20
 
+    def cannot_gain_privileges(self) -> bool:
+        with open("/proc/self/status") as file:
+            return any(line.split() == ["NoNewPrivs:", "1"] for line in file)
+
     def path(self, path: str) -> str:
         return path
 
@@ -88,12 +92,13 @@ class Machine:
 
 
 def dump(machine: Machine, out: str, *args: str) -> int:
-    """Write down argv, environment, user and /dev/shm; ``args`` are there to be seen."""
+    """Write down what surrounds this process; ``args`` are there to be seen."""
     seen = {
         "argv": [os.fsencode(arg).hex() for arg in args],
         "env": machine.environ(),
         "ids": machine.ids(),
         "shm_mib": machine.shm_mib(),
+        "cannot_gain_privileges": machine.cannot_gain_privileges(),
     }
     _write(machine, out + "/dump.json", json.dumps(seen), "w")
     return 0

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from pman_process.supervisor.verdict import Verdict, verdict
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
 
 
 def start(job: dict[str, Any], environment: dict[str, str], log: int) -> tuple[int, Verdict | None]:
@@ -29,6 +29,7 @@ def start(job: dict[str, Any], environment: dict[str, str], log: int) -> tuple[i
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != supervisor:
             os._exit(1)  # the supervisor was killed before this process could be told so
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)  # pman's user may have sudo, a client has not
         become(job, environment, log, tell)
     os.close(tell)
     with open(told, "rb") as fault:

@@ -6,18 +6,19 @@ import os
 
 import pytest
 
-from pman_core.capabilities import Option
+from pman_core.capabilities import Deviation, Option
 from pman_core.errors import ClientError
 from pman_core.info import Status
 from pman_core.job import User
 from pman_core.testing.conformance.argv import NASTY
+from pman_core.testing.conformance.marks import weakened_by
 from pman_core.testing.conformance.workbench import Place, Workbench
 
 _SECRET = "PMAN_CONFORMANCE_SECRET"  # noqa: S105 - the name of a variable
 
 
 class SurroundingsPromises:
-    """Environment, user, labels, shared memory, GPUs."""
+    """Environment, user, privileges, labels, shared memory, GPUs."""
 
     def test_environment_arrives_byte_for_byte(self, bench: Workbench) -> None:
         """Nothing on the way interprets a value."""
@@ -49,6 +50,15 @@ class SurroundingsPromises:
         info = bench.run(place, "dump", place.job_out, user=User(uid=12345, gid=23456))
         assert info.status is Status.SUCCEEDED, info
         assert place.dump()["ids"] == [12345, 23456]
+
+    @weakened_by(Deviation.PRIVILEGES_GAINABLE)
+    def test_a_job_cannot_gain_privileges(self, bench: Workbench) -> None:
+        """No setuid program of the image makes its user another one, root least of all."""
+        place = bench.place()
+        info = bench.run(place, "dump", place.job_out)
+        assert info.status is Status.SUCCEEDED, info
+        allowed = bench.deviates(Deviation.PRIVILEGES_GAINABLE)
+        assert place.dump()["cannot_gain_privileges"] or allowed
 
     def test_a_group_alone_is_in_force_or_refused(self, bench: Workbench) -> None:
         """It is never dropped, or made a supplementary group only."""

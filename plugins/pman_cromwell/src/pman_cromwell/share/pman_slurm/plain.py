@@ -17,8 +17,9 @@ from .order import as_bytes
 from .runtime import Runtime
 from .verdict import CannotStart
 
-# From <sched.h> and <sys/mount.h>.
+# From <sched.h>, <sys/mount.h> and <sys/prctl.h>.
 _CLONE_NEWNS = 0x00020000
+_PR_SET_NO_NEW_PRIVS = 38
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -66,6 +67,8 @@ class Plain(Runtime):
     def _enter(self) -> None:
         """In the child: a mount namespace with the job's directories."""
         libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+            _fail("prctl")
         if libc.unshare(_CLONE_NEWNS):
             _fail("unshare")
         _mount(libc, None, "/", None, _MS_REC | _MS_PRIVATE)

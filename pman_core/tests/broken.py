@@ -392,6 +392,10 @@ tampers_logs(
     lambda raw, _: b"".join(line for line in raw.splitlines(True) if len(line) < 16384),
 )
 tampers_logs(
+    "test_long_lines_arrive_exactly",
+    lambda raw, _: raw.replace(b"b" * 16384, b"b" * 16384 + b"\n"),
+)
+tampers_logs(
     "test_arbitrary_bytes_do_no_harm",
     lambda raw, _: raw.decode(errors="replace").encode(),
 )

@@ -16,7 +16,6 @@ import urllib3.exceptions
 from pman_core.errors import EngineUnavailableError
 from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, engine_errors, refusal
 from pman_docker.facts import facts_of
-from pman_docker.streams import frames, news
 
 #: All that is raised by the modules that the client is made of, and what the sockets raise.
 MODULES: tuple[ModuleType, ...] = (
@@ -157,38 +156,3 @@ def test_the_engine_is_named() -> None:
     assert facts_of(DOCKER_VERSION, INFO).title == "Docker 20.10.24"
     assert facts_of(PODMAN_VERSION, {**INFO, **ROOTLESS}).title == "Podman 4.3.1 (rootless)"
     assert not facts_of(DOCKER_VERSION, {**INFO, "SwapLimit": False}).limits_swap
-
-
-# ------------------------------------------------------------------ streams
-
-
-def frame(data: bytes, stream: int = 1) -> bytes:
-    return bytes([stream, 0, 0, 0]) + len(data).to_bytes(4, "big") + data
-
-
-@pytest.mark.parametrize("size", [1, 3, 8, 9, 1000])
-def test_a_log_is_read_however_it_is_cut(size: int) -> None:
-    whole = frame(b"one\n") + frame(b"", 2) + frame(b"two", 2) + frame(bytes(range(256)))
-    chunks = [whole[start : start + size] for start in range(0, len(whole), size)]
-    assert b"".join(frames(chunks)) == b"one\ntwo" + bytes(range(256))
-
-
-def test_a_log_that_breaks_off_is_read_that_far() -> None:
-    assert b"".join(frames([frame(b"one") + frame(b"two")[:-2]])) == b"onet"
-
-
-def test_a_newline_that_docker_loses_is_put_back() -> None:
-    long, rest = b"x" * 16384, b"y" * 5
-    assert b"".join(frames([frame(long) + frame(rest) + frame(b"z\n")])) == long + rest + b"\nz\n"
-    assert b"".join(frames([frame(long) + frame(b"") + frame(b"z\n")])) == long + b"\nz\n"
-    kept = frame(long) + frame(rest + b"\n") + frame(b"z\n")
-    assert b"".join(frames([kept])) == long + rest + b"\nz\n"
-    both = frame(long) + frame(b"e\n", 2) + frame(rest)
-    assert b"".join(frames([both])) == long + b"e\n" + rest
-
-
-def test_news_come_line_by_line() -> None:
-    assert list(news([b'{"status": "x"}', b"", b'{"error": "y"}'])) == [
-        {"status": "x"},
-        {"error": "y"},
-    ]

@@ -69,13 +69,25 @@ def test_lines_without_an_end_are_exact(
     assert bench.pman().pman_logs(info, lines, MIB) == wanted
 
 
-@pytest.mark.parametrize("size", [16383, 16385, 100_000])
-def test_long_lines_are_exact(bench: Bench, size: int) -> None:
-    script = f"print('first'); print('x' * {size}); print('last')"
+def test_long_lines_are_exact(bench: Bench) -> None:
+    """Docker gives them in pieces of 16384 bytes, Podman in such of 8192."""
+    sizes = (8191, 8192, 16383, 16384, 16385, 32767, 0, 32768, 100_000, 20_000)
+    script = f"for size in {sizes}: print('x' * size)\nprint('last')"
     info = bench.run(bench.job("python3", "-c", script))
     pman = bench.pman()
-    assert pman.pman_logs(info, 2, MIB) == b"x" * size + b"\nlast\n"
+    lines = [b"x" * size + b"\n" for size in sizes] + [b"last\n"]
+    for number in (1, 2, 4, 5, 1000):
+        assert pman.pman_logs(info, number, MIB) == b"".join(lines[-number:])
+    assert pman.pman_logs(info, 1, 16383) == b"last\n"
     assert pman.pman_logs(info, 1000, 10) == b"xxxx\nlast\n"
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"], ids=["no newline", "newline"])
+def test_the_end_of_a_long_line_that_is_the_last_is_exact(bench: Bench, end: bytes) -> None:
+    """Docker 20.10 can tell it where it splits the line without a rest."""
+    script = f"import sys; sys.stdout.buffer.write(b'x' * 32768 + {end!r})"
+    info = bench.run(bench.job("python3", "-c", script))
+    assert bench.log(info) == b"x" * 32768 + end
 
 
 def test_a_log_is_live(bench: Bench) -> None:

@@ -130,7 +130,7 @@ class DockerBackend:
                 info.native,
                 tail_lines,
                 max_bytes,
-                tail_is_exact=self.dialect.tail_is_exact,
+                splits_lines=self.dialect.splits_lines,
             )
         except NotThere:
             raise UnknownJobError(info.jid) from None

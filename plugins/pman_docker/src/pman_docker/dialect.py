@@ -24,7 +24,8 @@ class Dialect:
     :param job_payload: a job in the words of that request, with the labels to put on it.
     :param note_payload: a note likewise, from its image and labels.
     :param name_in_body: whether the container's name travels in the body, not in the query.
-    :param tail_is_exact: whether the engine gives the end of any log without spoiling it.
+    :param splits_lines: whether the engine splits long lines of a log into pieces that can be
+        put together again, its tail being so many of them; others spoil the end of a log.
     :param default_host: where it listens if nobody says; the argument is the user's id.
     :param capabilities: what the backend declares.
     """
@@ -34,7 +35,7 @@ class Dialect:
     job_payload: Callable[[Job, DockerSettings, Mapping[str, str]], Payload]
     note_payload: Callable[[str, Mapping[str, str]], Payload]
     name_in_body: bool
-    tail_is_exact: bool
+    splits_lines: bool
     default_host: Callable[[Mapping[str, str], int], str]
     capabilities: Capabilities
 
@@ -77,7 +78,7 @@ DOCKER = Dialect(
     job_payload=payload.docker_payload,
     note_payload=payload.docker_note,
     name_in_body=False,
-    tail_is_exact=True,
+    splits_lines=True,
     default_host=_docker_host,
     capabilities=Capabilities(
         mounts={HostPath, NfsPath},
@@ -99,7 +100,7 @@ PODMAN = Dialect(
     job_payload=payload.podman_payload,
     note_payload=payload.podman_note,
     name_in_body=True,
-    tail_is_exact=False,
+    splits_lines=False,
     default_host=_podman_host,
     capabilities=Capabilities(
         mounts={HostPath},

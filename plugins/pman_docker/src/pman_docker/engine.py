@@ -18,7 +18,7 @@ from pman_docker.errors import NotThere, Refused, accepted, engine_errors
 from pman_docker.facts import EngineFacts, facts_of
 from pman_docker.settings import HostSettings
 from pman_docker.state import moment
-from pman_docker.streams import frames, news
+from pman_docker.streams import contents, frames, news, rejoined
 
 #: How much of a log is read at once.
 _CHUNK = 65536
@@ -107,19 +107,26 @@ class Engine:
         with engine_errors(self.address):
             accepted(api.delete(api.base_url + path, timeout=api.timeout))
 
-    def log_of(self, path: str, tail_lines: int | None) -> Iterator[bytes]:
+    def log_of(
+        self, path: str, tail_lines: int | None, *, splits_lines: bool = True
+    ) -> Iterator[bytes]:
         """A log without a terminal, piece by piece, as far as it has been written.
 
         :param path: the log's path in the API.
         :param tail_lines: how many pieces that the engine takes for lines, from the end.
+        :param splits_lines: whether the engine is Docker, which does not give a line that it had
+            to split as it was.
         """
         api = self.api()
         query = {"stdout": "1", "stderr": "1", "tail": str(tail_lines or "all")}
+        if splits_lines:
+            query["timestamps"] = "1"
+        read = rejoined if splits_lines else contents
         with (
             engine_errors(self.address),
             api.get(api.base_url + path, params=query, stream=True, timeout=api.timeout) as answer,
         ):
-            yield from frames(accepted(answer).iter_content(_CHUNK))
+            yield from read(frames(accepted(answer).iter_content(_CHUNK)))
 
     # ------------------------------------------------------------- containers
 
@@ -176,16 +183,22 @@ class Engine:
             )
             return found
 
-    def log(self, container: str, tail_lines: int | None) -> Iterator[bytes]:
+    def log(
+        self, container: str, tail_lines: int | None, *, splits_lines: bool = True
+    ) -> Iterator[bytes]:
         """The log of a container; see ``log_of``."""
-        return self.log_of(f"/containers/{container}/logs", tail_lines)
+        path = f"/containers/{container}/logs"
+        return self.log_of(path, tail_lines, splits_lines=splits_lines)
 
     # ----------------------------------------------------------------- images
 
     def login(self, image: str) -> str | None:
         """What the registry of an image is told, from the files of Docker's own client.
 
-        :return: a value of ``X-Registry-Auth``; ``None`` where there is no login.
+        They are read anew each time: some logins are good for hours only.
+
+        :return: a value of ``X-Registry-Auth``; ``None`` where there is no login, and where the
+            image has an impossible name, which the engine refuses in its own words.
         """
         with engine_errors(self.address):
             repository, _ = docker.utils.parse_repository_tag(image)

@@ -15,20 +15,20 @@ _MOST = 64 * 2**20
 
 
 def log_end(
-    engine: Engine, container: str, tail_lines: int, max_bytes: int, *, tail_is_exact: bool
+    engine: Engine, container: str, tail_lines: int, max_bytes: int, *, splits_lines: bool
 ) -> bytes:
     """The last lines and at most the last so many bytes.
 
     Where the engine's own tail spoils lines that are long or have no end (Podman 4.3), a log is
     read whole if it is not longer than ``max_bytes`` or has a line that is; others by their tail.
     """
-    if not tail_is_exact:
+    if not splits_lines:
         whole = _whole(engine, container, tail_lines, max_bytes)
         if whole is not None:
             return whole
     pieces = tail_lines + max_bytes // PIECE + 1
     buffer = TailBuffer(tail_lines, max_bytes)
-    for piece in engine.log(container, pieces):
+    for piece in engine.log(container, pieces, splits_lines=splits_lines):
         buffer.feed(piece)
     return buffer.value()
 
@@ -51,4 +51,4 @@ def _whole(engine: Engine, container: str, tail_lines: int, max_bytes: int) -> b
 
 
 def _generator(engine: Engine, container: str) -> Generator[bytes]:
-    yield from engine.log(container, None)
+    yield from engine.log(container, None, splits_lines=False)

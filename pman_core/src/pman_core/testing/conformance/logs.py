@@ -64,6 +64,14 @@ class LogPromises:
         assert logs == (b"x" * 40000 + b"end")[-len(logs) :]
         assert 20000 < len(logs) <= 30000
 
+    def test_long_lines_arrive_exactly(self, bench: Workbench) -> None:
+        """Also where the engine splits them; 16 KiB is the usual size of such a piece."""
+        piece = 16384
+        texts = [b"a" * piece, b"", b"b" * 2 * piece, b"c" * (piece + 1), b"d", b"e" * piece]
+        lines = [text + b"\n" for text in texts]
+        info = bench.run(bench.place(), "say", *(f"1:{line.hex()}" for line in lines))
+        assert bench.logs_with(info, lines[-1]) == b"".join(lines)
+
     @weakened_by(Deviation.LOG_BYTES)
     def test_arbitrary_bytes_do_no_harm(self, bench: Workbench) -> None:
         """Bytes that are no text arrive as they are."""

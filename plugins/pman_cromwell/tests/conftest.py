@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from cromwell_bench import Server, server, subject_of, why_missing
+from scripted import Script, scripted
 
 from pman_core.testing.conformance import Workbench
 from pman_core.testing.pytest_plugin import Engines
@@ -27,3 +28,10 @@ def bench(cromwell: Server, tmp_path: Path) -> Iterator[Workbench]:
         made = Workbench(subject)
         yield made
         made.clean_up()
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    """A server in Cromwell's place that says what the test tells it to."""
+    with scripted() as made:
+        yield made

@@ -1,14 +1,11 @@
 """Cromwell's answers over HTTP, in its own words, and what they become."""
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 from order_samples import job, order, settings
+from scripted import Script, fail
 
 from pman_core.errors import EngineUnavailableError
 from pman_cromwell import payload
@@ -19,60 +16,9 @@ from pman_cromwell.order import encoded
 _ID = order().workflow
 
 
-@attrs.define
-class Script:
-    """What the server answers, one after the other, and what it was asked."""
-
-    answers: list[tuple[int, str] | None] = attrs.field(factory=list)
-    asked: list[tuple[str, str, bytes]] = attrs.field(factory=list)
-    url: str = ""
-
-    def say(self, code: int, content: Any) -> None:
-        text = content if isinstance(content, str) else json.dumps(content, indent=2)
-        self.answers.append((code, text))
-
-    def hang_up(self) -> None:
-        self.answers.append(None)
-
-
-@pytest.fixture
-def script() -> Iterator[Script]:
-    made = Script()
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            made.asked.append((self.command, self.path, body))
-            answer = made.answers.pop(0)
-            if answer is None:
-                self.close_connection = True
-                self.connection.close()
-                return
-            self.send_response(answer[0])
-            self.end_headers()
-            self.wfile.write(answer[1].encode())
-
-        do_GET = do_POST = do_PATCH = answer
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        made.url = f"http://127.0.0.1:{server.server_port}"
-        yield made
-        server.shutdown()
-        thread.join()
-
-
 @pytest.fixture
 def client(script: Script) -> Cromwell:
     return Cromwell(script.url, 5)
-
-
-def _fail(message: str, status: str = "fail") -> dict[str, str]:
-    return {"status": status, "message": message}
 
 
 def test_a_submission_has_cromwells_parts(script: Script, client: Cromwell) -> None:
@@ -106,30 +52,30 @@ def test_a_question_is_asked_again_when_the_connection_breaks(
 
 
 def test_an_unknown_workflow_is_none(script: Script, client: Cromwell) -> None:
-    script.say(404, _fail(f"Unrecognized workflow ID: {_ID}"))
+    script.say(404, fail(f"Unrecognized workflow ID: {_ID}"))
     assert client.status(_ID) is None
 
 
 def test_an_abort_of_what_has_ended_is_no_error(script: Script, client: Cromwell) -> None:
     words = f"Couldn't abort {_ID} because no workflow with that ID is in progress"
-    script.say(404, _fail(words, "error"))
+    script.say(404, fail(words, "error"))
     assert client.abort(_ID) is False
 
 
 def test_a_label_before_the_summary_is_not_set(script: Script, client: Cromwell) -> None:
-    script.say(404, _fail(f"Unrecognized workflow ID: {_ID}"))
+    script.say(404, fail(f"Unrecognized workflow ID: {_ID}"))
     assert client.label(_ID, {"a": "b"}) is False
 
 
 def test_a_refusal_gives_cromwells_words(script: Script, client: Cromwell) -> None:
-    script.say(400, _fail("Error(s): Unexpected body part name: x"))
+    script.say(400, fail("Error(s): Unexpected body part name: x"))
     with pytest.raises(Refused, match="Unexpected body part"):
         client.submit(_ID, "", {}, {}, {})
 
 
 @pytest.mark.parametrize("code", [500, 502, 503, 429])
 def test_a_server_in_trouble_is_unavailable(script: Script, client: Cromwell, code: int) -> None:
-    script.say(code, _fail("Cromwell service is shutting down."))
+    script.say(code, fail("Cromwell service is shutting down."))
     with pytest.raises(EngineUnavailableError, match="shutting down"):
         client.status(_ID)
 
@@ -146,6 +92,18 @@ def test_a_proxys_answer_is_told_in_short(script: Script, client: Cromwell) -> N
     with pytest.raises(EngineUnavailableError) as caught:
         client.status(_ID)
     assert len(str(caught.value)) < 400
+
+
+def test_a_password_for_a_proxy_comes_from_netrc(
+    script: Script, client: Cromwell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login pman password abc\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    script.say(404, fail(f"Unrecognized workflow ID: {_ID}"))
+    client.status(_ID)
+    assert script.credentials == ["Basic cG1hbjphYmM="]
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:

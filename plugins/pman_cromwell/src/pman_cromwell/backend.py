@@ -70,7 +70,7 @@ class CromwellBackend:
             if order is None:
                 continue
             if order.fingerprint == job.fingerprint and not self._jobs.is_posted(order):
-                self._jobs.post(order, job.env)
+                self._jobs.post(order, job.env, first=known is None)
             if known is None:
                 # Where another process posted it at the same time, that one's order counts.
                 order = self._jobs.find(job.jid) or order

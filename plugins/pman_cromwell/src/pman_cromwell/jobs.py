@@ -76,9 +76,10 @@ class Jobs:
         )
         return order if self._records.create(order) else None
 
-    def post(self, order: Order, env: Mapping[str, str]) -> None:
+    def post(self, order: Order, env: Mapping[str, str], *, first: bool) -> None:
         """Hand the job to Cromwell; to do that again is harmless.
 
+        :param first: this very call made the order, so nobody can have posted it long ago.
         :raises InvalidJobError: Cromwell does not take it.
         """
         try:
@@ -90,6 +91,9 @@ class Jobs:
                 payload.labels(order),
             )
         except Refused as refused:
+            if first and not _is_taken(order, refused):
+                self._records.delete(order)
+                raise InvalidJobError(f"Cromwell refused the job: {refused.words}") from refused
             self._must_be_known(order, refused)
         self._records.accept(order)
 
@@ -108,11 +112,15 @@ class Jobs:
                 self._records.accept(order)
 
     def _must_be_known(self, order: Order, refused: Refused) -> None:
-        """Cromwell refuses an id that it has, in words that nobody promises."""
-        known = self._until(lambda: self._cromwell.status(order.workflow))
-        if known is None:
-            self._records.delete(order)
-            raise InvalidJobError(f"Cromwell refused the job: {refused.words}") from refused
+        """Wait for the summary; the record stays, since a job may run by it.
+
+        :raises EngineUnavailableError: Cromwell does not list it in time, or it is being removed.
+        """
+        if self._until(lambda: self._cromwell.status(order.workflow)) is None:
+            raise EngineUnavailableError(
+                f"Cromwell refused job {order.jid!r}, as it does with one that it has, and does "
+                f"not list it; submit it again, or remove it. It said: {refused.words}"
+            ) from refused
         for one in self._workflows(order.name):
             if one.id == order.workflow and payload.REMOVED_LABEL in one.labels:
                 raise EngineUnavailableError(f"job {order.jid!r} is still being removed")
@@ -215,6 +223,15 @@ class Jobs:
         while not (seen := look()) and time.monotonic() < deadline:
             time.sleep(_PAUSE_S)
         return seen
+
+
+def _is_taken(order: Order, refused: Refused) -> bool:
+    """Whether Cromwell may say that it has the id already.
+
+    Before its summary only its database speaks: MySQL and PostgreSQL name the id, HSQLDB does not.
+    """
+    words = refused.words.lower()
+    return order.workflow in words or "unique constraint" in words
 
 
 def _unlisted(order: Order) -> EngineUnavailableError:

@@ -1,0 +1,80 @@
+"""What Cromwell refuses: a job that cannot be, or one that it has already."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from order_samples import job, order
+from scripted import Script, fail
+
+from pman_core.errors import EngineUnavailableError, InvalidJobError
+from pman_core.info import Status
+from pman_cromwell.backend import CromwellBackend
+from pman_cromwell.shelf import Shelf
+
+_ID = order().workflow
+_UNLISTED = (404, json.dumps(fail(f"Unrecognized workflow ID: {_ID}")))
+_NONE: dict[str, Any] = {"results": [], "totalResultsCount": 0}
+
+
+@pytest.fixture
+def backend(script: Script, tmp_path: Path) -> CromwellBackend:
+    variables = {"CROMWELL_URL": script.url, "ENGINE_TIMEOUT": "1", "STOREBASE": str(tmp_path)}
+    return CromwellBackend(variables)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(str(tmp_path / ".pman" / "pman"), "pman")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"Requested workflow IDs are already in use: {_ID}",
+        f"Duplicate entry '{_ID}' for key 'UC_WORKFLOW_STORE_ENTRY_WEU'",
+        "integrity constraint violation: unique constraint or index violation; "
+        "UC_WORKFLOW_STORE_ENTRY_WEU table: WORKFLOW_STORE_ENTRY",
+    ],
+)
+def test_a_job_that_cromwell_has_and_does_not_list_in_time_keeps_its_record(
+    script: Script, backend: CromwellBackend, shelf: Shelf, words: str
+) -> None:
+    script.say(200, _NONE)
+    script.say(400, fail(words))
+    script.otherwise = _UNLISTED
+    with pytest.raises(EngineUnavailableError, match="submit it again"):
+        backend.pman_submit(job())
+    assert shelf.notes(order())
+    script.say(400, fail(words))
+    script.say(200, {"id": _ID, "status": "Running"})
+    script.say(200, _NONE)
+    assert backend.pman_submit(job()).status is Status.NOT_STARTED
+    seen = shelf.notes(order())
+    assert seen
+    assert seen.accepted
+
+
+def test_a_refusal_of_what_was_posted_before_never_deletes_a_record(
+    script: Script, backend: CromwellBackend, shelf: Shelf
+) -> None:
+    shelf.create(order())
+    script.say(400, fail("words that nobody promises"))
+    script.otherwise = _UNLISTED
+    with pytest.raises(EngineUnavailableError, match="nobody promises"):
+        backend.pman_submit(job())
+    assert shelf.order(order().name) == order()
+    assert shelf.notes(order())
+
+
+def test_a_refusal_of_a_new_job_is_told_at_once_and_leaves_nothing(
+    script: Script, backend: CromwellBackend, shelf: Shelf
+) -> None:
+    script.say(200, _NONE)
+    script.say(400, fail("Error(s): Invalid workflow options provided"))
+    with pytest.raises(InvalidJobError, match="Invalid workflow options"):
+        backend.pman_submit(job())
+    assert script.methods() == ["GET", "POST"]
+    assert shelf.order(order().name) is None
+    assert shelf.notes(order()) is None

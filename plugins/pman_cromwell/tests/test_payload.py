@@ -117,8 +117,10 @@ def test_what_is_not_asked_for_is_zero() -> None:
     assert sent["pman.partition"] == sent["pman.account"] == ""
 
 
-@pytest.mark.parametrize(("seconds", "minutes"), [(1, 1), (60, 1), (61, 2), (None, 0)])
-def test_a_time_limit_is_rounded_up_to_slurms_minutes(seconds: int | None, minutes: int) -> None:
+@pytest.mark.parametrize(("seconds", "minutes"), [(1, 11), (60, 11), (61, 12), (None, 0)])
+def test_slurms_time_limit_is_in_minutes_and_leaves_time_to_fetch_an_image(
+    seconds: int | None, minutes: int
+) -> None:
     sent = payload.inputs(order(time_limit_s=seconds), {}, settings())
     assert sent["pman.minutes"] == minutes
 

@@ -4,12 +4,25 @@ import attrs
 import pytest
 from order_samples import job, settings
 
+from pman_core import HostPath
 from pman_core.capabilities import Deviation, Option
 from pman_core.errors import InvalidJobError, SettingsError
 from pman_core.job import Resources, User
+from pman_core.mounts import Mount
+from pman_core.storage import host_storage
 from pman_cromwell.backend import CromwellBackend
 from pman_cromwell.capabilities import capabilities, validate
 from pman_cromwell.settings import jobs_folder
+
+_FOLDER = "/data/.pman/pman"
+
+
+@pytest.mark.parametrize("user", ["pman:secret@", "pman@"])
+def test_an_address_with_a_password_is_refused_and_not_told(user: str) -> None:
+    with pytest.raises(SettingsError, match="NETRC") as caught:
+        settings(CROMWELL_URL=f"https://{user}cromwell:8000/a@b")
+    assert "secret" not in str(caught.value)
+    assert settings(CROMWELL_URL="https://cromwell:8000/a@b").url
 
 
 def test_every_fault_is_told_at_once() -> None:
@@ -42,6 +55,13 @@ def test_each_instance_has_a_folder_of_its_own() -> None:
     assert jobs_folder(settings(CROMWELL_JOBS_DIR="/jobs"), {}) == "/jobs/pman"
 
 
+@pytest.mark.parametrize("jobs", ["/data", "/", "/data/x/..", "/data/store/"])
+def test_a_jobs_folder_that_holds_the_storebase_is_refused(jobs: str) -> None:
+    with pytest.raises(SettingsError, match="holds it"):
+        jobs_folder(settings(CROMWELL_JOBS_DIR=jobs), {"STOREBASE": "/data/store"})
+    jobs_folder(settings(CROMWELL_JOBS_DIR="/data/store-jobs"), {"STOREBASE": "/data/store"})
+
+
 def test_user_and_shared_memory_are_podmans_only() -> None:
     assert not capabilities(settings()).refusals
     for runtime in ("apptainer", "none"):
@@ -69,17 +89,44 @@ def test_a_pman_that_cannot_see_the_folder_says_what_it_cannot_tell() -> None:
 )
 def test_what_can_never_run_is_refused_by_its_field(changes: dict[str, object], field: str) -> None:
     with pytest.raises(InvalidJobError) as caught:
-        validate(attrs.evolve(job(), **changes), "podman")  # type: ignore[arg-type]
+        validate(attrs.evolve(job(), **changes), "podman", _FOLDER)  # type: ignore[arg-type]
     assert set(caught.value.faults) == {field}
     assert "secret" not in str(caught.value)
 
 
 def test_an_ordinary_job_is_not_refused() -> None:
     for runtime in ("podman", "apptainer"):
-        validate(job(), runtime)
-    validate(job(image="local"), "none")
+        validate(job(), runtime, _FOLDER)
+    validate(job(image="local"), "none", _FOLDER)
 
 
 def test_without_images_an_image_is_refused() -> None:
     with pytest.raises(InvalidJobError, match="local"):
-        validate(job(), "none")
+        validate(job(), "none", _FOLDER)
+
+
+@pytest.mark.parametrize("path", ["", ".pman", ".pman/pman", ".pman/other/runs", "x/../.pman"])
+def test_a_job_cannot_have_pmans_own_records(path: str) -> None:
+    storage = host_storage("/data")
+    reads = (Mount(HostPath(f"/data/{path}"), "/share/incoming", read_only=True),)
+    writes = (Mount(HostPath(f"/data/{path}"), "/share/outgoing", read_only=False),)
+    for mounts, field in ((reads, "input_dir"), (writes, "output_dir")):
+        with pytest.raises(InvalidJobError, match="pman's own records") as caught:
+            validate(job(mounts=mounts), "podman", _FOLDER)
+        assert set(caught.value.faults) == {field}
+    validate(job(mounts=storage.mounts(".pmanx", "a/.pman")), "podman", _FOLDER)
+
+
+def test_with_podman_only_a_single_worker_has_gpus() -> None:
+    several = job(resources=Resources(workers=2, gpus=1))
+    with pytest.raises(InvalidJobError, match="number_of_workers") as caught:
+        validate(several, "podman", _FOLDER)
+    assert set(caught.value.faults) == {"gpu_limit"}
+    validate(several, "apptainer", _FOLDER)
+
+
+def test_where_slurm_holds_the_memory_of_workers_together_that_is_noted() -> None:
+    assert not capabilities(settings()).notes
+    for runtime in ("apptainer", "none"):
+        (note,) = capabilities(settings(CROMWELL_RUNTIME=runtime)).notes
+        assert "sum" in note

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import shutil
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -91,11 +92,39 @@ def test_a_job_that_is_gone_gets_no_notes(shelf: Shelf, root: Path) -> None:
 def test_only_what_a_removal_left_is_swept(shelf: Shelf, root: Path) -> None:
     shelf.create(order())
     shelf.cancel(order(), _REMOVED)  # its record is still there
-    for name in ("new", "left"):
+    for name in ("new", "left", ".removed-1"):
         (root / "runs" / name).mkdir()
     (root / "runs" / "left" / "cancelled").touch()
     shelf.sweep()
     assert set(os.listdir(root / "runs")) == {order().workflow, "new"}
+
+
+def test_a_removal_that_was_not_brought_to_its_end_is_swept(
+    shelf: Shelf, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after its first files, among them the mark; or NFS keeps one that is open."""
+
+    def some(folder: Path, **_: object) -> None:
+        (folder / "cancelled").unlink()
+
+    shelf.create(order())
+    shelf.cancel(order(), _REMOVED)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", some)
+        shelf.delete(order())
+    assert len(os.listdir(root / "runs")) == 1
+    assert shelf.notes(order()) is None
+    assert shelf.create(order())
+    shelf.sweep()
+    assert os.listdir(root / "runs") == [order().workflow]
+
+
+def test_a_log_is_never_read_through_a_link(shelf: Shelf, root: Path) -> None:
+    shelf.create(order())
+    (root / "secret").write_text("secret")
+    (root / "runs" / order().workflow / "log.0").symlink_to(root / "secret")
+    with pytest.raises(EngineUnavailableError):
+        shelf.log(order(), 10, 100)
 
 
 def test_the_lock_of_a_run_tells_whether_it_goes_on(shelf: Shelf, root: Path) -> None:

@@ -1,6 +1,6 @@
 """Which state a job is in, by what Cromwell and the notes of its run say."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -121,9 +121,8 @@ def test_a_workflow_that_runs_is_started_when_its_container_is() -> None:
 
 
 def test_where_pman_is_blind_a_job_in_slurms_hands_is_started() -> None:
-    info = _look(_workflow(_RUNNING), seen=False)
-    assert info.status is Status.STARTED
-    assert info.started == datetime(2021, 12, 15, 19, 3, 20, 311000, UTC) or info.started == CREATED
+    info = _look(_workflow(_RUNNING, start=_LATER), seen=False)
+    assert (info.status, info.started) == (Status.STARTED, _LATER)
 
 
 def test_where_pman_is_blind_a_failed_workflow_says_where_to_look() -> None:
@@ -262,8 +261,15 @@ def test_an_answer_of_another_form_is_told(shape: Any) -> None:
         structured(shape, Workflow)
 
 
-def test_what_a_client_sent_is_not_quoted_from_cromwells_words() -> None:
-    secret = encoded('{"TOKEN": "abc"}')
+@pytest.mark.parametrize(
+    "secret",
+    [
+        encoded('{"TOKEN": "abc"}'),
+        encoded('{"1TOKEN": "abc"}'),
+        encoded('{"TOKEN": "abcdefghijklmnopqrstuvwxyz"}')[7:],
+    ],
+)
+def test_what_a_client_sent_is_not_quoted_from_cromwells_words(secret: str) -> None:
     calls = {"call": [attrs.evolve(_workflow(_FAILED).call, job_id=None)]}
     failure = Failure(f"cannot evaluate {secret} in job")
     info = _look(_workflow(_FAILED, calls=calls, failures=[failure]))

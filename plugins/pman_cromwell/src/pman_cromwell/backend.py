@@ -51,7 +51,7 @@ class CromwellBackend:
     @hookimpl
     def pman_validate(self, job: Job) -> None:
         """What SLURM and the runtimes take."""
-        validate(job, self._settings.runtime)
+        validate(job, self._settings.runtime, self._folder)
 
     @hookimpl
     def pman_ping(self) -> str:

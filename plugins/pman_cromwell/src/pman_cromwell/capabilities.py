@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from posixpath import dirname
 
 from pman_core import Capabilities, Deviation, HostPath, Job, Option
 from pman_core.errors import InvalidJobError
-from pman_cromwell.settings import CromwellSettings
+from pman_cromwell.settings import CromwellSettings, lies_in
 
 #: SLURM counts the scripts that run the job, which need some of it.
 LEAST_MEMORY_MIB = 64
@@ -25,6 +26,10 @@ _PODMAN_MEMORY = (
     "Podman with cgroup v1 does not tell that the kernel ended a job for its memory: the message "
     "is 'killed (137), probably out of memory'"
 )
+_SUM = (
+    "the memory of several workers on one node is limited by SLURM in their sum, not for each: "
+    "one may take what others leave"
+)
 _BARE = "with CROMWELL_RUNTIME=none the command runs on the node itself; this is for tests"
 _BLIND = "with CROMWELL_SEES_JOBS=no pman cannot read why a job failed"
 
@@ -40,6 +45,7 @@ def capabilities(settings: CromwellSettings) -> Capabilities:
         refusals = {Option.USER: _NO_USER, Option.SHM_SIZE: _NO_SHM}
         deviations[Deviation.SWAP_NOT_LIMITED] = _SWAP
         deviations[Deviation.WHOLE_CPUS] = _CPUS
+        notes.append(_SUM)
     if settings.runtime == "none":
         deviations[Deviation.NO_ISOLATION] = _BARE
     if not settings.sees_jobs:
@@ -54,9 +60,10 @@ def capabilities(settings: CromwellSettings) -> Capabilities:
     )
 
 
-def validate(job: Job, runtime: str) -> None:
-    """Refuse what can never run.
+def validate(job: Job, runtime: str, folder: str) -> None:
+    """Refuse what can never run, and what must not.
 
+    :param folder: the jobs folder of this instance; nothing in its parent is for jobs.
     :raises InvalidJobError: with what is wrong, for each field of the request.
     """
     faults = {}
@@ -68,6 +75,14 @@ def validate(job: Job, runtime: str) -> None:
         faults["entrypoint"] = "must begin with a program"
     if any(not name or "=" in name for name in job.env):
         faults["env"] = "has a name that no process can have"
+    own = dirname(folder)
+    for mount in job.mounts:
+        path = mount.source.path if isinstance(mount.source, HostPath) else None
+        if path and (lies_in(path, own) or lies_in(own, path)):
+            field = "input_dir" if mount.read_only else "output_dir"
+            faults[field] = "is, holds or lies in the folder of pman's own records: name another"
+    if runtime == "podman" and job.resources.workers > 1 and job.resources.gpus:
+        faults["gpu_limit"] = "must be 0 where number_of_workers is more than 1"
     memory = job.resources.memory_mib
     if memory is not None and memory < LEAST_MEMORY_MIB:
         faults["memory_limit"] = f"must be at least {LEAST_MEMORY_MIB} (MiB)"

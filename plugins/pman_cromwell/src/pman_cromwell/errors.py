@@ -82,8 +82,8 @@ def _message(answer: requests.Response) -> str:
 
 
 def without_payload(text: str) -> str:
-    """Words of Cromwell's that may quote an input: what begins like our base64 is taken out."""
-    return re.sub(r"eyJ[A-Za-z0-9+/=]{8,}", "...", text)
+    """Words of Cromwell's that may quote an input: what looks like our base64 is taken out."""
+    return re.sub(r"ey[IJ][A-Za-z0-9+/=]{8,}|[A-Za-z0-9+/=]{40,}", "...", text)
 
 
 def _seconds(value: str | None) -> float | None:

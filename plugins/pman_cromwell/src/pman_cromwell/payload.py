@@ -27,6 +27,9 @@ ENDED_LABEL = LABEL_PREFIX + "ended"
 #: Podman's own processes are in the cgroup of the SLURM job, the container is not.
 PODMAN_MIB = 128
 
+#: How much longer SLURM lets a job live than its time limit: for the image to be fetched.
+FETCH_MINUTES = 10
+
 #: Nothing is taken from the cache: an equal job would not run at all. Nothing is put there.
 OPTIONS = {"read_from_cache": False, "write_to_cache": False}
 
@@ -85,5 +88,10 @@ def whole_cpus(order: Order) -> int:
 
 
 def whole_minutes(order: Order) -> int:
-    """SLURM counts time in minutes; the node itself ends the job to the second."""
-    return math.ceil((order.time_limit_s or 0) / 60)
+    """SLURM's own limit, which counts in minutes and from before the image is fetched.
+
+    The node itself ends the job to the second, and counts from the start of its container.
+    """
+    if order.time_limit_s is None:
+        return 0
+    return math.ceil(order.time_limit_s / 60) + FETCH_MINUTES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from posixpath import normpath
 
 import environ
 
@@ -75,6 +76,12 @@ class CromwellSettings(EngineSettings):
         """What is wrong with combinations of these variables."""
         if not self.url:
             yield "CROMWELL_URL is unset: set it to the address of the Cromwell server"
+        elif re.match("https?://[^/]*@", self.url):
+            yield (
+                "CROMWELL_URL must hold no user and no password: pman shows it to clients and in "
+                "its log. If a proxy before Cromwell wants them, write them into ~/.netrc, or into "
+                "the file that NETRC names"
+            )
 
 
 def jobs_folder(settings: CromwellSettings, environment: Mapping[str, str]) -> str:
@@ -83,8 +90,12 @@ def jobs_folder(settings: CromwellSettings, environment: Mapping[str, str]) -> s
     :raises SettingsError: neither CROMWELL_JOBS_DIR nor STOREBASE tells.
     """
     base = settings.jobs_dir
+    storebase = environment.get("STOREBASE")
+    if base and storebase and lies_in(storebase, base):
+        raise SettingsError(
+            ["CROMWELL_JOBS_DIR is STOREBASE or holds it: jobs would reach pman's own records"]
+        )
     if not base:
-        storebase = environment.get("STOREBASE")
         if not storebase:
             raise SettingsError(["CROMWELL_JOBS_DIR is unset, and so is STOREBASE: set STOREBASE"])
         try:
@@ -92,3 +103,8 @@ def jobs_folder(settings: CromwellSettings, environment: Mapping[str, str]) -> s
         except ValueError as error:
             raise SettingsError([f"STOREBASE {error} (it is {storebase!r})"]) from error
     return f"{base}/{settings.instance}"
+
+
+def lies_in(path: str, folder: str) -> bool:
+    """Whether a path is that folder, or below it, as far as their names tell."""
+    return (normpath(path) + "/").startswith(normpath(folder).rstrip("/") + "/")

@@ -4,6 +4,7 @@
 
     jobs/NAME.json     the record of a job: its order. Its name is the lock.
     runs/WORKFLOW/     the notes and logs of its run
+    runs/.removed-*    what is being deleted; NFS may keep files that somebody has open
 
 A record appears whole or not at all, by ``link``; the first of several wins on any file server.
 """
@@ -16,6 +17,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,6 +29,9 @@ from pman_cromwell.notes import Cancelled, Notes, Verdict
 from pman_cromwell.order import Order, from_json, to_json
 
 _SUFFIX = ".json"
+
+#: How the names of runs begin that are being deleted.
+_REMOVED = ".removed-"
 
 
 class Shelf:
@@ -121,18 +126,20 @@ class Shelf:
         self._note(order, notes.VERDICT, notes.text(verdict))
 
     def delete(self, order: Order) -> None:
-        """First the record: what has none is swept."""
+        """First the record, then the run under a name that is swept, whatever is left in it."""
         with told_of_storage(str(self._root)):
             self._record(order.name).unlink(missing_ok=True)
-            shutil.rmtree(self._run(order), ignore_errors=True)
+            self._discard(order.workflow)
 
     def sweep(self) -> None:
         """Only cancelled runs: a new one has its folder before its record."""
         kept = {order.workflow for order in map(self.order, self.names()) if order}
         with told_of_storage(str(self._root)):
             for run in set(os.listdir(self._runs)) - kept:
-                if (self._runs / run / notes.CANCELLED).exists():
+                if run.startswith(_REMOVED):
                     shutil.rmtree(self._runs / run, ignore_errors=True)
+                elif (self._runs / run / notes.CANCELLED).exists():
+                    self._discard(run)
 
     def log(self, order: Order, tail_lines: int, max_bytes: int) -> bytes:
         """From the files that the workers write."""
@@ -145,6 +152,12 @@ class Shelf:
     def _run(self, order: Order) -> Path:
         # Not order.folder: that is the cluster's path for it.
         return self._runs / order.workflow
+
+    def _discard(self, run: str) -> None:
+        removed = self._runs / f"{_REMOVED}{uuid.uuid4()}"
+        with contextlib.suppress(FileNotFoundError):  # another process was quicker
+            (self._runs / run).rename(removed)
+        shutil.rmtree(removed, ignore_errors=True)
 
     def _note(self, order: Order, name: str, text: str) -> None:
         with told_of_storage(str(self._root)), contextlib.suppress(FileNotFoundError):

@@ -109,7 +109,8 @@ def test_a_second_start_of_the_batch_job_runs_nothing(cromwell: Server, bench: W
     (script.parent / "rc").unlink(missing_ok=True)
     node = f"PMAN_NODE={SHARE / 'pman-slurm'},PMAN_RUNTIME=none"
     words = ["sbatch", "--wait", f"--export={node}", "--mem=64", "--output=/dev/null", str(script)]
-    slurm(*words, check=False)
+    slurm(*words)
+    assert (script.parent / "rc").read_text().strip() == "0"
     assert place.runs() == 1
     assert bench.status(info.jid) == first
 
@@ -182,8 +183,8 @@ def test_a_run_that_was_killed_without_a_word_is_told(bench: Workbench) -> None:
     info, _, number = _held(bench)
     kill_processes(number)
     ended = bench.end_of(info.jid)
-    assert ended.status is Status.FAILED
-    assert ended.message
+    assert (ended.status, ended.reason) == (Status.FAILED, Reason.KILLED), ended
+    assert "SLURM says that it failed" in ended.message
 
 
 def test_a_record_that_was_lost_is_written_anew(bench: Workbench) -> None:

@@ -19,7 +19,12 @@ from pman_cromwell.order import to_json
 from pman_cromwell.share.pman_slurm import files, slurm, verdict
 from pman_cromwell.share.pman_slurm.apptainer import Apptainer
 from pman_cromwell.share.pman_slurm.order import Order, order_of
-from pman_cromwell.share.pman_slurm.podman import Podman, mount_words, split_environment
+from pman_cromwell.share.pman_slurm.podman import (
+    Podman,
+    devices,
+    mount_words,
+    split_environment,
+)
 from pman_cromwell.share.pman_slurm.verdict import CannotStart, Verdict, record, recorded
 
 _MODULES = [SHARE / "pman-slurm", *sorted((SHARE / "pman_slurm").glob("*.py"))]
@@ -82,27 +87,34 @@ def test_apptainer_pulls_into_a_file_that_is_renamed_when_it_is_whole(
     assert made.pull_words() == ["pull", "--force", made.file + ".new", source]
 
 
+@pytest.mark.parametrize(
+    ("program", "prefix"), [("apptainer", b"APPTAINERENV_"), ("singularity", b"SINGULARITYENV_")]
+)
 def test_apptainer_gets_the_environment_under_its_prefix_and_no_other(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, prefix: bytes
 ) -> None:
     monkeypatch.setenv("APPTAINERENV_FOREIGN", "x")
     monkeypatch.setenv("SINGULARITYENV_FOREIGN", "x")
+    (tmp_path / program).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
     environment = {f"NASTY_{number}": word for number, word in enumerate(NASTY)}
     variables = _made(Apptainer, "apptainer", environment).variables()
     prefixes = (b"APPTAINERENV_", b"SINGULARITYENV_")
     prefixed = {name: value for name, value in variables.items() if name.startswith(prefixes)}
     assert prefixed == {
-        b"APPTAINERENV_" + name.encode(): value.encode() for name, value in environment.items()
+        prefix + name.encode(): value.encode() for name, value in environment.items()
     }
 
 
 def test_the_command_line_of_podman(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "17")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,3")
+    monkeypatch.setenv("SLURM_JOB_GPUS", "1,3")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")  # as they are in the cgroup of the job
     made = _made(
         Podman, "podman", {}, uid=7, gid=8, gpus=2, shm_mib=100, time_limit_s=60, cpu_millicores=250
     )
-    assert made.create_words("/tmp/env", {"TEXT": "a\nb"}, {"A B": "1"}) == [
+    words = made.create_words("/tmp/env", {"TEXT": "a\nb"}, {"A B": "1"}, is_root=False)
+    assert words == [
         *["create", "--name", made.name, "--pull=never", "--log-driver=passthrough"],
         *["--label", "pman.chrisproject.org/slurm-job=17"],
         *["--security-opt=no-new-privileges", "--cap-drop=ALL", "--env-file", "/tmp/env"],
@@ -116,6 +128,19 @@ def test_the_command_line_of_podman(monkeypatch: pytest.MonkeyPatch) -> None:
         *["--device", "nvidia.com/gpu=1", "--device", "nvidia.com/gpu=3"],
         *["--entrypoint", '["program"]', "fnndsc/pl-simpledsapp:2.1.0", *NASTY],
     ]
+
+
+@pytest.mark.parametrize("given", [None, "", "0", "0,1,2"])
+def test_a_job_gets_as_many_gpus_as_it_asked_for_or_does_not_run(
+    monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.delenv("SLURM_JOB_GPUS", raising=False)
+    if given is not None:
+        monkeypatch.setenv("SLURM_JOB_GPUS", given)
+    with pytest.raises(CannotStart, match="asks for 2 GPUs"):
+        devices(2)
+    assert devices(0) == []
 
 
 def test_tokens_are_on_no_command_line() -> None:

@@ -1,14 +1,24 @@
 """Containers of Podman in jobs of SLURM: promises that the way to run an image decides."""
 
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cromwell_bench import SHARE, Server, kill_processes, server, slurm_job, subject_of, why_missing
+from cromwell_bench import (
+    IMAGE,
+    SHARE,
+    Server,
+    kill_processes,
+    server,
+    slurm_job,
+    subject_of,
+    why_missing,
+)
 
 from pman_core import User
-from pman_core.info import Reason, Status
+from pman_core.info import JobInfo, Reason, Status
 from pman_core.names import native_name
 from pman_core.testing.conformance import Workbench
 from pman_core.testing.conformance.argv import ArgvPromises
@@ -89,10 +99,25 @@ class TestPodmanOnSlurm:
         self, bench: Workbench, user: User | None, kept: int
     ) -> None:
         info = bench.run(bench.place(), "read", "/proc/self/status", user=user)
-        lines = bench.logs_with(info, b"NoNewPrivs").decode().splitlines()
-        seen = dict(line.split(":\t", 1) for line in lines)
+        seen = _status_of(bench, info)
         assert [int(seen[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")] == [kept] * 3
         assert seen["NoNewPrivs"] == "1"
+
+    def test_a_user_of_the_image_keeps_no_capability(
+        self, bench: Workbench, tmp_path: Path
+    ) -> None:
+        image = f"localhost/pman-user-{uuid.uuid4().hex[:8]}:1"
+        file = tmp_path / "Containerfile"
+        file.write_text(f"FROM {IMAGE}\nUSER 1000:1000\n")
+        built = _podman("build", "--quiet", "--tag", image, "--file", str(file), str(tmp_path))
+        assert built.returncode == 0, built.stderr
+        try:
+            info = bench.run(bench.place(), "read", "/proc/self/status", image=image)
+            seen = _status_of(bench, info)
+        finally:
+            _podman("rmi", "--force", image)
+        assert seen["Uid"].split() == ["1000"] * 4
+        assert [int(seen[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")] == [0] * 3
 
     def test_an_exit_code_is_told(self, bench: Workbench) -> None:
         info = bench.run(bench.place(), "exit", "3")
@@ -127,12 +152,22 @@ class TestPodmanOnSlurm:
         place = bench.place()
         info = bench.hold(place)
         number = slurm_job(native_name(info.jid))
-        kill_processes(number)
-        assert bench.end_of(info.jid).status is Status.FAILED
-        assert place.is_held()
-        _srun("sh", "-c", _EPILOG, "epilog", number)
-        bench.until("the process to end", place.is_held, lambda held: not held)
-        assert _containers(number) == []
+        try:
+            kill_processes(number)
+            assert bench.end_of(info.jid).status is Status.FAILED
+            assert place.is_held()
+            _srun("sh", "-c", _EPILOG, "epilog", number)
+            bench.until("the process to end", place.is_held, lambda held: not held)
+            assert _containers(number) == []
+        finally:
+            for container in _containers(number):
+                _podman("rm", "--force", container)
+
+
+def _status_of(bench: Workbench, info: JobInfo) -> dict[str, str]:
+    """What a job showed of its ``/proc/self/status``."""
+    lines = bench.logs_with(info, b"NoNewPrivs").decode().splitlines()
+    return dict(line.split(":\t", 1) for line in lines)
 
 
 #: As slurmd calls it after a job.

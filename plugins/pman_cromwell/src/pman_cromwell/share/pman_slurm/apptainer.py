@@ -91,11 +91,15 @@ class Apptainer(Runtime):
         return [*words, self.file, *self.order.argv]
 
     def variables(self) -> dict[bytes, bytes]:
-        """The environment: what carries this prefix is what the job gets."""
-        own = {name: value for name, value in os.environb.items() if not name.startswith(_PREFIXES)}
+        """The environment: what carries the program's prefix is what the job gets.
+
+        Each reads its own only; Apptainer takes the other with a warning, in the job's log.
+        """
+        foreign = tuple(_PREFIXES.values())
+        own = {name: value for name, value in os.environb.items() if not name.startswith(foreign)}
         for name, value in self.environment.items():
-            own[_PREFIXES[0] + name.encode()] = value.encode()
+            own[_PREFIXES[self.program] + name.encode()] = value.encode()
         return own
 
 
-_PREFIXES = (b"APPTAINERENV_", b"SINGULARITYENV_")
+_PREFIXES = {"apptainer": b"APPTAINERENV_", "singularity": b"SINGULARITYENV_"}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from . import runtimes
-from .files import STARTED, log_name, write_once
+from .faults import FAULTS, verdict_of, words_of
+from .files import STARTED, open_log, write_once
 from .order import Order
-from .runtime import Ended
+from .runtime import Ended, Runtime
 from .verdict import CannotStart, Verdict
 from .watch import Watch
 
@@ -16,23 +18,31 @@ from .watch import Watch
 def attend(order: Order, environment: dict[str, str], worker: int, watch: Watch) -> Verdict:
     """Run the container; returns when it has ended, however that came."""
     runtime = runtimes.make(order, environment, worker, watch)
+    started = False
     try:
         runtime.check_directories()
         runtime.prepare()
         cause = watch.cause()
         if cause:
             return cause
-        log = os.open(
-            os.path.join(order.folder, log_name(worker)),
-            os.O_WRONLY | os.O_CREAT | os.O_APPEND,
-            0o640,
-        )
+        log = open_log(order.folder, worker, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         process = runtime.start(log)
+        started = True
         os.close(log)
         watch.start_clock()
         write_once(order.folder, STARTED, {"time": time.time()})
         return watch.wait(process, runtime.stop) or runtime.verdict(process.returncode)
     except (CannotStart, Ended) as end:
         return end.verdict
+    except FAULTS as fault:
+        return verdict_of(fault, started=started)
     finally:
+        _clean(runtime)
+
+
+def _clean(runtime: Runtime) -> None:
+    """What cannot be cleaned up changes nothing of how the job ended."""
+    try:
         runtime.clean()
+    except FAULTS as fault:
+        sys.stderr.write(f"what is left of the job cannot be removed: {words_of(fault)}\n")

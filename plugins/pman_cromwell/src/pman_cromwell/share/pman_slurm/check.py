@@ -7,7 +7,7 @@ import sys
 
 from . import verdict as ends
 from .files import POINTER, WAITING, write
-from .slurm import Silent, ask
+from .slurm import Job, Silent, ask
 from .verdict import Verdict, record
 
 _ALIVE, _GONE = 0, 1
@@ -24,15 +24,27 @@ def check(job: str, execution: str) -> int:
     except Silent as silence:
         sys.stderr.write(f"SLURM does not answer, so the job counts as alive: {silence}\n")
         return _ALIVE
+    try:
+        _note(job, found, execution)
+    except OSError as error:
+        sys.stderr.write(f"this cannot be written down for pman: {error}\n")
+    return _ALIVE if _is_alive(found) else _GONE
+
+
+def _is_alive(found: Job | None) -> bool:
+    return found is not None and not found.has_ended
+
+
+def _note(job: str, found: Job | None, execution: str) -> None:
     folder = _folder(execution)
-    if found is not None and not found.has_ended:
-        if folder and found.state == "PENDING":
-            write(folder, WAITING, {"job": job, "reason": found.reason})
-        return _ALIVE
-    if folder:
-        lost = Verdict(ends.LOST, f"lost: SLURM does not know job {job} any more")
-        record(folder, found.verdict() if found else lost)
-    return _GONE
+    if folder is None:
+        return
+    if found is None:
+        record(folder, Verdict(ends.LOST, f"lost: SLURM does not know job {job} any more"))
+    elif found.has_ended:
+        record(folder, found.verdict())
+    elif found.state == "PENDING":
+        write(folder, WAITING, {"job": job, "reason": found.reason})
 
 
 def _folder(execution: str) -> str | None:

@@ -15,9 +15,11 @@ pman makes the folder, and reads what is written here::
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 WAITING = "waiting.json"
@@ -46,19 +48,18 @@ def write_once(folder: str, name: str, content: Any) -> bool:
 
     Linking is done by the file server, so the first of several machines wins.
     """
-    path = _written(folder, content)
-    try:
-        os.link(path, os.path.join(folder, name))
-    except FileExistsError:
-        return False
-    finally:
-        os.unlink(path)
+    with _draft(folder, content) as path:
+        try:
+            os.link(path, os.path.join(folder, name))
+        except FileExistsError:
+            return False
     return True
 
 
 def write(folder: str, name: str, content: Any) -> None:
     """Write a file whole, in the place of what was there."""
-    os.rename(_written(folder, content), os.path.join(folder, name))
+    with _draft(folder, content) as path:
+        os.rename(path, os.path.join(folder, name))
 
 
 def read(folder: str, name: str) -> Any:
@@ -68,6 +69,16 @@ def read(folder: str, name: str) -> Any:
             return json.load(file)
     except FileNotFoundError:
         return None
+
+
+def jobs_folder(folder: str) -> str:
+    """The folder of all pmans' records, in which ``INSTANCE/runs/WORKFLOW`` is that of a run."""
+    return os.path.dirname(os.path.dirname(os.path.dirname(folder)))
+
+
+def open_log(folder: str, worker: int, flags: int) -> int:
+    """The log of one worker; never what a link in its place leads to."""
+    return os.open(os.path.join(folder, log_name(worker)), flags | os.O_NOFOLLOW, 0o640)
 
 
 def exists(folder: str, name: str) -> bool:
@@ -86,9 +97,15 @@ def is_gone(folder: str) -> bool:
     return False
 
 
-def _written(folder: str, content: Any) -> str:
+@contextlib.contextmanager
+def _draft(folder: str, content: Any) -> Iterator[str]:
+    """A file beside the one that it becomes, also where that fails."""
     handle, path = tempfile.mkstemp(prefix=".new-", dir=folder)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    os.chmod(path, 0o640)
-    return path
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+        os.chmod(path, 0o640)
+        yield path
+    finally:
+        with contextlib.suppress(FileNotFoundError):  # it was renamed
+            os.unlink(path)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 
 from .batch import batch
 from .check import check
-from .podman import LABEL
+from .epilog import epilog
 from .run import run, work
 from .submit import submit
 
@@ -42,19 +41,5 @@ def main(words: list[str]) -> int:
     if given.command == "batch":
         return batch(given.script)
     if given.command == "epilog":
-        return epilog(os.environ["SLURM_JOB_ID"])
+        return epilog()
     return run(sys.stdin) if given.command == "run" else work(sys.stdin)
-
-
-def epilog(job: str) -> int:
-    """Remove Podman's containers of a job that SLURM has ended."""
-    listed = subprocess.run(
-        ["podman", "ps", "--all", "--quiet", "--filter", f"label={LABEL}={job}"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        timeout=60,
-        check=False,
-    )
-    for container in listed.stdout.decode().split():
-        subprocess.run(["podman", "rm", "--force", container], timeout=60, check=False)
-    return 0

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import subprocess
 from typing import Any
 
 from . import verdict as ends
-from .files import log_name
+from .files import open_log
 from .order import as_bytes
 from .runtime import Runtime
 from .verdict import CannotStart, Verdict, of_code, out_of_memory
@@ -56,7 +57,7 @@ class Podman(Runtime):
         try:
             with os.fdopen(handle, "w", encoding="ascii") as file:
                 file.write("".join(f"{name}={value}\n" for name, value in simple.items()))
-            words = self.create_words(path, inherited, shown)
+            words = self.create_words(path, inherited, shown, is_root=self._is_root())
             done = _call(*words, environment={**os.environb, **as_bytes(inherited)})
         finally:
             os.unlink(path)
@@ -101,14 +102,15 @@ class Podman(Runtime):
         _call("rm", "--force", "--ignore", "--volumes", self.name)
 
     def create_words(
-        self, env_file: str, inherited: dict[str, str], shown: dict[str, str]
+        self, env_file: str, inherited: dict[str, str], shown: dict[str, str], *, is_root: bool
     ) -> list[str]:
         """The words after ``podman``."""
         order = self.order
         words = ["create", "--name", self.name, "--pull=never", "--log-driver=passthrough"]
         words += ["--label", f"{LABEL}={os.environ.get('SLURM_JOB_ID', '')}"]
         words += ["--security-opt=no-new-privileges", "--cap-drop=ALL"]
-        words += [] if order.uid else [f"--cap-add={_ROOT_KEEPS}"]
+        # Podman would give them to any other user just as well.
+        words += [f"--cap-add={_ROOT_KEEPS}"] if is_root else []
         words += ["--env-file", env_file]
         words += [f"--env={name}" for name in inherited]
         words += [f"--env={name}={value}" for name, value in shown.items()]
@@ -130,13 +132,22 @@ class Podman(Runtime):
             words += ["--device", device]
         return [*words, "--entrypoint", json.dumps([order.argv[0]]), order.image, *order.argv[1:]]
 
+    def _is_root(self) -> bool:
+        """Whether the job is root in its container: the order says, or else the image."""
+        if self.order.uid is not None:
+            return self.order.uid == 0
+        done = _call("image", "inspect", "--format={{.User}}", self.order.image)
+        if done.returncode:
+            raise CannotStart(ends.CANNOT_START, f"Podman cannot read the image: {_said(done)}")
+        user = done.stdout.decode(errors="replace").strip()
+        return user.partition(":")[0] in ("", "0", "root")
+
     def _state(self) -> Any | None:
         done = _call("inspect", "--type=container", "--format={{json .State}}", self.name)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def _last_words(self) -> str:
-        path = os.path.join(self.order.folder, log_name(self.worker))
-        with open(path, "rb") as log:
+        with open(open_log(self.order.folder, self.worker, os.O_RDONLY), "rb") as log:
             said = log.read(4096).decode(errors="replace").splitlines()
         return said[0] if said else "Podman gave no reason"
 
@@ -177,9 +188,20 @@ def _quoted(field: str) -> str:
 
 
 def devices(gpus: int) -> list[str]:
-    """The GPUs that SLURM gave to this task, by their names in the CDI."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpus else []
-    return [f"nvidia.com/gpu={one}" for one in given if one]
+    """The GPUs that SLURM gave to this job of one worker, by their names in the CDI.
+
+    SLURM_JOB_GPUS has their numbers on the node. CUDA_VISIBLE_DEVICES may count from 0 in the
+    cgroup of the job, and the container is outside of that.
+    """
+    told = os.environ.get("SLURM_JOB_GPUS", "") if gpus else ""
+    given = [one for one in told.split(",") if one]
+    if len(given) != gpus:
+        raise CannotStart(
+            ends.CANNOT_START,
+            f"the job asks for {gpus} GPUs, and on node {platform.node()} SLURM gave it those of "
+            f"SLURM_JOB_GPUS={told!r}",
+        )
+    return [f"nvidia.com/gpu={one}" for one in given]
 
 
 def _call(

@@ -11,6 +11,7 @@ from typing import IO
 
 from . import verdict as ends
 from .attend import attend
+from .faults import FAULTS, verdict_of
 from .files import BEGUN, worker_name
 from .order import Order, decoded, order_of
 from .verdict import Verdict, record, recorded
@@ -79,15 +80,18 @@ def _outcome(
 def _all_workers(order: Order, text: list[str], watch: Watch) -> Verdict:
     """One task for each worker; the job ends when all have ended."""
     script = os.path.abspath(sys.argv[0])
-    step = subprocess.Popen(
-        ["srun", *_STEP, "--", sys.executable, script, "worker"],
-        stdin=subprocess.PIPE,
-        stdout=sys.stderr.fileno(),
-        stderr=sys.stderr.fileno(),
-    )
+    try:
+        step = subprocess.Popen(
+            ["srun", *_STEP, "--", sys.executable, script, "worker"],
+            stdin=subprocess.PIPE,
+            stdout=sys.stderr.fileno(),
+            stderr=sys.stderr.fileno(),
+        )
+    except FAULTS as fault:
+        return verdict_of(fault, started=False)
     assert step.stdin  # noqa: S101 - it is a pipe
-    step.stdin.write("".join(text).encode())
-    step.stdin.close()
+    with contextlib.suppress(BrokenPipeError), step.stdin as lines:
+        lines.write("".join(text).encode())
     # Each worker looks at its own time limit, and for pman's word.
     cause = watch.wait(step, lambda force: step.kill() if force else step.terminate())
     verdicts = [recorded(order.folder, worker_name(one)) for one in range(order.workers)]

@@ -9,7 +9,7 @@ import threading
 
 from . import cgroup
 from . import verdict as ends
-from .files import PULLING, write_once
+from .files import PULLING, jobs_folder, write_once
 from .order import Order
 from .verdict import CannotStart, Verdict, of_code, out_of_memory
 from .watch import Watch
@@ -58,12 +58,22 @@ class Runtime:
         """Leave nothing behind on the node."""
 
     def check_directories(self) -> None:
-        """A directory that is missing is told, never made."""
+        """A directory that is missing is told, never made; pman's own are not for jobs.
+
+        pman has looked at the paths; here a link may lead elsewhere.
+        """
+        own = os.path.realpath(jobs_folder(self.order.folder))
         for mount in self.order.mounts:
             if not os.path.isdir(mount.source):
                 raise CannotStart(
                     ends.CANNOT_START,
                     f"there is no directory {mount.source} on node {platform.node()}",
+                )
+            source = os.path.realpath(mount.source)
+            if os.path.commonpath([own, source]) in (own, source):
+                raise CannotStart(
+                    ends.CANNOT_START,
+                    f"the directory {mount.source} leads into pman's own records, or holds them",
                 )
 
     def fetch(self, command: list[str]) -> None:

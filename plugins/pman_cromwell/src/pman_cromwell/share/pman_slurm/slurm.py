@@ -91,6 +91,8 @@ def _run(*command: str) -> tuple[int, str, str]:
         )
     except subprocess.TimeoutExpired as error:
         raise Silent(f"{command[0]} did not answer") from error
+    except OSError as error:
+        raise Silent(f"{command[0]} cannot be run: {error.strerror}") from error
     return (
         done.returncode,
         done.stdout.decode(errors="replace").strip(),

@@ -1,0 +1,207 @@
+"""A node, or Cromwell's machine, that is not as it should be: programs, folders and disks."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from cromwell_bench import SHARE
+from order_samples import job, order, settings
+
+from pman_cromwell import payload
+from pman_cromwell.order import Bind
+from pman_cromwell.share.pman_slurm import check, epilog, faults, files, verdict
+from pman_cromwell.share.pman_slurm.verdict import Verdict, recorded
+
+_ALIVE, _GONE = 0, 1
+
+
+@attrs.frozen
+class Node:
+    """Its programs are in a folder of the test's; a run has its folder in a storebase."""
+
+    root: Path
+
+    @property
+    def bin(self) -> Path:
+        return self.root / "bin"
+
+    @property
+    def storebase(self) -> Path:
+        return self.root / "storebase"
+
+    @property
+    def folder(self) -> Path:
+        return self.storebase / ".pman" / "pman" / "runs" / order().workflow
+
+    def has(self, program: str, script: str) -> None:
+        """Give it a program."""
+        (self.bin / program).write_text(f"#!/bin/sh\n{script}\n")
+        (self.bin / program).chmod(0o755)
+
+    def do(
+        self, *words: str, text: str = "", **variables: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """One command of pman-slurm, with nothing in its environment."""
+        return subprocess.run(
+            [sys.executable, "-I", str(SHARE / "pman-slurm"), *words],
+            input=text,
+            env={"PATH": str(self.bin), **variables},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def run(self, runtime: str, **changes: Any) -> Verdict:
+        """What comes of a job."""
+        made = order(runtime, folder=str(self.folder), **{"mounts": (), **changes})
+        sent = payload.inputs(made, job().env, settings())
+        lines = f"{sent['pman.order']}\n{sent['pman.environment']}\n"
+        cache = str(self.root / "cache")
+        done = self.do("run", text=lines, PMAN_RUNTIME=runtime, PMAN_IMAGE_CACHE=cache)
+        ended = recorded(str(self.folder))
+        assert ended, done.stderr
+        assert "secret" not in ended.message + done.stderr
+        return ended
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    made = Node(tmp_path)
+    made.bin.mkdir()
+    made.folder.mkdir(parents=True)
+    return made
+
+
+# ------------------------------------------------------------------ check
+
+
+@pytest.fixture
+def execution(node: Node, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where Cromwell runs a script."""
+    monkeypatch.setenv("PATH", str(node.bin))
+    (node.root / files.POINTER).write_text(str(node.folder))
+    return str(node.root)
+
+
+@pytest.mark.parametrize("has_squeue", [False, True])
+def test_a_missing_command_is_no_death(node: Node, execution: str, has_squeue: bool) -> None:
+    if has_squeue:
+        node.has("squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
+    assert check.check("17", execution) == _ALIVE
+    assert os.listdir(node.folder) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "name", "answer"),
+    [("PENDING|Priority", files.WAITING, _ALIVE), ("TIMEOUT|TimeLimit", files.VERDICT, _GONE)],
+)
+def test_a_note_that_cannot_be_written_changes_nothing_of_the_answer(
+    node: Node,
+    execution: str,
+    capsys: pytest.CaptureFixture[str],
+    state: str,
+    name: str,
+    answer: int,
+) -> None:
+    node.has("squeue", f"echo '{state}'")
+    assert check.check("17", execution) == answer
+    assert os.listdir(node.folder) == [name]
+    node.folder.joinpath(name).unlink()
+    node.folder.rmdir()
+    node.folder.symlink_to("/dev/fd")  # a folder in which nobody can make a file
+    assert check.check("17", execution) == answer
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_note_that_cannot_be_written_leaves_no_draft(node: Node) -> None:
+    (node.folder / files.WAITING / "x").mkdir(parents=True)
+    with pytest.raises(OSError, match=files.WAITING):
+        files.write(str(node.folder), files.WAITING, {})
+    assert os.listdir(node.folder) == [files.WAITING]
+
+
+# ------------------------------------------------------------------ epilog
+
+
+@pytest.mark.parametrize(
+    ("podman", "variables"),
+    [(None, {"SLURM_JOB_ID": "17"}), ("exit 125", {"SLURM_JOB_ID": "17"}), ("exit 0", {})],
+)
+def test_an_epilog_that_fails_drains_no_node(
+    node: Node, podman: str | None, variables: dict[str, str]
+) -> None:
+    if podman:
+        node.has("podman", podman)
+    done = node.do("epilog", **variables)
+    assert done.returncode == 0
+    assert "may be left" in done.stderr
+
+
+def test_an_epilog_waits_for_no_podman_that_hangs(
+    node: Node, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node.has("podman", "exec /bin/sleep 60")
+    monkeypatch.setenv("PATH", str(node.bin))
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    monkeypatch.setattr(epilog, "_PATIENCE_S", 0.1)
+    assert epilog.epilog() == 0
+    assert "may be left" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------ run
+
+
+@pytest.mark.parametrize(
+    ("runtime", "workers", "program"),
+    [("podman", 1, "podman"), ("apptainer", 1, "singularity"), ("none", 2, "srun")],
+)
+def test_a_node_without_the_program_that_it_needs_says_so(
+    node: Node, runtime: str, workers: int, program: str
+) -> None:
+    ended = node.run(runtime, workers=workers)
+    assert ended.reason == verdict.CANNOT_START
+    assert f"node {platform.node()}" in ended.message
+    assert f"{program}: No such file" in ended.message
+
+
+def test_what_cannot_be_cleaned_up_changes_nothing_of_the_verdict(node: Node) -> None:
+    node.has("podman", '[ "$1" = pull ] && /bin/rm "$0" && echo unauthorized >&2; exit 1')
+    ended = node.run("podman")
+    assert ended.reason == verdict.IMAGE_NOT_FOUND
+    assert "unauthorized" in ended.message
+
+
+def test_a_command_that_does_not_answer_is_told_without_its_words() -> None:
+    fault = subprocess.TimeoutExpired(["podman", "create", "--env=TOKEN=secret"], 300)
+    for started, reason in ((False, verdict.CANNOT_START), (True, verdict.LOST)):
+        ended = faults.verdict_of(fault, started=started)
+        assert ended.reason == reason
+        assert "podman did not answer within 300 s" in ended.message
+        assert "secret" not in ended.message
+
+
+@pytest.mark.parametrize("leads_to", [".", ".pman", ".pman/other/runs"])
+def test_a_link_into_pmans_records_is_not_mounted(node: Node, leads_to: str) -> None:
+    (node.storebase / ".pman" / "other" / "runs").mkdir(parents=True)
+    (node.storebase / "job").mkdir()
+    out = node.storebase / "job" / "out"
+    out.symlink_to(node.storebase / leads_to)
+    ended = node.run("none", mounts=(Bind(str(out), "/share/outgoing", False),))
+    assert ended.reason == verdict.CANNOT_START
+    assert "pman's own records" in ended.message
+
+
+def test_a_log_is_never_written_through_a_link(node: Node) -> None:
+    other = node.root / "other"
+    other.touch()
+    (node.folder / "log.0").symlink_to(other)
+    ended = node.run("none", argv=("/bin/echo", "words"))
+    assert ended.reason == verdict.CANNOT_START
+    assert "log.0" in ended.message
+    assert other.read_text() == ""

@@ -97,11 +97,13 @@ def test_config_shows_the_variables_of_the_selected_backend_each_once(run: Run) 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_config_masks_secrets(run: Run, options: tuple[str, ...]) -> None:
-    secrets = {"PICKY_TOKEN": "hush", "SECRET_KEY": "quiet"}
+    address = "http://somebody:silence@storage"
+    secrets = {"PICKY_TOKEN": "hush", "SECRET_KEY": "quiet", "NFS_SERVER": address}
     told = run("config", *options, CONTAINER_ENV="picky", **secrets)
     assert "***" in told.output
     assert "hush" not in told.output
     assert "quiet" not in told.output
+    assert "silence" not in told.output
 
 
 def test_config_tells_all_faults_and_still_shows_the_rest(run: Run) -> None:

@@ -111,6 +111,20 @@ def test_a_bad_value_is_one_sentence_that_names_its_variable(name: str, value: s
     assert problem.endswith(f"(it is {value!r})")
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("http://me:hush@host:1/a@b", "http://***@host:1/a@b"),
+        ("htp//hush@host", "htp//***@host"),
+        ("me:hush@host", "***@host"),
+        ("name/image@sha256:1", "name/image@sha256:1"),
+    ],
+)
+def test_no_login_of_an_address_is_shown(value: str, shown: str) -> None:
+    (problem,) = problems(SHM_SIZE=value)
+    assert problem.endswith(f"(it is {shown!r})")
+
+
 def test_all_faults_are_told_at_once() -> None:
     told = problems(**{name: values[0] for name, values in BAD.items()})
     assert {problem.split()[0] for problem in told} == set(BAD)

@@ -61,7 +61,7 @@ class _LateParser:
         try:
             return self.parse(value)
         except ValueError as error:
-            shown = "" if self.parse is Secret else f" (it is {value!r})"
+            shown = "" if self.parse is Secret else f" (it is {without_login(value)!r})"
             return _Fault(self.name, f"{self.name} {error}{shown}")
 
 
@@ -75,6 +75,11 @@ def variable(name: str, parse: Parser, default: str | None, help: str) -> Any:
     :param help: one or two sentences for the operator; they end up in the docs.
     """
     return environ.var(default=default, converter=_LateParser(name, parse), name=name, help=help)
+
+
+def without_login(value: str) -> str:
+    """A value to show: an address without the user and the password that it may hold."""
+    return re.sub(r"(?<=//)[^/\s]+@|^[^/\s]+:[^/\s]*@", "***@", value)
 
 
 def load(settings_class: type[T], environment: Mapping[str, str]) -> T:

@@ -16,7 +16,7 @@ from pman_core.core_settings import CoreSettings
 from pman_core.core_storage import StorageSettings
 from pman_core.environment import Environment, read_environment
 from pman_core.errors import ConfigurationError, SettingsError
-from pman_core.settings import names, variables
+from pman_core.settings import names, variables, without_login
 
 _HIDDEN = "***"
 
@@ -67,7 +67,7 @@ def settings_in_force(environ: Environment) -> Iterator[Setting]:
             yield Setting(
                 section,
                 variable.name,
-                _HIDDEN if value and variable.secret else value,
+                _HIDDEN if value and variable.secret else value and without_login(value),
                 environ.origin(variable.name),
                 variable.default,
                 variable.help,

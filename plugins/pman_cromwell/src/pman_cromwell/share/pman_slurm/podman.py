@@ -25,9 +25,6 @@ LABEL = "pman.chrisproject.org/slurm-job"
 #: What a root job keeps: it must write folders that pfcon owns, and may become another user.
 _ROOT_KEEPS = "CAP_CHOWN,CAP_DAC_OVERRIDE,CAP_FOWNER,CAP_SETUID,CAP_SETGID"
 
-#: Podman's own answer for what it could not do; the container's code is told by inspect.
-_TROUBLE = 125
-
 _LINE = re.compile(r"[\x20-\x7e]{0,4096}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 

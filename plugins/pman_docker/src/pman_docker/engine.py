@@ -202,8 +202,13 @@ class Engine:
         """
         with engine_errors(self.address):
             repository, _ = docker.utils.parse_repository_tag(image)
-            registry, _ = docker.auth.resolve_repository_name(repository)
-            found: bytes | None = docker.auth.get_config_header(self.api(), registry)
+            try:
+                registry, _ = docker.auth.resolve_repository_name(repository)
+            except docker.errors.InvalidRepository:
+                return None
+            api = self.api()
+            api.reload_config()
+            found: bytes | None = docker.auth.get_config_header(api, registry)
         return found.decode() if found else None
 
     def pull(self, image: str, news_within_s: float) -> None:

@@ -38,6 +38,26 @@ def test_a_job_that_could_stop_a_whole_swarm_is_refused(large: Job) -> None:
     assert LONG not in str(caught.value)
 
 
+def test_a_job_is_large_where_a_few_could_overfill_a_message_of_the_managers() -> None:
+    """A batch of tasks may be 3/4 full before the last one comes."""
+    with pytest.raises(InvalidJobError, match="too large for a swarm"):
+        validate(attrs.evolve(JOB, argv=("program", *["x" * 98_304] * 4)), SETTINGS)
+    validate(attrs.evolve(JOB, argv=("program", *["x" * 115_000] * 3)), SETTINGS)
+
+
+def test_each_worker_of_a_job_is_told_everything() -> None:
+    def sized(workers: int) -> Job:
+        resources = Resources(workers=workers, memory_mib=64)
+        return attrs.evolve(JOB, argv=("program", LONG), resources=resources)
+
+    validate(sized(100), SETTINGS)
+    with pytest.raises(InvalidJobError) as caught:
+        validate(sized(1000), SETTINGS)
+    assert list(caught.value.faults) == ["number_of_workers"]
+    assert LONG not in str(caught.value)
+    validate(attrs.evolve(JOB, resources=Resources(workers=1000, memory_mib=64)), SETTINGS)
+
+
 def test_a_job_with_one_argument_of_the_greatest_length_is_taken() -> None:
     validate(attrs.evolve(JOB, argv=("program", "x" * 131071)), SETTINGS)
 

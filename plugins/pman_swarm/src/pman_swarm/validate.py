@@ -10,9 +10,15 @@ from pman_docker.validate import validate as validate_container
 from pman_swarm.payload import service_payload
 from pman_swarm.settings import SwarmSettings
 
-#: A few services of one megabyte keep a swarm from scheduling anything any more, for good: its
-#: managers cannot tell each other so much at once. Many of 700 kB did no harm (seen with 20.10).
-_MOST_BYTES = 500_000
+#: Larger jobs can keep a swarm from scheduling anything any more, for good. It places jobs in
+#: batches that close once they hold 3/4 of what its managers can tell each other at once (1.5
+#: MiB), so a job that is larger than the last quarter, 393,216 bytes, may overfill one. The rest
+#: is for what the swarm adds.
+_MOST_BYTES = 350_000
+
+#: Each worker is a task with a copy of all this, which managers keep in memory, write to their
+#: log at each step of the task, and hand out whenever somebody asks how the job is.
+_MOST_BYTES_OF_ALL = 20_000_000
 
 
 def validate(job: Job, settings: SwarmSettings) -> None:
@@ -28,4 +34,13 @@ def validate(job: Job, settings: SwarmSettings) -> None:
             f"the job is too large for a swarm: its arguments, environment and labels take {size} "
             f"bytes, and at most {_MOST_BYTES} are allowed; put long values into files of the "
             "input directory"
+        )
+    workers = job.resources.workers
+    if workers * size > _MOST_BYTES_OF_ALL:
+        raise InvalidJobError(
+            faults={
+                "number_of_workers": f"{workers} workers are too many for a swarm where each is "
+                f"told {size} bytes of arguments, environment and labels; at most "
+                f"{_MOST_BYTES_OF_ALL // size} are"
+            }
         )

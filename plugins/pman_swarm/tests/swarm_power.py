@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 from engine_bench import until
@@ -29,11 +30,15 @@ class Power:
     def is_down(self, node_id: str) -> bool:
         return bool(self.swarm.manager.inspect_node(node_id)["Status"]["State"] == "down")
 
+    def change(self, node_id: str, **spec: Any) -> None:
+        """What ``docker node update`` does, also where nothing changes."""
+        found = self.swarm.manager.inspect_node(node_id)
+        spec = {**found["Spec"], **spec}
+        self.swarm.manager.update_node(node_id, found["Version"]["Index"], spec)
+
     def drain(self, node_id: str) -> None:
         """What ``docker node update --availability drain`` does."""
-        found = self.swarm.manager.inspect_node(node_id)
-        spec = {**found["Spec"], "Availability": "drain"}
-        self.swarm.manager.update_node(node_id, found["Version"]["Index"], spec)
+        self.change(node_id, Availability="drain")
 
     def cut(self, node: int) -> None:
         """A power failure: all that runs on the node ends in an instant."""

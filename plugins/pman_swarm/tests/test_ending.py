@@ -58,8 +58,22 @@ BIND = 'invalid mount config for type "bind": bind source path does not exist: /
         ),
         (
             task("rejected", "No such image: localhost:1/x:1"),
-            "cannot start: No such image: localhost:1/x:1",
+            "cannot start: No such image: localhost:1/x:1; it is missing, or not allowed, or its "
+            "registry was not reached",
             Reason.IMAGE_NOT_FOUND,
+            None,
+        ),
+        (
+            task("rejected", "manifest unknown: manifest unknown"),
+            "cannot start: manifest unknown: manifest unknown",
+            Reason.IMAGE_NOT_FOUND,
+            None,
+        ),
+        (
+            task("rejected", "assigned node no longer meets constraints"),
+            "lost: the swarm stopped it: its node no longer has the labels or resources that it "
+            "needs",
+            Reason.LOST,
             None,
         ),
         (task("rejected", BIND), f"cannot start: {BIND}", Reason.CANNOT_START, None),

@@ -31,12 +31,12 @@ def power(two_nodes: RealSwarm, engines: Engines) -> Iterator[Power]:
 class Held:
     """A job that runs until the test lets it go."""
 
-    def __init__(self, bench: SwarmBench, label: str, workers: int = 1) -> None:
+    def __init__(self, bench: SwarmBench, label: str, gpus: int = 0) -> None:
         self.place: Path = bench.place()
-        self.job: Job = bench.sized(bench.shell(HOLDS, self.place), workers=workers)
+        self.job: Job = bench.sized(bench.shell(HOLDS, self.place), gpus=gpus)
         self.pman: Any = bench.pman(NODE_SELECTOR=label)
         self.pman.pman_submit(self.job)
-        until(lambda: runs(self.place), lambda begun: begun == workers)
+        until(lambda: runs(self.place), bool)
         until(self.status, lambda info: info.status is Status.STARTED)
 
     def status(self) -> JobInfo:
@@ -168,12 +168,34 @@ def test_a_node_that_is_removed_loses_its_jobs(power: Power, bench: SwarmBench) 
     assert_unchanged(bench, [*before, info])
 
 
+def test_a_node_that_is_changed_loses_its_jobs_with_gpus_and_those_that_it_fits_no_more(
+    power: Power, bench: SwarmBench
+) -> None:
+    plain, card = Held(bench, SECOND), Held(bench, SECOND, gpus=1)
+    power.change(power.id(WORKER))
+    infos = [card.end()]
+    settle(bench)
+    assert plain.status().status is Status.STARTED
+    power.change(power.id(WORKER), Labels={})
+    infos.append(plain.end())
+    for info in infos:
+        assert (info.status, info.reason) == (Status.FAILED, Reason.LOST)
+        assert "its node no longer has the labels or resources" in info.message
+    until(lambda: bench.containers(ended=False), lambda left: not left)
+    power.repair()
+    settle(bench)
+    assert_unchanged(bench, infos)
+
+
 # ------------------------------------------------------------------ the manager
 
 
-def test_a_manager_without_power_loses_only_what_ran_on_it(power: Power, bench: SwarmBench) -> None:
+def test_a_manager_without_power_loses_what_ran_on_it_and_jobs_with_gpus(
+    power: Power, bench: SwarmBench
+) -> None:
     before = [*ended_before(bench, FIRST), *ended_before(bench, SECOND)]
     mine, other = Held(bench, FIRST), Held(bench, SECOND)
+    card = Held(bench, SECOND, gpus=1)
     waiting = bench.count(bench.place())
     bench.pman(NODE_SELECTOR="pman.no=such").pman_submit(waiting)
     power.cut(MANAGER)
@@ -181,8 +203,9 @@ def test_a_manager_without_power_loses_only_what_ran_on_it(power: Power, bench: 
     settle(bench)
     assert other.status().status is Status.STARTED
     other.release()
-    ends = [mine.end(), other.end()]
+    ends = [mine.end(), other.end(), card.end()]
     assert (ends[0].status, ends[1].status) == (Status.FAILED, Status.SUCCEEDED)
     assert ends[0].message == "exited with code 255, or its engine was restarted"
+    assert ends[2].reason is Reason.LOST
     assert bench.pman().pman_status(waiting.jid).reason is Reason.QUEUED
     assert_unchanged(bench, [*before, *ends])

@@ -100,6 +100,9 @@ def test_gpus_are_counted(bench: SwarmBench) -> None:
     second = bench.sized(bench.shell("true"), gpus=1)
     pman.pman_submit(first)
     until(lambda: pman.pman_status(first.jid), lambda info: info.status is Status.STARTED)
+    ((_, container),) = bench.swarm.containers(bench.service(first.jid)["ID"])
+    (cards,) = [e for e in container["Config"]["Env"] if e.startswith("DOCKER_RESOURCE_")]
+    assert cards in (f"DOCKER_RESOURCE_PMAN-GPU=card-{n},card-{1 - n}" for n in (0, 1))
     pman.pman_submit(second)
     info = until(lambda: pman.pman_status(second.jid), lambda info: "insufficient" in info.message)
     assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)

@@ -24,5 +24,9 @@ CAPABILITIES = Capabilities(
     notes=(
         "Whoever can talk to the engine can read the environment of every job, and has the power "
         "of root on its machine: pman's access to the socket is that power.",
+        "A job with GPUs is ended by the swarm, and told as lost, when its node is updated in any "
+        "way, be it by a label, and when a manager restarts (seen with Docker 20.10).",
+        "Whether CPU and memory limits are enforced is asked of the node that pman talks to; of "
+        "the others it is assumed.",
     ),
 )

@@ -19,6 +19,9 @@ _EXIT = re.compile(r"non-zero exit \((\d+)\)")
 _NO_IMAGE = re.compile("no such image|pull access denied|manifest unknown", re.IGNORECASE)
 _NO_START = re.compile("starting container failed|failed to create|executable file not found")
 
+#: Said also of tasks that ran: the swarm looks at them again whenever their node changes.
+_UNFIT = "no longer meets constraints"
+
 
 @attrs.frozen
 class Ending:
@@ -47,9 +50,7 @@ def ending_of(task: Mapping[str, Any], *, out_of_memory: bool = False) -> Ending
     if state == "complete":
         return Ending("finished", exit_code=0)
     if state == "rejected":
-        missing = _NO_IMAGE.search(words)
-        reason = Reason.IMAGE_NOT_FOUND if missing else Reason.CANNOT_START
-        return Ending(f"cannot start: {words}", reason)
+        return _rejected(words)
     exited = _EXIT.search(words)
     if state == "failed" and exited:
         return _exited(int(exited[1]), out_of_memory)
@@ -65,6 +66,17 @@ def ending_of(task: Mapping[str, Any], *, out_of_memory: bool = False) -> Ending
 def was_killed(task: Mapping[str, Any]) -> bool:
     """Whether a task was killed by nobody knows whom; its container may tell."""
     return task["Status"]["State"] == "failed" and ending_of(task).reason is Reason.KILLED
+
+
+def _rejected(words: str) -> Ending:
+    if _UNFIT in words:
+        why = "its node no longer has the labels or resources that it needs"
+        return Ending(f"lost: the swarm stopped it: {why}", Reason.LOST)
+    if not _NO_IMAGE.search(words):
+        return Ending(f"cannot start: {words}", Reason.CANNOT_START)
+    if "no such image" in words.lower():  # for whatever reason: the registry's words are dropped
+        words += "; it is missing, or not allowed, or its registry was not reached"
+    return Ending(f"cannot start: {words}", Reason.IMAGE_NOT_FOUND)
 
 
 def _exited(code: int, out_of_memory: bool) -> Ending:

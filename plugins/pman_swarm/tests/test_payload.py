@@ -46,7 +46,7 @@ def test_argv_takes_the_place_of_the_entrypoint_and_is_no_template() -> None:
 def test_no_task_is_ever_run_again() -> None:
     """The API's defaults: any condition, for ever."""
     task = payload()["TaskTemplate"]
-    assert task["RestartPolicy"] == {"Condition": "none"}
+    assert task["RestartPolicy"]["Condition"] == "none"
     assert payload()["Mode"].keys() == {"Replicated"}  # jobs are: see payload.py
 
 
@@ -182,6 +182,30 @@ def test_nfs_options_are_no_templates() -> None:
     }
 
 
+def nfs_volume(server: str, path: str, *, read_only: bool = True, **environ: str) -> dict[str, Any]:
+    mount = Mount(NfsPath(server, path), "/in", read_only=read_only)
+    (found,) = container(job(mounts=(mount,)), **environ)["Mounts"]
+    return dict(found)
+
+
+def test_tasks_with_one_directory_share_one_volume_and_others_none_with_them() -> None:
+    """One without a name would be made anew for each task, and never be removed."""
+    name = nfs_volume("s", "/a")["Source"]
+    assert nfs_volume("s", "/a")["Source"] == name
+    others = [
+        nfs_volume("t", "/a"),
+        nfs_volume("s", "/b"),
+        nfs_volume("s", "/a", read_only=False),
+        nfs_volume("s", "/a", INSTANCE="other"),
+    ]
+    assert len({name, *(other["Source"] for other in others)}) == 5
+
+
+def test_volumes_tell_whose_they_are() -> None:
+    labels = nfs_volume("s", "/a")["VolumeOptions"]["Labels"]
+    assert labels == {"pman.chrisproject.org/instance": "mine"}
+
+
 @pytest.mark.parametrize("source", [VolumePath("v", "x"), ClaimPath("c", "x")])
 def test_other_sources_are_refused(source: VolumePath | ClaimPath) -> None:
     with pytest.raises(UnsupportedError):
@@ -234,6 +258,7 @@ def test_what_can_never_run_is_refused(changes: dict[str, Any], field: str) -> N
         ({"NODE_SELECTOR": "a==b"}, "NODE_SELECTOR"),
         ({"NODE_SELECTOR": "a!=b"}, "NODE_SELECTOR"),
         ({"NODE_SELECTOR": "a b=c"}, "NODE_SELECTOR"),
+        ({"NODE_SELECTOR": "example.org/gpu=yes"}, "has the key 'example.org/gpu'"),
         ({"PIDS_LIMIT": "0"}, "PIDS_LIMIT"),
         ({"CONFINE_JOBS": "perhaps"}, "CONFINE_JOBS"),
         ({"START_DEADLINE": "soon"}, "START_DEADLINE"),

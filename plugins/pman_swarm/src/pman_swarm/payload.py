@@ -9,10 +9,13 @@ replica once.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from pman_core import Job, Mount, Resources
+from pman_core.names import INSTANCE_LABEL
 from pman_docker.payload import confinement, docker_mount, user_words
 from pman_swarm.labels import container_labels, service_labels
 from pman_swarm.settings import SwarmSettings
@@ -31,8 +34,9 @@ def service_payload(name: str, job: Job, settings: SwarmSettings) -> Payload:
         "TaskTemplate": {
             "ContainerSpec": _container(job, settings),
             "Resources": _resources(job.resources, settings),
-            # The API's default is to run a task that ended again, for ever.
-            "RestartPolicy": {"Condition": "none"},
+            # The API's default is to run a task that ended again, for ever. Nothing is ever tried
+            # again; that it could be makes the swarm keep ended tasks whatever its history limit.
+            "RestartPolicy": {"Condition": "none", "MaxAttempts": 1},
             "Placement": {"Constraints": _constraints(settings)},
             # json-file, the usual default, spoils bytes that are no UTF-8 (seen with 20.10).
             "LogDriver": {"Name": "local"},
@@ -43,7 +47,7 @@ def service_payload(name: str, job: Job, settings: SwarmSettings) -> Payload:
 
 def _container(job: Job, settings: SwarmSettings) -> Payload:
     drop, add = confinement(job, settings)
-    mounts = [_mount(mount) for mount in job.mounts]
+    mounts = [_mount(mount, settings) for mount in job.mounts]
     if job.shm_mib is not None:
         # The API of services has no ShmSize.
         options = {"SizeBytes": job.shm_mib * _MIB, "Mode": 0o1777}
@@ -88,14 +92,29 @@ def _constraints(settings: SwarmSettings) -> list[str]:
     return [f"node.labels.{key}=={value}" for key, value in sorted(selector.items())]
 
 
-def _mount(mount: Mount) -> Payload:
+def _mount(mount: Mount, settings: SwarmSettings) -> Payload:
     translated = docker_mount(mount)
-    if "Source" in translated:
-        translated["Source"] = escaped(translated["Source"])
-    driver = translated.get("VolumeOptions", {}).get("DriverConfig")
-    if driver:
-        driver["Options"] = {key: escaped(value) for key, value in driver["Options"].items()}
-    return translated
+    if translated["Type"] == "volume":
+        return _volume(translated, settings)
+    return {**translated, "Source": escaped(translated["Source"])}
+
+
+def _volume(translated: Payload, settings: SwarmSettings) -> Payload:
+    """A volume that all tasks of this pman with that directory share on a node.
+
+    Without a name, the swarm makes one more for each task, which it never removes.
+    """
+    driver = translated["VolumeOptions"]["DriverConfig"]
+    whose = json.dumps([settings.instance, driver["Options"]], sort_keys=True).encode()
+    expanding = {key: escaped(value) for key, value in driver["Options"].items()}
+    return {
+        **translated,
+        "Source": f"pman-{hashlib.sha256(whose).hexdigest()[:40]}",
+        "VolumeOptions": {
+            "DriverConfig": {**driver, "Options": expanding},
+            "Labels": {INSTANCE_LABEL: settings.instance},
+        },
+    }
 
 
 def ended(spec: Payload, labels: Mapping[str, str]) -> Payload:

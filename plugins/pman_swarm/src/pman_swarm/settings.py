@@ -11,7 +11,9 @@ from pman_core.settings import pairs, text, variable
 from pman_docker.settings import HostSettings
 
 #: What may stand in a constraint (``manager/constraint`` of swarmkit; the engine answers 500).
-_CONSTRAINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*")
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*")
+_MAY_HOLD = "it may hold letters, digits and"
 
 
 @environ.config(prefix="", frozen=True)
@@ -36,9 +38,8 @@ class SwarmSettings(HostSettings):
     def problems(self) -> Iterator[str]:
         """What is wrong with combinations of these variables."""
         yield from super().problems()
-        for word in [word for pair in (self.node_selector or {}).items() for word in pair]:
-            if not _CONSTRAINT.fullmatch(word):
-                yield (
-                    f"NODE_SELECTOR has {word!r}; its keys and values may hold letters, digits "
-                    "and . _ / - inside"
-                )
+        for key, value in (self.node_selector or {}).items():
+            if not _KEY.fullmatch(key):
+                yield f"NODE_SELECTOR has the key {key!r}; {_MAY_HOLD} . _ - inside"
+            if not _VALUE.fullmatch(value):
+                yield f"NODE_SELECTOR has the value {value!r}; {_MAY_HOLD} . _ / - inside"

@@ -20,13 +20,13 @@ pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 #: Every call that the swarm's client has.
 SWARM_CALLS: dict[str, Callable[[Swarm], object]] = {
     "node": lambda swarm: swarm.node(),
+    "ask": lambda swarm: swarm.ask(),
     "create": lambda swarm: swarm.create({}, "x"),
     "service": lambda swarm: swarm.service("x"),
     "update": lambda swarm: swarm.update({"ID": "x", "Version": {"Index": 1}}, {}),
     "remove": lambda swarm: swarm.remove("x"),
     "services": lambda swarm: swarm.services("x"),
     "tasks": lambda swarm: swarm.tasks("x"),
-    "tasks_named": lambda swarm: swarm.tasks_named(["x"]),
     "tasks_labelled": lambda swarm: swarm.tasks_labelled("x"),
     "log": lambda swarm: list(swarm.log("x", 1)),
     "down": lambda swarm: swarm.down("x"),
@@ -117,6 +117,7 @@ def test_every_hook_has_a_time_out(bench: SwarmBench, manager_proxy: Proxy, know
         lambda: pman.pman_remove(job.jid),
         lambda: pman.pman_list(JobFilter(), 10, None),
         lambda: pman.pman_ping(),
+        lambda: pman.pman_resume(),
     ]
     with ThreadPoolExecutor(len(hooks)) as pool:
         asked = [pool.submit(hook) for hook in hooks]

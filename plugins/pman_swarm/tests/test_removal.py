@@ -9,6 +9,7 @@ from swarm_rest import JOBS, client_of, request
 
 from pman_core import Status
 from pman_core.errors import UnknownJobError
+from pman_core.names import JID_LABEL
 
 RUNS = f"echo run >> /share/outgoing/runs; {FOR_EVER}"
 
@@ -66,6 +67,17 @@ def test_a_job_that_pman_has_ended_is_removed(bench: SwarmBench) -> None:
     assert bench.end_of(pman, job.jid).status is Status.FAILED
     assert pman.pman_remove(job.jid) is True
     assert_gone(bench, job.jid)
+
+
+def test_a_job_that_is_removed_at_once_leaves_nothing(bench: SwarmBench) -> None:
+    """The swarm may still be making its tasks."""
+    pman = bench.pman()
+    for index in range(5):
+        job = bench.sized(bench.shell(FOR_EVER, jid=f"{index} {{{{x}}}} a=b, ☃"), workers=4)
+        pman.pman_submit(job)
+        assert pman.pman_remove(job.jid) is True
+        assert bench.swarm.manager.tasks({"label": f"{JID_LABEL}={job.jid}"}) == []
+        assert bench.containers(ended=False) == []
 
 
 def test_a_half_removed_job_is_removed_wholly(bench: SwarmBench) -> None:

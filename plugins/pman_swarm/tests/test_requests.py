@@ -1,9 +1,11 @@
 """Requests over REST, and the traps of the API for services."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import attrs
 import pytest
 from engine_bench import runs, until
 from engine_subjects import SDK_LEAVES_SOCKETS
@@ -12,7 +14,7 @@ from proxies import Proxy
 from swarm_bench import FOR_EVER, SwarmBench
 from swarm_rest import JOBS, client_of, request, rest_end_of
 
-from pman_core import Reason, Status
+from pman_core import HostPath, Mount, Reason, Status
 from pman_core.errors import InvalidJobError, SettingsError
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
@@ -73,6 +75,35 @@ def test_argv_is_no_argument_of_the_images_entrypoint(bench: SwarmBench) -> None
     assert bench.log(info) == b"{{.Node.ID}} $HOME\n"
 
 
+@pytest.fixture
+def forgetful(bench: SwarmBench) -> Iterator[None]:
+    """``docker swarm update --task-history-limit 0``."""
+    manager = bench.swarm.manager
+
+    def keep(limit: int) -> None:
+        found = manager.inspect_swarm()
+        spec = {**found["Spec"], "Orchestration": {"TaskHistoryRetentionLimit": limit}}
+        manager.update_swarm(found["Version"]["Index"], swarm_spec=spec)
+
+    before = manager.inspect_swarm()["Spec"]["Orchestration"]["TaskHistoryRetentionLimit"]
+    keep(0)
+    try:
+        yield
+    finally:
+        keep(before)
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_an_end_is_kept_though_the_swarm_keeps_no_history(bench: SwarmBench) -> None:
+    """It would forget most of what a node refuses at once."""
+    nowhere = (Mount(HostPath("/no/such"), "/share/incoming", read_only=True),)
+    pman = bench.pman()
+    infos = [bench.run(attrs.evolve(bench.shell("true"), mounts=nowhere), pman) for _ in range(5)]
+    assert all("/no/such" in info.message for info in infos)
+    assert bench.run(bench.shell("true")).status is Status.SUCCEEDED  # it has had time to forget
+    assert [pman.pman_status(info.jid) for info in infos] == infos
+
+
 # ------------------------------------------------------------------ what cannot be done
 
 
@@ -85,7 +116,10 @@ def test_a_missing_image_is_an_error_of_the_job(bench: SwarmBench, client: Flask
     assert bench.pman().pman_status(asked["jid"]).reason is Reason.IMAGE_NOT_FOUND
 
 
-@pytest.mark.parametrize("image", ["UPPER/case:1", "a b", "x:y:z"])
+@pytest.mark.parametrize(
+    "image",
+    ["UPPER/case:1", "a b", "x:y:z", "docker://x/y:1", "https://ghcr.io/x/y", "-x.y/z"],
+)
 def test_an_impossible_image_is_400_in_the_engines_words(
     bench: SwarmBench, client: FlaskClient, image: str
 ) -> None:
@@ -184,13 +218,14 @@ def test_eight_requests_at_once_make_one_job(bench: SwarmBench) -> None:
     assert runs(place) == 1
 
 
-def test_a_service_that_somebody_else_stopped_goes_on_waiting(bench: SwarmBench) -> None:
-    """Scaled to nothing by hand, it has no tasks: it is ended when it has waited too long."""
-    pman = bench.pman(START_DEADLINE="1")
+def test_a_job_whose_service_somebody_scaled_to_nothing_is_lost(bench: SwarmBench) -> None:
+    """Its tasks go, and with them how it ended; it is never told as not started again."""
+    pman = bench.pman()
     job = bench.shell(FOR_EVER)
     pman.pman_submit(job)
     until(lambda: bench.containers(), bool)
     bench.update(job.jid, Mode={"Replicated": {"Replicas": 0}})
     until(lambda: bench.tasks(job.jid), lambda tasks: not tasks)
-    info: Any = bench.end_of(pman, job.jid)
-    assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
+    info: Any = pman.pman_status(job.jid)
+    assert (info.status, info.reason) == (Status.FAILED, Reason.LOST)
+    assert info.message == "lost: somebody scaled its service to nothing"

@@ -15,23 +15,19 @@ from pman_swarm.backend import SwarmBackend
 from pman_swarm.swarm import _problem
 
 
-def swarm(history: int | None = 5, **more: Any) -> dict[str, Any]:
-    """What a manager says of its swarm, as far as it matters here."""
-    kept = {} if history is None else {"TaskHistoryRetentionLimit": history}
-    cluster = {"Spec": {"Orchestration": kept}}
+def swarm(state: str = "active", error: str = "", *, manager: bool = True) -> dict[str, Any]:
+    """What a node says of its swarm, as far as it matters here."""
     return {
-        "LocalNodeState": "active",
-        "ControlAvailable": True,
+        "LocalNodeState": state,
+        "ControlAvailable": manager,
         "NodeID": "n1",
-        "Cluster": cluster,
-        **more,
+        "Error": error,
     }
 
 
 @pytest.mark.parametrize("version", ["1.41", "1.44", "2.0"])
-@pytest.mark.parametrize("history", [None, 1, 5])
-def test_a_manager_is_no_problem(version: str, history: int | None) -> None:
-    assert _problem({"ApiVersion": version}, swarm(history)) is None
+def test_a_manager_is_no_problem(version: str) -> None:
+    assert _problem({"ApiVersion": version}, swarm()) is None
 
 
 @pytest.mark.parametrize(
@@ -40,10 +36,12 @@ def test_a_manager_is_no_problem(version: str, history: int | None) -> None:
         ("1.40", swarm(), "has API 1.40; pman needs 1.41"),
         ("1.9", swarm(), "has API 1.9"),
         ("1.41", {}, "is in no swarm"),
-        ("1.41", {"LocalNodeState": "inactive", "ControlAvailable": False}, "is in no swarm"),
-        ("1.41", {"LocalNodeState": "locked", "ControlAvailable": False}, "is in no swarm"),
-        ("1.41", {"LocalNodeState": "active", "ControlAvailable": False}, "is a worker"),
-        ("1.41", swarm(0), "docker swarm update --task-history-limit 5"),
+        ("1.41", swarm("inactive", manager=False), "is in no swarm"),
+        ("1.41", swarm(manager=False), "is a worker"),
+        ("1.41", swarm("locked", "use swarm unlock", manager=False), "locked (use swarm unlock)"),
+        ("1.41", swarm("error", "bad certificate", manager=False), "error (bad certificate)"),
+        ("1.41", swarm("pending", manager=False), "its state is pending"),
+        ("1.41", swarm(error="there is no leader"), "active (there is no leader)"),
     ],
 )
 def test_what_cannot_run_jobs_is_told_with_what_to_do(
@@ -65,6 +63,7 @@ def test_what_it_refuses_and_what_it_does_less_well() -> None:
         Deviation.SWAP_NOT_LIMITED,
         Deviation.OOM_NOT_TOLD,
         Deviation.START_NOT_TOLD,
+        Deviation.PRIVILEGES_GAINABLE,
     }
 
 
@@ -72,7 +71,7 @@ def test_a_worker_node_is_told_to_be_none_that_manages(
     two_nodes: RealSwarm, bench: SwarmBench
 ) -> None:
     pman = bench.pman(DOCKER_HOST=two_nodes.hosts[1])
-    for ask in (pman.pman_ping, lambda: pman.pman_submit(bench.shell("true"))):
+    for ask in (pman.pman_ping, pman.pman_resume, lambda: pman.pman_submit(bench.shell("true"))):
         with pytest.raises(EngineUnavailableError, match="is a worker of its swarm"):
             ask()
     with pytest.raises(EngineUnavailableError, match="not a swarm manager"):
@@ -87,3 +86,12 @@ def test_an_engine_without_a_swarm_is_told(engines: Engines, bench: SwarmBench) 
 
 def test_the_swarm_is_named(bench: SwarmBench) -> None:
     assert bench.pman().pman_ping().startswith("swarm of Docker ")
+
+
+def test_a_manager_that_is_none_any_more_is_told_when_it_is_asked_for(
+    two_nodes: RealSwarm, bench: SwarmBench
+) -> None:
+    pman = bench.pman(DOCKER_HOST=two_nodes.hosts[1])
+    pman._swarm._node = bench.pman()._swarm.node()  # as it was when pman began
+    with pytest.raises(EngineUnavailableError, match="is a worker of its swarm"):
+        pman.pman_ping()

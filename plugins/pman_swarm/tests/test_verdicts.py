@@ -129,7 +129,7 @@ def test_many_pmans_write_one_verdict(bench: SwarmBench) -> None:
 
 
 def test_a_verdict_on_what_has_changed_meanwhile_is_not_written(bench: SwarmBench) -> None:
-    """A job that was placed after pman had looked at it goes on."""
+    """The update names the version of the service that pman saw, which says nothing of tasks."""
     place = bench.place()
     job = bench.count(place)
     pman = bench.pman(START_DEADLINE="1")

@@ -71,12 +71,17 @@ class SwarmBackend:
     def pman_ping(self) -> str:
         """Ask the engine who it is, and whether it manages a swarm."""
         self._engine.ping()
-        return f"swarm of {self._swarm.node().facts.title} at {self._engine.address}"
+        return f"swarm of {self._swarm.ask().facts.title} at {self._engine.address}"
+
+    @hookimpl
+    def pman_resume(self) -> None:
+        """Nothing is left undone; but an engine that cannot be used is told at start."""
+        self._swarm.ask()
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
         """Create is the lock, so nothing is looked up before it."""
-        # Of the other nodes nobody can be asked.
+        # Of the other nodes nobody can be asked; see the notes of ``capabilities.py``.
         refuse_unlimited(job, self._swarm.node().facts)
         name = self._finder.name(job.jid)
         body = service_payload(name, job, self._settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,10 +23,12 @@ from pman_swarm.state import (
     Task,
     attempts,
     info_of,
+    is_being_ended,
     is_ended_by_pman,
     is_given_up,
     is_over,
     is_waiting,
+    replicas,
 )
 from pman_swarm.swarm import Swarm
 
@@ -67,18 +70,24 @@ class Finder:
 
     def find(self, jid: str) -> JobInfo | None:
         """A job of this pman; ``None`` if there is none."""
+        # Asked once: nothing slow may lie between the last look at the tasks and the update.
+        now = functools.cache(self._engine.now)
         for _ in range(_ATTEMPTS):
             service = self.service(jid)
             if service is None:
                 return None
             try:
                 tasks = self._swarm.tasks(service["ID"])
+                if self._wanted(service, tasks, now) is None:
+                    if self._is_outdated(service, tasks):
+                        continue
+                    return info_of(service, tasks)
+                # The update is refused where the service has changed, but not where tasks have.
+                wanted = self._wanted(service, self._swarm.tasks(service["ID"]), now)
             except NotThere:
                 continue  # removed just now
-            wanted = self._wanted(service, tasks, self._engine.now)
-            if wanted is None:
-                return info_of(service, tasks)
-            self._swarm.update(service, wanted)
+            if wanted is not None:
+                self._swarm.update(service, wanted)
         raise EngineUnavailableError(f"the service of job {jid!r} changes again and again")
 
     def all(self) -> dict[str, Found]:
@@ -103,17 +112,25 @@ class Finder:
 
     def remove(self, service: Service) -> None:
         """Remove a service, and wait until its containers have ended, but not for ever."""
-        try:
-            tasks = [task["ID"] for task in self._swarm.tasks(service["ID"])]
-        except NotThere:
-            return  # somebody else is at it
         self._swarm.remove(service["ID"])
         deadline = time.monotonic() + min(_END_WITHIN_S, self._settings.engine_timeout_s)
-        while tasks and self._swarm.tasks_named(tasks):
+        while self._left(service):
             if time.monotonic() > deadline:
                 log.warning("job %s: a node has not told that it ended", service["Spec"]["Name"])
                 return
             time.sleep(0.05)
+
+    def _left(self, service: Service) -> bool:
+        """Whether there still are tasks of a service that is gone; its id finds none any more."""
+        label = f"{JID_LABEL}={service['Spec']['Labels'][JID_LABEL]}"
+        return any(task["ServiceID"] == service["ID"] for task in self._swarm.tasks_labelled(label))
+
+    def _is_outdated(self, service: Service, tasks: Sequence[Task]) -> bool:
+        """Whether a service has changed since, where its tasks look as if it was ended."""
+        if is_ended_by_pman(service) or not is_being_ended(service, tasks):
+            return False
+        now = self._swarm.service(service["ID"])
+        return now is None or now["Version"] != service["Version"]
 
     # ------------------------------------------------------- what must be written
 
@@ -122,20 +139,21 @@ class Finder:
         spec = service["Spec"]
         if is_ended_by_pman(service):
             return None
-        lost = self._lost(tasks)
+        lost = self._lost(service, tasks)
         if lost:
             return ended(spec, verdict_labels(Reason.LOST, f"lost: {lost}"))
         workers = attempts(tasks)
-        wanted = max(1, spec["Mode"]["Replicated"]["Replicas"])  # 0: somebody else ended it
-        if len(workers) < wanted or any(map(is_waiting, workers)):
+        if len(workers) < replicas(service) or any(map(is_waiting, workers)):
             return self._late(service, tasks, now)
         killed = [task for task in workers if was_killed(task)]
         if killed and all(map(is_over, workers)) and OUT_OF_MEMORY not in spec["Labels"]:
             return noted(spec, memory_labels(self._were_out_of_memory(killed)))
         return None
 
-    def _lost(self, tasks: Sequence[Task]) -> str | None:
+    def _lost(self, service: Service, tasks: Sequence[Task]) -> str | None:
         """Why a job is lost though the swarm may go on with it."""
+        if not replicas(service):
+            return "somebody scaled its service to nothing"
         if len(tasks) > len(attempts(tasks)):
             return "the swarm began a second run of it, which has been ended"
         for task in tasks:

@@ -57,7 +57,7 @@ def info_of(service: Service, tasks: Iterable[Task]) -> JobInfo:
     workers = attempts(tasks)
     if all(is_waiting(task) for task in workers):
         return _waiting(info, workers)
-    if len(workers) < spec["Mode"]["Replicated"]["Replicas"] or not all(map(is_over, workers)):
+    if len(workers) < replicas(service) or not all(map(is_over, workers)):
         return _begun(info, workers)
     return _over(info, workers, labels.get(OUT_OF_MEMORY) == "yes")
 
@@ -79,6 +79,17 @@ def taken_info(job: Job, service: str) -> JobInfo:
 def is_ended_by_pman(service: Service) -> bool:
     """Whether pman ended the job itself, and wrote down why."""
     return REASON in service["Spec"]["Labels"]
+
+
+def replicas(service: Service) -> int:
+    """How many workers the swarm is to run."""
+    return int(service["Spec"]["Mode"]["Replicated"]["Replicas"])
+
+
+def is_being_ended(service: Service, tasks: Sequence[Task]) -> bool:
+    """Whether tasks are missing or are removed: the service is young, or is ended just now."""
+    missing = len(attempts(tasks)) < replicas(service)
+    return missing or any(task["DesiredState"] == "remove" for task in tasks)
 
 
 def attempts(tasks: Iterable[Task]) -> list[Task]:

@@ -35,18 +35,24 @@ class Swarm:
     def node(self) -> Node:
         """Which node this is; asked once, when pman first needs the engine.
 
+        :raises EngineUnavailableError: see ``ask``.
+        """
+        return self._node or self.ask()
+
+    def ask(self) -> Node:
+        """Which node this is, and whether it manages a swarm now.
+
         :raises EngineUnavailableError: it cannot run jobs as pman needs it, and what to do.
         """
-        if self._node is None:
-            try:
-                version, info = self._engine.about()
-            except Refused as refused:
-                raise _unable(refused) from refused
-            facts = must_be(facts_of(version, info), "docker", self._engine.address)
-            problem = _problem(version, info.get("Swarm") or {})
-            if problem:
-                raise EngineUnavailableError(f"the engine at {self._engine.address} {problem}")
-            self._node = Node(info["Swarm"]["NodeID"], facts)
+        try:
+            version, info = self._engine.about()
+        except Refused as refused:
+            raise _unable(refused) from refused
+        facts = must_be(facts_of(version, info), "docker", self._engine.address)
+        problem = _problem(version, info.get("Swarm") or {})
+        if problem:
+            raise EngineUnavailableError(f"the engine at {self._engine.address} {problem}")
+        self._node = Node(info["Swarm"]["NodeID"], facts)
         return self._node
 
     # --------------------------------------------------------------- services
@@ -110,12 +116,8 @@ class Swarm:
         """
         return self._tasks(service=[service])
 
-    def tasks_named(self, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Those of these tasks that there still are, also of services that are gone."""
-        return self._tasks(id=ids)
-
     def tasks_labelled(self, label: str) -> list[dict[str, Any]]:
-        """All tasks of all services with that label."""
+        """All tasks of all services with that label, also of services that are gone."""
         return self._tasks(label=[label])
 
     def _tasks(self, **wanted: Sequence[str]) -> list[dict[str, Any]]:
@@ -164,14 +166,11 @@ def _problem(version: Mapping[str, Any], swarm: Mapping[str, Any]) -> str | None
     api = str(version.get("ApiVersion", "0.0"))
     if tuple(int(part) for part in api.split(".")) < _LEAST_API:
         return f"is too old: it has API {api}; pman needs 1.41, which is Docker 20.10, or newer"
-    if swarm.get("LocalNodeState") != "active":
+    state, error = swarm.get("LocalNodeState") or "inactive", swarm.get("Error")
+    if state == "inactive":
         return "is in no swarm; run docker swarm init there, or set CONTAINER_ENV=docker"
+    if state != "active" or error:
+        return f"has no swarm that works: its state is {state}" + (f" ({error})" if error else "")
     if not swarm.get("ControlAvailable"):
         return "is a worker of its swarm; set DOCKER_HOST to the address of a manager"
-    kept = swarm["Cluster"]["Spec"]["Orchestration"].get("TaskHistoryRetentionLimit")
-    if kept == 0:
-        return (
-            "forgets at once how a task ended; run "
-            "docker swarm update --task-history-limit 5 on a manager"
-        )
     return None

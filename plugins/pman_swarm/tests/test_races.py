@@ -1,0 +1,138 @@
+"""What another pman, the swarm or somebody else does while pman looks at a job."""
+
+import copy
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from swarm_jobs import JOB, service, task
+
+from pman_core import JobInfo, Reason, Status
+from pman_core.settings import load
+from pman_swarm.find import Finder
+from pman_swarm.labels import verdict_labels
+from pman_swarm.payload import ended
+from pman_swarm.settings import SwarmSettings
+
+#: When the job of ``swarm_jobs`` was created, and when it has waited long enough.
+EARLY = datetime(2026, 11, 21, 1, 2, tzinfo=UTC)
+LATE = EARLY + timedelta(days=2)
+
+
+class PlayedSwarm:
+    """A swarm with one job, in which something happens right before it is asked for something."""
+
+    def __init__(self, *tasks: Any, replicas: int = 1) -> None:
+        self.found: Any = service(replicas)
+        self.found["Spec"]["Mode"]["Replicated"]["Replicas"] = replicas
+        self.all = list(tasks)
+        self.time = LATE
+        self.before: dict[str, Callable[[], None]] = {}
+
+    def happen(self, call: str) -> None:
+        self.before.pop(call, lambda: None)()
+
+    def service(self, _: str) -> Any:
+        self.happen("service")
+        return copy.deepcopy(self.found)
+
+    def tasks(self, _: str) -> list[Any]:
+        self.happen("tasks")
+        return copy.deepcopy(self.all)
+
+    def tasks_labelled(self, _: str) -> list[Any]:
+        return [{**found, "ServiceID": self.found["ID"]} for found in self.tasks("")]
+
+    def down(self, _: str) -> None:
+        return None
+
+    def update(self, seen: Any, spec: Any) -> bool:
+        if seen["Version"] != self.found["Version"]:
+            return False
+        version = {"Index": seen["Version"]["Index"] + 1}
+        self.found = {**self.found, "Version": version, "Spec": spec}
+        return True
+
+    def remove(self, _: str) -> None:
+        self.happen("remove")
+
+    # the engine's part
+
+    def now(self) -> datetime:
+        self.happen("now")
+        return self.time
+
+    def finder(self) -> Finder:
+        played: Any = self
+        return Finder(played, played, load(SwarmSettings, {}))
+
+    def told(self) -> JobInfo:
+        found = self.finder().find(JOB.jid)
+        assert found
+        return found
+
+
+@pytest.mark.parametrize(
+    "left",
+    [[], [task("running", DesiredState="remove")], [task("shutdown", DesiredState="remove")]],
+    ids=["gone", "running", "stopped"],
+)
+def test_a_verdict_that_another_pman_writes_meanwhile_is_told(left: list[Any]) -> None:
+    swarm = PlayedSwarm(task("running"))
+    swarm.time = EARLY
+
+    def end() -> None:
+        spec = ended(swarm.found["Spec"], verdict_labels(Reason.LOST, "lost: its node n is down"))
+        swarm.update(swarm.found, spec)
+        swarm.all = left
+
+    swarm.before["tasks"] = end
+    assert swarm.told().message == "lost: its node n is down"
+
+
+def test_a_job_whose_tasks_are_not_all_made_is_told_all_the_same() -> None:
+    swarm = PlayedSwarm(task("running"), replicas=2)
+    swarm.time = EARLY
+    assert swarm.told().status is Status.STARTED
+
+
+def test_a_job_that_is_placed_while_the_time_is_asked_for_is_not_late() -> None:
+    swarm = PlayedSwarm(task("pending", "no suitable node"))
+    swarm.before["now"] = lambda: swarm.all.__setitem__(0, task("running"))
+    assert swarm.told().status is Status.STARTED
+    assert swarm.found["Version"] == service()["Version"]
+
+
+def test_a_job_that_waits_too_long_is_ended_and_told() -> None:
+    swarm = PlayedSwarm(task("pending", "no suitable node"))
+    assert swarm.told().reason is Reason.START_DEADLINE
+    assert swarm.found["Spec"]["Mode"] == {"Replicated": {"Replicas": 0}}
+
+
+@pytest.mark.parametrize("tasks", [[], [task("running")], [task("complete")]])
+def test_a_job_that_somebody_scaled_to_nothing_is_lost_for_good(tasks: list[Any]) -> None:
+    swarm = PlayedSwarm(*tasks, replicas=0)
+    info = swarm.told()
+    assert (info.status, info.reason) == (Status.FAILED, Reason.LOST)
+    assert info.message == "lost: somebody scaled its service to nothing"
+    swarm.all = []
+    assert swarm.told() == info
+
+
+def test_a_removal_waits_for_tasks_that_were_made_while_it_began() -> None:
+    swarm = PlayedSwarm()
+    swarm.before["remove"] = lambda: swarm.all.append(task("running"))
+    left = [2]
+
+    def look() -> None:
+        left[0] -= 1
+        if left[0]:
+            swarm.before["tasks"] = look
+        else:
+            swarm.all.clear()
+
+    found = swarm.service("")
+    swarm.before["tasks"] = look
+    swarm.finder().remove(found)
+    assert swarm.all == []

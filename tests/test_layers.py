@@ -1,9 +1,12 @@
-"""In the core, imports point one way."""
+"""In the core, imports point one way; plugins import only what is public."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+import pman_core
 
 CORE = Path(__file__).parent.parent / "pman_core/src/pman_core"
 
@@ -28,6 +31,11 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 
 #: What only the service may import.
 WEB = {"flask", "werkzeug", "gunicorn", "requests"}
+
+
+#: What the docstring of the core names as public.
+PUBLIC = set(re.findall(r"``(pman_core[a-z_.]*)``", pman_core.__doc__ or "")) | {"pman_core"}
+PLUGINS = sorted((CORE.parents[2] / "plugins").glob("*/src/**/*.py"))
 
 
 def modules() -> list[Path]:
@@ -76,3 +84,11 @@ def test_what_plugin_authors_read_imports_no_web_framework(path: Path) -> None:
     if room(path) in ("rest", "app", "cli"):
         return
     assert not {name.split(".")[0] for name in imported(path)} & WEB
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: "/".join(path.parts[-2:]))
+def test_plugins_import_only_what_is_public(path: Path) -> None:
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    told = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    told |= {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    assert {name for name in told if name.split(".")[0] == "pman_core"} <= PUBLIC

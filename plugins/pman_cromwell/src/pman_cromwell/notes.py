@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import attrs
 from cattrs import Converter
 
-from pman_core.info import Reason
+from pman_core import Reason
 
 T = TypeVar("T")
 

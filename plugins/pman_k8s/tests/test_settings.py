@@ -11,10 +11,12 @@ from pman_core import ClaimPath, Deviation, Job, Mount, User
 from pman_core.errors import EngineUnavailableError, InvalidJobError, SettingsError
 from pman_core.settings import load
 from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
+from pman_k8s.look import Lookout
 from pman_k8s.settings import K8sSettings
 from pman_k8s.validate import validate
 
 SETTINGS = load(K8sSettings, {})
+LOOKOUT = Lookout(20)
 
 
 @pytest.mark.parametrize(
@@ -47,8 +49,17 @@ def test_older_names_are_taken(tmp_path: Path) -> None:
 
 
 def test_two_names_that_contradict_each_other_end_the_start(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="OPENSHIFTMGR_PROJECT"):
-        load(K8sSettings, {"JOB_NAMESPACE": "one", "OPENSHIFTMGR_PROJECT": "two"})
+    for name in ("one", "two"):
+        (tmp_path / name).touch()
+    config = {"KUBECONFIG": str(tmp_path / "one"), "KUBECFG_PATH": str(tmp_path / "two")}
+    namespace = {"JOB_NAMESPACE": "one", "OPENSHIFTMGR_PROJECT": "two"}
+    with pytest.raises(SettingsError) as caught:
+        load(K8sSettings, {**config, **namespace})
+    assert [problem.partition(" differ")[0] for problem in caught.value.problems] == [
+        "KUBECONFIG and KUBECFG_PATH",
+        "JOB_NAMESPACE and OPENSHIFTMGR_PROJECT",
+    ]
+    assert load(K8sSettings, {**config, "KUBECFG_PATH": config["KUBECONFIG"]})
 
 
 def test_without_a_cluster_there_is_no_start(tmp_path: Path) -> None:
@@ -96,7 +107,7 @@ def test_a_job_that_can_never_run_is_refused(
     changes: dict[str, Any], field: str, words: str
 ) -> None:
     with pytest.raises(InvalidJobError) as caught:
-        validate(job(**changes), SETTINGS)
+        validate(job(**changes), SETTINGS, LOOKOUT)
     assert words in caught.value.faults[field]
 
 
@@ -110,29 +121,28 @@ def test_a_job_that_can_never_run_is_refused(
     ],
 )
 def test_a_job_that_can_run_is_not_refused(changes: dict[str, Any]) -> None:
-    validate(job(**changes), SETTINGS)
+    validate(job(**changes), SETTINGS, LOOKOUT)
 
 
 def test_a_directory_that_is_missing_in_the_claim_is_refused(tmp_path: Path) -> None:
     seen = load(K8sSettings, {"STOREBASE_MOUNT": str(tmp_path)})
     (tmp_path / "in").mkdir()
-    (tmp_path / "out").touch()
     mounts = (
         Mount(ClaimPath("storebase", "in"), "/share/incoming", True),
         Mount(ClaimPath("storebase", "out"), "/share/outgoing", False),
     )
-    validate(job(mounts=mounts[:1]), seen)
+    validate(job(mounts=mounts[:1]), seen, LOOKOUT)
     with pytest.raises(InvalidJobError) as caught:
-        validate(job(mounts=mounts), seen)
+        validate(job(mounts=mounts), seen, LOOKOUT)
     assert "'out'" in caught.value.faults["output_dir"]
-    assert not (tmp_path / "no").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_storebase_that_cannot_be_looked_at_is_nobodys_fault_but_times(tmp_path: Path) -> None:
     seen = load(K8sSettings, {"STOREBASE_MOUNT": str(tmp_path)})
     mounts = (Mount(ClaimPath("storebase", "x" * 300), "/share/incoming", True),)
     with pytest.raises(EngineUnavailableError, match="cannot be looked at"):
-        validate(job(mounts=mounts), seen)
+        validate(job(mounts=mounts), seen, LOOKOUT)
 
 
 @pytest.mark.parametrize(

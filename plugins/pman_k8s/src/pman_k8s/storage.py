@@ -8,10 +8,11 @@ from pman_core import ClaimPath, Storage
 from pman_core.errors import EngineUnavailableError, SettingsError
 from pman_k8s.cluster import Cluster
 from pman_k8s.errors import NotThere
+from pman_k8s.look import Lookout
 from pman_k8s.settings import K8sSettings
 
 
-def claim_storage(cluster: Cluster, settings: K8sSettings) -> Storage:
+def claim_storage(cluster: Cluster, settings: K8sSettings, lookout: Lookout) -> Storage:
     """The storage of these settings.
 
     :raises SettingsError: no claim is named.
@@ -32,7 +33,7 @@ def claim_storage(cluster: Cluster, settings: K8sSettings) -> Storage:
         if phase == "Lost":
             raise EngineUnavailableError(f"claim {claim!r} has lost its volume")
         mount = settings.storebase_mount
-        if mount and not Path(mount).is_dir():
+        if mount and not lookout.is_dir(Path(mount)):
             raise EngineUnavailableError(
                 f"STOREBASE_MOUNT is {mount}, which is no folder here: mount the claim there, "
                 "or unset it"

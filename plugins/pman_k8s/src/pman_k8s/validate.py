@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pman_core import ClaimPath, Job
-from pman_core.errors import EngineUnavailableError, InvalidJobError
+from pman_core.errors import InvalidJobError
 from pman_k8s.dollars import escaped
+from pman_k8s.look import Lookout
 from pman_k8s.settings import ClaimSettings
 from pman_k8s.syntax import is_reserved, label_faults
 
@@ -18,7 +19,7 @@ _MOST_ID = 2**31 - 1
 _MOST_TEXT = 1_000_000
 
 
-def validate(job: Job, settings: ClaimSettings) -> None:
+def validate(job: Job, settings: ClaimSettings, lookout: Lookout) -> None:
     """Refuse what can never run.
 
     :raises InvalidJobError: with what is wrong, for each field of the request.
@@ -32,7 +33,7 @@ def validate(job: Job, settings: ClaimSettings) -> None:
     if faults:
         raise InvalidJobError(faults=faults)
     if settings.storebase_mount:
-        _look_at_directories(job, Path(settings.storebase_mount))
+        _look_at_directories(job, Path(settings.storebase_mount), lookout)
 
 
 def _faults(job: Job) -> Iterator[tuple[str, str]]:
@@ -54,18 +55,13 @@ def _faults(job: Job) -> Iterator[tuple[str, str]]:
         yield "args", f"and environment have {size} bytes; Kubernetes takes up to {_MOST_TEXT}"
 
 
-def _look_at_directories(job: Job, storebase: Path) -> None:
+def _look_at_directories(job: Job, storebase: Path, lookout: Lookout) -> None:
     """A kubelet makes a directory of a claim that is missing; nobody can tell it not to."""
     for mount in job.mounts:
         if isinstance(mount.source, ClaimPath):
-            try:
-                if (storebase / mount.source.sub_path).is_dir():
-                    continue
-            except OSError as error:
-                raise EngineUnavailableError(
-                    f"the storebase cannot be looked at below {storebase}: {error.strerror}"
-                ) from error
-            field = "input_dir" if mount.read_only else "output_dir"
-            raise InvalidJobError(
-                faults={field: f"there is no directory {mount.source.sub_path!r} in the storebase"}
-            )
+            directory = mount.source.sub_path
+            if not lookout.is_dir(storebase / directory):
+                field = "input_dir" if mount.read_only else "output_dir"
+                raise InvalidJobError(
+                    faults={field: f"there is no directory {directory!r} in the storebase"}
+                )

@@ -1,0 +1,69 @@
+"""Looks at directories of a server that may hang, as NFS does."""
+
+from __future__ import annotations
+
+import os
+import queue
+import stat
+import threading
+from pathlib import Path
+
+from pman_core.errors import EngineUnavailableError
+
+#: How many looks may wait for an answer, and so hold up a request: fewer than pman has threads.
+_AT_ONCE = 4
+
+#: Seconds that a look waits for its turn, which is plenty while the server answers.
+_TURN_S = 1.0
+
+
+class Lookout:
+    """Looks in threads of its own, since nothing ends a look at a server that hangs.
+
+    :param timeout_s: how long to wait for an answer.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._free = threading.BoundedSemaphore(_AT_ONCE)
+
+    def is_dir(self, path: Path) -> bool:
+        """Whether there is such a directory.
+
+        :raises EngineUnavailableError: nobody can tell now.
+        """
+        if not self._free.acquire(timeout=_TURN_S):
+            raise EngineUnavailableError(
+                f"{path} cannot be looked at: {_AT_ONCE} earlier looks have no answer yet; does "
+                "its server hang?"
+            )
+        answers: queue.SimpleQueue[int | OSError] = queue.SimpleQueue()
+
+        def look() -> None:
+            try:
+                answers.put(mode(path))
+            except OSError as error:
+                answers.put(error)
+            finally:
+                self._free.release()
+
+        threading.Thread(target=look, name="pman-look", daemon=True).start()
+        try:
+            answer = answers.get(timeout=self._timeout_s)
+        except queue.Empty:
+            raise EngineUnavailableError(
+                f"{path} cannot be looked at: no answer within {self._timeout_s} s; does its "
+                "server hang?"
+            ) from None
+        if isinstance(answer, (FileNotFoundError, NotADirectoryError)):
+            return False
+        if isinstance(answer, OSError):
+            raise EngineUnavailableError(
+                f"{path} cannot be looked at: {answer.strerror}"
+            ) from answer
+        return stat.S_ISDIR(answer)
+
+
+def mode(path: Path) -> int:
+    """What kind of file a path is; nobody knows when this returns."""
+    return os.stat(path).st_mode

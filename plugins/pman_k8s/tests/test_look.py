@@ -1,0 +1,63 @@
+"""A storebase whose server hangs holds up few requests, and none for ever."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from k8s_cluster import until
+
+from pman_core.errors import EngineUnavailableError
+from pman_k8s.look import Lookout, mode
+
+
+@pytest.fixture
+def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Below a folder ``hung`` no look is answered before the test sets this."""
+    answered = threading.Event()
+
+    def late(path: Path) -> int:
+        if "hung" in path.parts:
+            answered.wait(60)
+        return mode(path)
+
+    monkeypatch.setattr("pman_k8s.look.mode", late)
+    yield answered
+    answered.set()
+
+
+def test_a_directory_is_told_from_a_file_and_from_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    lookout = Lookout(20)
+    seen = [lookout.is_dir(tmp_path / name) for name in ("", "file", "file/below", "nothing")]
+    assert seen == [True, False, False, False]
+
+
+def test_what_cannot_be_told_is_no_missing_directory(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("loop", "x" * 300):
+        with pytest.raises(EngineUnavailableError, match="cannot be looked at"):
+            Lookout(20).is_dir(tmp_path / name)
+
+
+def test_a_server_that_hangs_is_given_up(hung: threading.Event, tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailableError, match="no answer within"):
+        Lookout(0.1).is_dir(tmp_path / "hung")
+
+
+def test_a_server_that_hangs_holds_up_few_and_is_asked_again_once_it_answers(
+    hung: threading.Event, tmp_path: Path
+) -> None:
+    (tmp_path / "hung").mkdir()
+    lookout = Lookout(60)
+    with ThreadPoolExecutor(4) as pool:
+        try:
+            held = [pool.submit(lookout.is_dir, tmp_path / "hung") for _ in range(4)]
+            until(lambda: lookout._free._value, lambda free: free == 0)
+            with pytest.raises(EngineUnavailableError, match="earlier looks"):
+                lookout.is_dir(tmp_path)
+        finally:
+            hung.set()
+        assert [one.result() for one in held] == [True] * 4
+    assert lookout.is_dir(tmp_path)

@@ -10,6 +10,7 @@ from pod_security import baseline, restricted, restricted_v2
 
 from pman_core import HostPath, Mount, NfsPath, User
 from pman_core.settings import load
+from pman_core.user import parse_user
 from pman_k8s.declared import capabilities
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES, OPENSHIFT, Platform
@@ -59,8 +60,68 @@ def test_a_fixed_user_is_against_restricted_v2() -> None:
     ]
 
 
+MOUNTS = {"kubernetes_pvc": CLAIMS, "nfs": NFS, "host": HOST}
+
+PRIVILEGED = "need the privileged Pod Security level"
+BASELINE = "meet the baseline Pod Security level"
+RESTRICTED = "meet the restricted Pod Security level"
+
+
 @pytest.mark.parametrize(
-    ("platform", "words"), [(KUBERNETES, "restricted Pod Security"), (OPENSHIFT, "restricted-v2")]
+    ("user", "storage", "told"),
+    [
+        ("1001:1002", "kubernetes_pvc", RESTRICTED),
+        ("1001:1002", "", RESTRICTED),
+        ("1000-2000:", "kubernetes_pvc", RESTRICTED),
+        ("1001:1002", "nfs", BASELINE),
+        ("1001:1002", "host", PRIVILEGED),
+        ("0:0", "kubernetes_pvc", BASELINE),
+        ("0-9:", "kubernetes_pvc", BASELINE),
+        ("", "kubernetes_pvc", BASELINE),
+        ("", "nfs", BASELINE),
+        ("", "host", PRIVILEGED),
+    ],
 )
-def test_check_says_which_level_pods_need(platform: Platform, words: str) -> None:
-    assert any(words in note for note in capabilities(platform, SETTINGS).notes)
+def test_check_says_which_level_pods_meet(user: str, storage: str, told: str) -> None:
+    note = note_of(KUBERNETES, user, storage)
+    assert told in note
+    # The first user of a range is the one that may be root.
+    rule = parse_user(user) if user else None
+    uid = rule.uids.low if rule and rule.uids else None
+    changes = {"user": User(uid=uid), "mounts": MOUNTS[storage or "kubernetes_pvc"]}
+    met = {
+        RESTRICTED: not faults(restricted, KUBERNETES, **changes),
+        BASELINE: not faults(baseline, KUBERNETES, **changes),
+        PRIVILEGED: True,
+    }
+    assert next(level for level, is_met in met.items() if is_met) == told
+
+
+@pytest.mark.parametrize(
+    ("user", "storage", "told"),
+    [
+        ("", "kubernetes_pvc", "restricted-v2"),
+        ("", "", "restricted-v2"),
+        ("1001:1002", "kubernetes_pvc", "nonroot-v2"),
+        ("0-9:", "kubernetes_pvc", "anyuid"),
+        ("1001:1002", "nfs", "nonroot-v2, and it must allow nfs"),
+        ("", "nfs", "restricted-v2, and it must allow nfs"),
+        ("", "host", "hostmount-anyuid"),
+    ],
+)
+def test_check_says_which_constraint_pods_need(user: str, storage: str, told: str) -> None:
+    assert f"constraint {told}" in note_of(OPENSHIFT, user, storage)
+
+
+def test_check_says_what_it_cannot_know() -> None:
+    note = note_of(KUBERNETES, "1001:1002", "somebody-elses")
+    assert f"{RESTRICTED}, if STORAGE_TYPE=somebody-elses mounts nothing but claims." in note
+
+
+def test_settings_that_are_wrong_are_left_to_the_core() -> None:
+    assert capabilities(KUBERNETES, SETTINGS, {"CONTAINER_USER": "root"}).notes
+
+
+def note_of(platform: Platform, user: str, storage: str) -> str:
+    environ = {"CONTAINER_USER": user, "STORAGE_TYPE": storage}
+    return capabilities(platform, SETTINGS, environ).notes[0]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
+
 from pman_core import Capabilities, ClaimPath, Deviation, HostPath, NfsPath
+from pman_core.core_settings import CoreSettings
+from pman_core.errors import SettingsError
+from pman_core.settings import load
+from pman_k8s.levels import level_note
 from pman_k8s.platform import Platform
 from pman_k8s.settings import K8sSettings
 
@@ -14,25 +21,19 @@ _TIME = (
     "A time limit counts from when a node takes a job, so pulling its image is part of it; "
     "waiting for room is not."
 )
-_LEVELS = (
-    "Pods meet the restricted Pod Security level where CONTAINER_USER names another user than "
-    "root and STORAGE_TYPE=kubernetes_pvc; the baseline level for other users and for nfs; "
-    "STORAGE_TYPE=host needs privileged."
-)
-_OPENSHIFT_LEVELS = (
-    "Pods meet the constraint restricted-v2 where CONTAINER_USER is unset and "
-    "STORAGE_TYPE=kubernetes_pvc; with CONTAINER_USER they need nonroot-v2 or anyuid, with "
-    "STORAGE_TYPE=host hostmount-anyuid."
-)
 _MADE = (
     "kubelets make directories of a claim; pman looks before where STOREBASE_MOUNT is set, which "
     "it is not"
 )
 
 
-def capabilities(platform: Platform, settings: K8sSettings) -> Capabilities:
+def capabilities(
+    platform: Platform, settings: K8sSettings, environ: Mapping[str, str]
+) -> Capabilities:
     """The same for both platforms, but for what an operator should know."""
-    notes = [_OPENSHIFT_LEVELS if platform.gives_users else _LEVELS, _TIME, _SECRETS]
+    notes = [_TIME, _SECRETS]
+    with contextlib.suppress(SettingsError):  # the core tells of it, and does not start
+        notes.insert(0, level_note(platform, load(CoreSettings, environ)))
     deviations = {
         Deviation.LOG_ORDER: "container runtimes read stdout and stderr from two pipes",
         Deviation.LOG_BYTES: (
@@ -43,7 +44,8 @@ def capabilities(platform: Platform, settings: K8sSettings) -> Capabilities:
         ),
         Deviation.SECOND_RUN_WINDOW: (
             "before 1.26 a pod that is deleted by hand or evicted is replaced at once; pman ends "
-            "the job as lost when it next looks, and both may run until then"
+            "the job as lost when it next looks, and both may run until then; a pod that it had "
+            "not seen before it was replaced it does not miss, so the second run may succeed"
         ),
     }
     if settings.volume_name and not settings.storebase_mount:

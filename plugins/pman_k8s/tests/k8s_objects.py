@@ -8,6 +8,7 @@ from typing import Any
 
 from k8s_jobs import BASE
 
+from pman_core.names import native_name
 from pman_core.settings import load
 from pman_k8s.labels import PODS
 from pman_k8s.payload import job_payload
@@ -42,6 +43,12 @@ def job(*conditions: Object, workers: int = 1, pods: str = "", **status: Any) ->
     if conditions:
         made["status"]["conditions"] = list(conditions)
     return made
+
+
+def named(found: Object) -> Object:
+    """A Job of the name that belongs to its job."""
+    found["metadata"]["name"] = native_name(BASE.jid)
+    return found
 
 
 def pod(

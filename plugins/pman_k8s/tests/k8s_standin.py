@@ -1,4 +1,7 @@
-"""An HTTP server that answers as an API server does in moments that a real one seldom has."""
+"""An HTTP server that answers as an API server does in moments that a real one seldom has.
+
+Its clock stands still, a few seconds after what happens in ``k8s_objects``.
+"""
 
 import contextlib
 import json
@@ -9,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+
+NOW = "Sat, 21 Nov 2026 01:00:15 GMT"
 
 Answer = tuple[int, dict[str, Any] | str, dict[str, str]]
 
@@ -64,6 +69,9 @@ def standin(folder: Path, answer: Callable[[Request], Answer]) -> Iterator[Stand
             self.wfile.write(data.encode())
 
         do_GET = do_POST = do_PATCH = do_DELETE = handle_one
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return NOW
 
         def log_message(self, *args: object) -> None:
             pass

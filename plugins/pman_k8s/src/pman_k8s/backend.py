@@ -10,10 +10,11 @@ from pman_core.settings import load
 from pman_k8s.check import ping
 from pman_k8s.cluster import Cluster
 from pman_k8s.declared import capabilities
-from pman_k8s.errors import Conflict, NotThere, Refused, told_on_create
+from pman_k8s.errors import Conflict, NotThere, Refused, no_refusal, told_on_create
 from pman_k8s.find import Finder
 from pman_k8s.listing import Lister
 from pman_k8s.logs import log_end
+from pman_k8s.look import Lookout
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES, OPENSHIFT, Platform
 from pman_k8s.removal import remove_wholly
@@ -38,35 +39,35 @@ class KubernetesBackend:
     platform: Platform = KUBERNETES
 
     def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
         self._settings = load(K8sSettings, environ)
         self._cluster = Cluster(self._settings, environ)
         self._finder = Finder(self._cluster, self._settings)
+        self._lookout = Lookout(self._settings.engine_timeout_s)
         self._lister = Lister(self._cluster, self._finder, self._settings)
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
         """See ``declared.py``."""
-        return capabilities(self.platform, self._settings)
+        return capabilities(self.platform, self._settings, self._environ)
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:
         """Labels, ids and sizes that Kubernetes takes, and directories that are there."""
-        validate(job, self._settings)
+        validate(job, self._settings, self._lookout)
 
     @hookimpl
     def pman_resolve_storage(self, storage_type: str) -> Storage | None:
         """Resolve ``kubernetes_pvc``."""
         if storage_type != "kubernetes_pvc":
             return None
-        return claim_storage(self._cluster, self._settings)
+        return claim_storage(self._cluster, self._settings, self._lookout)
 
     @hookimpl
     def pman_ping(self) -> str:
         """Ask for the version, and for each permission that pman needs."""
-        try:
+        with no_refusal("the API server refuses"):
             return ping(self._cluster, self.platform.name)
-        except Refused as refused:
-            raise EngineUnavailableError(f"the API server refuses: {refused}") from refused
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
@@ -77,25 +78,25 @@ class KubernetesBackend:
             try:
                 made = self._cluster.create(body).body
             except Conflict:
-                info = self._finder.find(job.jid)
+                pass
             except Refused as refused:
                 raise told_on_create(refused) from refused
             else:
                 return info_of(made, tell(made, ()))
-            if info:
-                return info
-            if self._finder.is_foreign(job.jid):
-                raise NameTakenError(job.jid, name)
-            self._finder.wait_for_removal(job.jid)
+            with no_refusal(f"job {job.jid!r} cannot be read"):
+                info = self._finder.find(job.jid)
+                if info:
+                    return info
+                if self._finder.is_foreign(job.jid):
+                    raise NameTakenError(job.jid, name)
+                self._finder.wait_for_removal(job.jid)
         raise EngineUnavailableError(f"job {job.jid!r} is being removed; try again")
 
     @hookimpl
     def pman_status(self, jid: str) -> JobInfo:
         """One call for a job that has ended and was told, else two or three."""
-        try:
+        with no_refusal(f"job {jid!r} cannot be read"):
             info = self._finder.find(jid)
-        except Refused as refused:
-            raise EngineUnavailableError(f"job {jid!r} cannot be read: {refused}") from refused
         if info is None:
             raise UnknownJobError(jid)
         return info
@@ -103,32 +104,27 @@ class KubernetesBackend:
     @hookimpl
     def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
         """The end of the pods' logs."""
-        try:
-            return log_end(self._cluster, info, tail_lines, max_bytes)
-        except NotThere:
-            raise UnknownJobError(info.jid) from None
-        except Refused as refused:
-            raise EngineUnavailableError(f"the log cannot be read: {refused}") from refused
+        with no_refusal("the log cannot be read"):
+            try:
+                return log_end(self._cluster, info, tail_lines, max_bytes)
+            except NotThere:
+                raise UnknownJobError(info.jid) from None
 
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
-        """The Job first, so that no pod is made any more; then its pods."""
-        try:
+        """The Job is kept, as one that is being deleted, until its pods are gone."""
+        with no_refusal(f"job {jid!r} cannot be removed"):
             answer = self._finder.found(jid)
             if answer is None:
                 return False
             remove_wholly(self._cluster, answer.body, self._settings.engine_timeout_s)
-        except Refused as refused:
-            raise EngineUnavailableError(f"job {jid!r} cannot be removed: {refused}") from refused
-        return True
+            return True
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """In the API server's own order; the cursor is its own too."""
-        try:
+        with no_refusal("the jobs cannot be listed"):
             return self._lister.page(job_filter, limit, cursor)
-        except Refused as refused:
-            raise EngineUnavailableError(f"the jobs cannot be listed: {refused}") from refused
 
 
 class OpenShiftBackend(KubernetesBackend):

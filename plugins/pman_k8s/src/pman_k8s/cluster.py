@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Generator, Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -15,7 +15,7 @@ import attrs
 
 from pman_core.errors import EngineUnavailableError
 from pman_k8s.access import Access
-from pman_k8s.errors import NotKnown, NotThere, client_errors, raise_for
+from pman_k8s.errors import Conflict, NotKnown, NotThere, client_errors, raise_for
 from pman_k8s.payload import CONTAINER
 from pman_k8s.settings import K8sSettings
 
@@ -26,6 +26,9 @@ _CHUNK = 65536
 
 _JSON = "application/json"
 _MERGE = "application/merge-patch+json"
+
+#: So many pods are asked for one by one; for a list the server looks at all of the namespace.
+FEW_PODS = 10
 
 #: A list from the server's memory: cheap, and perhaps some milliseconds old.
 _ANY_VERSION = "0"
@@ -142,23 +145,25 @@ class Cluster:
             query["continue"] = continue_
         return self.ask("GET", self._path("apis/batch/v1", "jobs"), query=query)
 
-    def delete_job(self, name: str, uid: str) -> None:
-        """Delete that very Job, and leave its pods to be deleted after it.
+    def delete_job(self, name: str, uid: str, *, after_pods: bool = False) -> None:
+        """Delete that very Job; gone already is no error.
 
-        :raises NotThere: there is none.
-        :raises Conflict: another has its name.
+        :param after_pods: keep it, as one that is being deleted, until its pods are gone.
         """
-        how = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
-        self.ask("DELETE", self._path("apis/batch/v1", "jobs", name), how)
+        policy = "Foreground" if after_pods else "Background"
+        how = {"propagationPolicy": policy, "preconditions": {"uid": uid}}
+        with contextlib.suppress(NotThere, Conflict):  # another has its name now
+            self.ask("DELETE", self._path("apis/batch/v1", "jobs", name), how)
 
     # ---------------------------------------------------------------------- pods
 
-    def pod(self, name: str) -> Object | None:
-        """A pod as it is now, if there is one."""
-        try:
-            return self.ask("GET", self._path("api/v1", "pods", name)).body
-        except NotThere:
-            return None
+    def pods_named(self, names: Iterable[str]) -> list[Object]:
+        """These pods as they are now, as far as they are there."""
+        found = []
+        for name in names:
+            with contextlib.suppress(NotThere):
+                found.append(self.ask("GET", self._path("api/v1", "pods", name)).body)
+        return found
 
     def pods(self, selector: str, *, fresh: bool) -> list[Object]:
         """The pods that a selector fits; ``fresh`` asks etcd, not the server's memory."""
@@ -178,10 +183,8 @@ class Cluster:
         :param grace_s: 0 takes it out of the API at once, whether its process has ended or not.
         """
         how: Object = {} if grace_s is None else {"gracePeriodSeconds": grace_s}
-        try:
+        with contextlib.suppress(NotThere):
             self.ask("DELETE", self._path("api/v1", "pods", name), how)
-        except NotThere:
-            return
 
     def log(self, pod: str, tail_lines: int) -> Generator[bytes]:
         """The end of a pod's log, piece by piece, as far as it has been written.
@@ -196,7 +199,7 @@ class Cluster:
             response = self._send(
                 "GET", self._path("api/v1", "pods", pod, "log"), None, _JSON, query
             )
-            with closing(response.response) as stream:
+            with contextlib.closing(response.response) as stream:
                 if response.status >= 400:
                     raise_for(response.status, response.headers, stream.read())
                 for piece in stream.stream(_CHUNK):

@@ -78,6 +78,20 @@ def client_errors(address: Callable[[], str]) -> Iterator[None]:
         raise EngineUnavailableError(f"the API server at {address()} {told}") from error
 
 
+@contextlib.contextmanager
+def no_refusal(told: str) -> Iterator[None]:
+    """For what the server must not refuse: whoever asked can only ask again.
+
+    :param told: what could not be done, for a person.
+
+    :raises EngineUnavailableError: the server refused it.
+    """
+    try:
+        yield
+    except Refused as refused:
+        raise EngineUnavailableError(f"{told}: {refused}") from refused
+
+
 def raise_for(code: int, headers: Mapping[str, str], body: bytes) -> None:
     """Raise what an answer means that is an error.
 

@@ -2,46 +2,65 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pman_core.errors import EngineUnavailableError
-from pman_k8s.cluster import Cluster
-from pman_k8s.errors import Conflict, NotThere
-from pman_k8s.labels import of_jobs
+from pman_k8s.cluster import FEW_PODS, Cluster
+from pman_k8s.labels import noted_pods, of_jobs
 from pman_k8s.pods import Pod
+
+Object = Mapping[str, Any]
 
 _PAUSE_S = 0.1
 
-#: Seconds that a node has to end the processes of a pod, which get one second of grace. The API
-#: would tell of their end later: a kubelet of 1.20 takes pods out of it every ten seconds.
-_NODE_PATIENCE_S = 3
+#: Seconds after which a pod is not waited for that waits itself, for its image, say: a kubelet of
+#: 1.20 takes it out of the API only in its next round of ten seconds.
+_PATIENCE_S = 3
 
 
-def remove_wholly(cluster: Cluster, job: Mapping[str, Any], timeout_s: float) -> None:
-    """Delete a Job, and wait for the end of its pods.
+def remove_wholly(cluster: Cluster, job: Object, timeout_s: float) -> None:
+    """Delete a Job once its pods are gone.
+
+    Until then it stays as one that is being deleted: nobody sees it, no pod is made for it, its
+    name is not free, and whoever removes it again goes on here.
 
     A pod that its node does not end is taken out of the API by force: where the node does not
     answer, nobody can know whether the process still runs there.
 
     :raises EngineUnavailableError: there are still pods.
     """
-    meta = job["metadata"]
-    with contextlib.suppress(NotThere, Conflict):  # somebody else removes it too
-        cluster.delete_job(meta["name"], meta["uid"])
+    name, uid = job["metadata"]["name"], job["metadata"]["uid"]
+    cluster.delete_job(name, uid, after_pods=True)
     begun = time.monotonic()
     asked: set[tuple[str, int | None]] = set()
-    while pods := cluster.pods(of_jobs([meta["uid"]]), fresh=True):
+    known: Sequence[str] = noted_pods(job)
+    while pods := _left(cluster, uid, known):
         waited = time.monotonic() - begun
+        known = [pod.name for pod in pods]
         if waited > timeout_s:
-            names = ", ".join(pod["metadata"]["name"] for pod in pods)
-            raise EngineUnavailableError(f"pods of the job are still there: {names}; try again")
-        for pod in map(Pod, pods):
-            by_force = pod.has_ended or waited > _NODE_PATIENCE_S
-            order = (pod.name, 0 if by_force else None)
+            raise EngineUnavailableError(
+                f"pods of the job are still there: {', '.join(known)}; try again"
+            )
+        for pod in pods:
+            order = (pod.name, 0 if _is_by_force(pod, waited, timeout_s) else None)
             if order not in asked:
                 cluster.delete_pod(*order)
                 asked.add(order)
         time.sleep(_PAUSE_S)
+    cluster.delete_job(name, uid)
+
+
+def _left(cluster: Cluster, uid: str, known: Sequence[str]) -> list[Pod]:
+    """The pods that are left. The list, which alone tells that there is none, comes last."""
+    found = cluster.pods_named(known) if len(known) <= FEW_PODS else []
+    return [Pod(pod) for pod in found or cluster.pods(of_jobs([uid]), fresh=True)]
+
+
+def _is_by_force(pod: Pod, waited_s: float, timeout_s: float) -> bool:
+    """Whether to take a pod out of the API without waiting for its node any longer."""
+    if pod.has_ended or pod.is_out_of_touch:
+        return True
+    patience_s = min(_PATIENCE_S, timeout_s / 2) if pod.waits.reason else timeout_s / 2
+    return waited_s > patience_s

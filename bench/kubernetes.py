@@ -87,11 +87,13 @@ class Bench:
     jids: dict[str, str] = attrs.field(factory=dict)
 
     def prepare(self) -> None:
-        """One job that has ended, one that runs, and one that waits for room."""
+        """Jobs that have ended, that run, alone and twofold, and that wait for room."""
         self.jids["ended"] = self.post("true")
         self.await_status("ended", "finishedSuccessfully")
         self.jids["running"] = self.post("while :; do sleep 1; done")
         self.await_status("running", "started")
+        self.jids["two workers"] = self.post("while :; do sleep 1; done", number_of_workers=2)
+        self.await_status("two workers", "started")
         self.jids["waiting"] = self.post("true", cpu_limit=1_000_000)
         self.await_status("waiting", "notstarted")
         for state in self.jids:
@@ -103,7 +105,18 @@ class Bench:
         """Seconds of each kind of request."""
         times = {f"GET, {state}": median(partial(self.get, state)) for state in self.jids}
         times[f"list, a page of {PAGE}"] = median(lambda: self.listed(PAGE))
-        return {**times, "POST": median(lambda: self.post("true", cpu_limit=1_000_000), 10)}
+        times["POST"] = median(lambda: self.post("true", cpu_limit=1_000_000), 10)
+        return {**times, "DELETE": statistics.median(self.deletes())}
+
+    def deletes(self) -> Iterator[float]:
+        """Seconds of each removal of a job that waits for room."""
+        for _ in range(10):
+            self.jids["leaving"] = jid = self.post("true", cpu_limit=1_000_000)
+            self.await_status("leaving", "notstarted")
+            yield clocked(partial(self.pman.delete, f"{API}{jid}/"))
+            if self.pman.get(f"{API}{jid}/").status_code != 404:
+                sys.exit(f"job {jid} is still there")
+        del self.jids["leaving"]
 
     def fill(self, numbers: range) -> None:
         """Make Jobs that never have a pod, and wait until the cluster has looked at all of them."""

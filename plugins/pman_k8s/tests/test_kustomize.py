@@ -1,7 +1,9 @@
 """The files of deploy/kubernetes: applied to a cluster, where a pman that they start runs a job."""
 
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -84,6 +86,21 @@ def test_the_api_server_takes_every_file(folder: Path) -> None:
             kubectl("delete", "namespace", namespace, "--wait=false")
 
 
+@pytest.mark.usefixtures("cluster")
+def test_the_overlay_of_the_how_to_names_image_and_namespace(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "how-to" / "run-with-kubernetes.md").read_text()
+    overlay = page.split("```yaml\n")[1].split("```")[0]
+    base = os.path.relpath(BASE, tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(overlay.replace("../base ", f"{base} "))
+    objects = rendered(tmp_path)
+    (container,) = only(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "REGISTRY/pman:TAG"
+    settings = only(objects, "ConfigMap")["data"]
+    assert {one["metadata"]["namespace"] for one in objects} == {settings["JOB_NAMESPACE"]}
+    assert settings["CONTAINER_USER"] == "1001:1001"
+    assert settings["CONTAINER_ENV"] == "kubernetes"
+
+
 @attrs.frozen
 class Site:
     """A namespace of its own, with a volume on a folder of this machine."""
@@ -100,7 +117,6 @@ def site(cluster: None, tmp_path: Path) -> Iterator[Site]:
         pytest.skip("only in a cluster on this machine a pod reaches the API server as here")
     name = f"pman-deploy-{uuid.uuid4().hex[:6]}"
     storebase = STOREBASE.parent / name
-    storebase.mkdir()
     overlay = tmp_path / "overlay"
     overlay.mkdir()
     host, port = account().address
@@ -163,14 +179,14 @@ def site(cluster: None, tmp_path: Path) -> Iterator[Site]:
             "hostPath": {"path": str(storebase), "type": "Directory"},
         },
     }
-    kubectl("create", "namespace", name)
-    kubectl("apply", "-f", "-", given=json.dumps(volume))
-    try:
+    with contextlib.ExitStack() as made:
+        made.callback(shutil.rmtree, storebase, ignore_errors=True)
+        storebase.mkdir()
+        for kind in ("persistentvolume", "namespace"):
+            made.callback(kubectl, "delete", kind, name, "--ignore-not-found", "--wait=false")
+        kubectl("create", "namespace", name)
+        kubectl("apply", "-f", "-", given=json.dumps(volume))
         yield Site(name, storebase, overlay)
-    finally:
-        kubectl("delete", "namespace", name, "--wait=false")
-        kubectl("delete", "persistentvolume", name, "--wait=false")
-        subprocess.run(["rm", "-rf", str(storebase)], check=True)
 
 
 def environment(host: str, port: int) -> list[dict[str, str]]:

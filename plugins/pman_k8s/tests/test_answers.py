@@ -1,19 +1,19 @@
 """What pman makes of answers that a real API server seldom gives: overload, races, expiry."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from k8s_jobs import BASE
-from k8s_objects import BACKOFF, ended, job, running
+from k8s_objects import BACKOFF, CREATED, STARTED, ended, job, named, pod, running, waiting
 from k8s_standin import Answer, Request, said, standin
 
 from pman_core import JobFilter, Reason, Status
 from pman_core.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
-from pman_core.names import native_name
 from pman_k8s.backend import KubernetesBackend
-from pman_k8s.state import tell
-from pman_k8s.verdict import verdict_patch
+from pman_k8s.labels import STARTED as STARTED_NOTE
+from pman_k8s.moments import moment
+from pman_k8s.state import info_of, tell
+from pman_k8s.verdict import Told, verdict_patch
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_lost_run_is_stopped_in_the_same_change_that_tells_it(tmp_path: Path) 
         info = KubernetesBackend(server.environ()).pman_status(BASE.jid)
     assert (info.status, info.reason) == (Status.FAILED, Reason.LOST)
     (patch,) = [request.body for request in server.asked if request.method == "PATCH"]
-    assert patch["spec"] == {"parallelism": 0}
+    assert patch["spec"]["parallelism"] == 0
     assert patch["metadata"]["resourceVersion"] == "7"
 
 
@@ -145,26 +145,117 @@ def test_a_job_that_somebody_deletes_is_not_visible(tmp_path: Path) -> None:
         assert pman.pman_remove(BASE.jid) is True
 
 
-def test_a_pod_that_stays_is_told_and_taken_by_force_before(tmp_path: Path) -> None:
+def test_a_webhook_that_forbids_the_verdict_is_nobodys_fault_but_times(tmp_path: Path) -> None:
+    """Whoever repeats a submission is told so too."""
+
     def answer(request: Request) -> Answer:
-        if request.path.endswith("/pods"):
-            return said(200, {"items": [running()]})
-        return said(200, named(job()))
+        if request.method == "POST":
+            return said(409, 'jobs.batch "x" already exists')
+        if request.method == "PATCH":
+            return said(403, 'admission webhook "policy" denied the request: no')
+        found = named(job(BACKOFF, pods="the-job-abcde"))
+        return said(200, found if "/jobs/" in request.path else ended(3))
 
-    with (
-        standin(tmp_path, answer) as server,
-        pytest.raises(EngineUnavailableError, match="the-job-abcde"),
-    ):
-        KubernetesBackend(server.environ(ENGINE_TIMEOUT="4")).pman_remove(BASE.jid)
-    orders = [
-        request.body.get("gracePeriodSeconds")
-        for request in server.asked
-        if request.method == "DELETE" and "/pods/" in request.path
-    ]
-    assert orders == [None, 0]
+    with standin(tmp_path, answer) as server:
+        pman = KubernetesBackend(server.environ())
+        with pytest.raises(EngineUnavailableError, match="denied the request"):
+            pman.pman_submit(BASE)
+        with pytest.raises(EngineUnavailableError, match="denied the request"):
+            pman.pman_status(BASE.jid)
 
 
-def named(found: dict[str, Any]) -> dict[str, Any]:
-    """A Job of the name that belongs to its job."""
-    found["metadata"]["name"] = native_name(BASE.jid)
-    return found
+@pytest.mark.parametrize("refusal", [said(500, "etcdserver: timed out"), said(400, "no")])
+def test_events_that_cannot_be_read_fail_no_status(tmp_path: Path, refusal: Answer) -> None:
+    found = named(job(active=1, pods="the-job-abcde"))
+
+    def answer(request: Request) -> Answer:
+        if request.path.endswith("/events"):
+            return refusal
+        return said(200, found if "/jobs/" in request.path else waiting("ContainerCreating"))
+
+    with standin(tmp_path, answer) as server:
+        info = KubernetesBackend(server.environ()).pman_status(BASE.jid)
+    assert (info.status, info.message) == (Status.NOT_STARTED, "ContainerCreating")
+    assert server.asked[-1].path.endswith("/events")
+
+
+@pytest.mark.parametrize(("at", "is_over"), [(CREATED, False), ("2026-11-21T00:59:00Z", True)])
+def test_a_file_server_has_a_minute_to_come_back(tmp_path: Path, at: str, is_over: bool) -> None:
+    found = waiting("CreateContainerConfigError", 'failed to prepare subPath for volumeMount "x"')
+    found["status"]["startTime"] = at
+    kept = named(job(active=1, pods="the-job-abcde"))
+
+    def answer(request: Request) -> Answer:
+        if request.method == "PATCH":
+            kept["metadata"]["annotations"] |= request.body["metadata"]["annotations"]
+        return said(200, kept if "/jobs/" in request.path else found)
+
+    with standin(tmp_path, answer) as server:
+        info = KubernetesBackend(server.environ()).pman_status(BASE.jid)
+    end = (Status.FAILED, Reason.CANNOT_START) if is_over else (Status.NOT_STARTED, None)
+    assert (info.status, info.reason) == end
+    assert "prepare subPath" in info.message
+
+
+def test_a_start_is_written_down_once_and_outlives_its_pod(tmp_path: Path) -> None:
+    kept = named(job(active=1, pods="the-job-abcde"))
+    pods = [running()]
+
+    def answer(request: Request) -> Answer:
+        if request.method == "PATCH":
+            kept["metadata"]["annotations"] |= request.body["metadata"]["annotations"]
+        return said(200, kept if "/jobs/" in request.path else pods[0])
+
+    with standin(tmp_path, answer) as server:
+        pman = KubernetesBackend(server.environ())
+        begun = [pman.pman_status(BASE.jid) for _ in range(2)]
+        pods[0] = pod("Failed", reason="Evicted")
+        evicted = pman.pman_status(BASE.jid)
+    assert begun == [begun[0]] * 2
+    assert (evicted.status, evicted.started) == (Status.STARTED, moment(STARTED))
+    assert len([request for request in server.asked if request.method == "PATCH"]) == 1
+
+
+def test_few_workers_are_asked_for_by_name(tmp_path: Path) -> None:
+    """A list looks at every pod of the namespace."""
+    kept = named(job(active=2, workers=2, pods="a b"))
+    kept["metadata"]["annotations"] |= {STARTED_NOTE: STARTED}
+
+    def answer(request: Request) -> Answer:
+        name = request.path.rpartition("/")[2]
+        return said(200, kept if "/jobs/" in request.path else running(name=name))
+
+    with standin(tmp_path, answer) as server:
+        info = KubernetesBackend(server.environ()).pman_status(BASE.jid)
+    assert info.status is Status.STARTED
+    asked = ["/".join(request.path.split("/")[-2:]) for request in server.asked]
+    assert asked[1:] == ["pods/a", "pods/b"]
+
+
+def log_of(folder: Path, told: Told, answer: Answer) -> bytes:
+    info = info_of(named(job(pods="the-job-abcde")), told)
+    with standin(
+        folder,
+        lambda request: answer if "/pods/" in request.path else said(200, named(job())),
+    ) as server:
+        return KubernetesBackend(server.environ()).pman_logs(info, 10, 1000)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (said(200, "<what it wrote>"), b"<what it wrote>"),
+        (said(404, "not found"), b"(the log is gone with its pod the-job-abcde)\n"),
+        (said(400, "is waiting to start"), b"(no log: is waiting to start)\n"),
+    ],
+)
+def test_of_a_job_that_was_lost_nobody_says_that_it_did_not_start(
+    tmp_path: Path, answer: Answer, words: bytes
+) -> None:
+    lost = Told(status=Status.FAILED, message="lost", reason=Reason.LOST)
+    assert log_of(tmp_path, lost, answer) == words
+
+
+def test_of_a_job_that_had_no_process_the_log_says_so(tmp_path: Path) -> None:
+    refused = Told(status=Status.FAILED, message="no such program", reason=Reason.CANNOT_START)
+    assert log_of(tmp_path, refused, said(200, "")) == b"(it did not start: no such program)\n"

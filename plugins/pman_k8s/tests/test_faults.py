@@ -1,6 +1,7 @@
 """Parts of the cluster die, and no job is lost: on a cluster that is the tests' own."""
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -52,20 +53,30 @@ def test_submits_while_the_api_server_is_killed_run_once(fragile: K8sBench) -> N
     jobs = [fragile.shell("echo run >> /share/outgoing/runs", place) for place in places]
     pmans = [fragile.pman(ENGINE_TIMEOUT="5") for _ in jobs]
 
-    def submit(number: int) -> None:
-        def accepted() -> bool:
-            try:
-                pmans[number].pman_submit(jobs[number])
-            except EngineUnavailableError:
-                return False
-            return True
+    refused = threading.Event()
 
-        until(accepted, bool)
+    def accepted(number: int) -> bool:
+        try:
+            pmans[number].pman_submit(jobs[number])
+        except EngineUnavailableError:
+            refused.set()
+            return False
+        return True
+
+    def submit(number: int) -> None:
+        # Again and again, so that some meet the server as it dies.
+        while not refused.is_set():
+            accepted(number)
+        until(lambda: accepted(number), bool)
 
     with ThreadPoolExecutor(len(jobs)) as pool:
         submits = [pool.submit(submit, number) for number in range(len(jobs))]
-        part("kill", "kube-apiserver")
-        part("start", "kube-apiserver")
+        try:
+            part("kill", "kube-apiserver")
+            assert refused.wait(60), "no submit met the server that was dead"
+        finally:
+            refused.set()
+            part("start", "kube-apiserver")
         for one in submits:
             one.result()
     for pman, job in zip(pmans, jobs, strict=True):

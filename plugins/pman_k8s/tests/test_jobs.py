@@ -1,7 +1,9 @@
 """What a real cluster does with jobs beyond the conformance class."""
 
+import contextlib
 import os
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -11,6 +13,8 @@ from k8s_subjects import claim_of_tests
 
 from pman_core import HostPath, JobFilter, Mount, NfsPath, Reason, Resources, Status, User
 from pman_core.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
+from pman_k8s.errors import NotThere
+from pman_k8s.find import is_leaving
 
 
 def test_a_job_finds_no_token_and_no_service(bench: K8sBench) -> None:
@@ -157,14 +161,52 @@ def test_two_namespaces_do_not_see_each_others_jobs(bench: K8sBench, tmp_path: P
         assert pman.pman_status(job.jid).exit_code == 1
 
 
-def test_a_removed_job_leaves_no_pod(bench: K8sBench) -> None:
-    place = bench.place()
-    pman = bench.pman()
-    job = bench.hold(place, resources=Resources(memory_mib=64, workers=2))
-    pman.pman_submit(job)
-    until(place.runs, lambda runs: runs == 2)
-    assert pman.pman_remove(job.jid)
-    assert bench.pods() == []
+def test_what_the_site_says_of_every_job_is_in_force(bench: K8sBench) -> None:
+    """And the cluster cleans up what pman ended, as it does what ended by itself."""
+    name = bench.instance
+    needed: list[dict[str, Any]] = [
+        {"apiVersion": "v1", "kind": "Secret"},
+        {"apiVersion": "v1", "kind": "ServiceAccount"},
+        {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": 7},
+    ]
+    pman = bench.pman(
+        NODE_SELECTOR="kubernetes.io/os=linux",
+        TOLERATIONS="pman-test/lost=yes:NoExecute",
+        IMAGE_PULL_SECRETS=name,
+        SERVICE_ACCOUNT=name,
+        PRIORITY_CLASS=name,
+        JOB_TTL="1",
+        START_DEADLINE="1",
+    )
+    with contextlib.ExitStack() as site:
+        for one in needed:
+            site.enter_context(applied({**one, "metadata": {"name": name}}))
+        place = bench.place()
+        running = bench.hold(place)
+        pman.pman_submit(running)
+        waiting = bench.shell("true", image=MISSING_IMAGE)
+        pman.pman_submit(waiting)
+        until(place.runs, bool)
+        (pod,) = bench.pods(running.jid)
+        assert pod["spec"]["nodeSelector"] == {"kubernetes.io/os": "linux"}
+        assert "pman-test/lost" in [one["key"] for one in pod["spec"]["tolerations"]]
+        assert pod["spec"]["imagePullSecrets"] == [{"name": name}]
+        assert pod["spec"]["serviceAccountName"] == name
+        assert pod["spec"]["priority"] == 7
+        end = bench.end_of(pman, waiting.jid)
+        assert end.reason is Reason.START_DEADLINE
+        place.path("release").touch()
+        # The cluster takes its time for the pods, and keeps the Jobs until they are gone.
+        kept = [bench.name(job.jid) for job in (waiting, running)]
+        until(lambda: [name for name in kept if stays(name)], lambda left: not left)
+
+
+def stays(name: str) -> bool:
+    """Whether nobody has asked for the end of a Job."""
+    try:
+        return not is_leaving(admin().job(name).body)
+    except NotThere:
+        return False
 
 
 def test_a_time_limit_leaves_its_words(bench: K8sBench) -> None:
@@ -191,7 +233,7 @@ def test_a_server_of_nfs_that_is_not_there_is_waited_for(bench: K8sBench) -> Non
     job = bench.shell("true", mounts=mounts)
     pman.pman_submit(job)
     info = until(lambda: pman.pman_status(job.jid), lambda info: "FailedMount" in info.message, 150)
-    assert info.status in (Status.NOT_STARTED, Status.FAILED)
+    assert (info.status, info.reason) == (Status.NOT_STARTED, None)
 
 
 def test_the_storage_finds_its_claim(bench: K8sBench) -> None:

@@ -24,7 +24,7 @@ from pman_core import Reason, Status
 from pman_k8s.moments import moment
 from pman_k8s.pods import Pod
 from pman_k8s.state import info_of, refused, tell, too_late, waits_for
-from pman_k8s.verdict import Told, pods_patch, verdict_of, verdict_patch
+from pman_k8s.verdict import Told, run_patch, verdict_of, verdict_patch
 from pman_k8s.waiting import NO_POD, Waiting, told_by_events
 
 Object = dict[str, Any]
@@ -99,11 +99,27 @@ def test_a_suspended_job_waits() -> None:
             "CreateContainerConfigError",
             "container has runAsNonRoot and image will run as root (pod: ...)",
         ),
-        ("CreateContainerConfigError", 'failed to prepare subPath for volumeMount "data-0"'),
+        ("RunContainerError", 'OCI runtime: exec: "/no/such": stat /no/such: no such file'),
     ],
 )
 def test_what_the_engine_refuses_for_good_is_known(reason: str, message: str) -> None:
-    assert Pod(waiting(reason, message)).waits.is_in_vain
+    waits = Pod(waiting(reason, message)).waits
+    assert (waits.is_in_vain, waits.patience_s) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'failed to prepare subPath for volumeMount "data-0" of container "job"',
+        'failed to create subPath directory for volumeMount "data-0"',
+        "stat /var/lib/kubelet/pods/uid/volumes/nfs/in: no such file or directory",
+    ],
+)
+def test_what_a_file_server_may_mend_is_no_refusal_at_first(message: str) -> None:
+    """Of a server that does not answer for a moment the kubelet says no more."""
+    waits = Pod(waiting("CreateContainerConfigError", message)).waits
+    assert waits.is_in_vain
+    assert waits.patience_s >= 60
 
 
 @pytest.mark.parametrize(
@@ -187,12 +203,38 @@ def test_a_running_job_is_started(status: dict[str, Any]) -> None:
         (job(FAILURE_TARGET, failed=1), ended(3)),  # 1.31
         (job(FAILURE_TARGET, failed=1, terminating=1), running(deleted=True)),
         (job(), ended(137, phase="Running")),
+        # 1.20: one that was evicted says nothing of its container any more.
+        (job(active=1), pod("Failed", reason="Evicted", message="The node was low on ...")),
+        (job(active=1), pod("Failed", reason="DeadlineExceeded")),
     ],
 )
 def test_between_the_end_of_a_pod_and_that_of_its_job_it_is_started(
     made: Object, found: Object
 ) -> None:
-    assert status_of(made, found) == (Status.STARTED, None)
+    told = tell(made, [found])
+    assert (told.status, told.reason, told.waits) == (Status.STARTED, None, False)
+
+
+def test_a_pod_that_could_not_begin_waits_for_nothing_any_more() -> None:
+    """Neither a deadline nor an event may end its job: the word of the Job comes soon."""
+    told = tell(job(active=1), [pod("Failed", reason="OutOfcpu", message="not enough cpu")])
+    assert (told.status, told.waits) == (Status.NOT_STARTED, False)
+    assert "ending: cannot start: OutOfcpu" in told.message
+    assert tell(job(active=1), [pod("Pending")]).waits
+
+
+@pytest.mark.parametrize(
+    "pods",
+    [[pod("Failed", reason="Evicted")], [pod("Failed", reason="OutOfcpu")], [pod("Pending")]],
+)
+def test_a_job_that_has_begun_never_waits_again(pods: list[Object]) -> None:
+    made = job(active=1)
+    seen = tell(made, [running()])
+    note(made, run_patch(made, seen, ["the-job-abcde"]))
+    told = tell(made, pods)
+    assert (told.status, told.started) == (Status.STARTED, moment(STARTED))
+    end = tell(job(BACKOFF) | {"metadata": made["metadata"]}, [])
+    assert (end.status, end.started) == (Status.FAILED, moment(STARTED))
 
 
 def test_a_node_that_does_not_answer_is_told() -> None:
@@ -349,16 +391,25 @@ def test_what_was_told_is_read_back() -> None:
     told = tell(job(BACKOFF), [ended(3)])
     made = job(BACKOFF)
     patch = verdict_patch(made, told)
-    made["metadata"]["annotations"] |= patch["metadata"]["annotations"]
+    note(made, patch)
     assert verdict_of(made) == told
     assert patch["metadata"]["resourceVersion"] == "7"
     assert "spec" not in patch
 
 
-def test_what_pman_ends_has_no_parallelism_any_more() -> None:
+def test_what_pman_ends_is_stopped_and_ends_for_the_engine_too() -> None:
     told = refused(job(), Waiting("no", Reason.CANNOT_START), datetime.now(UTC))
     patch = verdict_patch(job(), told)
-    assert patch["spec"] == {"parallelism": 0}
+    assert patch["spec"] == {"parallelism": 0, "activeDeadlineSeconds": 1}
+
+
+def test_what_was_told_stays_whatever_the_engine_says_of_the_end_later() -> None:
+    made = job(condition("Failed", "DeadlineExceeded", "Job was active longer than ..."))
+    told = refused(made, Waiting("no", Reason.CANNOT_START), datetime(2026, 11, 21, 2, tzinfo=UTC))
+    note(made, verdict_patch(made, told))
+    verdict = verdict_of(made)
+    assert verdict
+    assert (verdict.reason, verdict.message) == (Reason.CANNOT_START, "cannot start: no")
 
 
 def test_a_job_without_a_verdict_has_none() -> None:
@@ -366,8 +417,13 @@ def test_a_job_without_a_verdict_has_none() -> None:
 
 
 def test_pods_are_noted_by_name() -> None:
-    patch = pods_patch(job(), ("a", "b"))
+    patch = run_patch(job(), tell(job(), []), ("a", "b"))
     assert patch["metadata"]["annotations"] == {"pman.chrisproject.org/pods": "a b"}
+
+
+def note(made: Object, patch: Object) -> None:
+    """What the API server does with a patch of annotations."""
+    made["metadata"]["annotations"] |= patch["metadata"]["annotations"]
 
 
 def test_a_job_is_told_as_it_was_given() -> None:

@@ -12,16 +12,16 @@ from typing import Any
 
 import attrs
 
-from pman_core import JobInfo, Status
+from pman_core import JobInfo
 from pman_core.errors import EngineUnavailableError
 from pman_core.names import native_name
-from pman_k8s.cluster import Answer, Cluster
-from pman_k8s.errors import Conflict, NotThere
-from pman_k8s.labels import is_ours, noted_pods, of_jobs
+from pman_k8s.cluster import FEW_PODS, Answer, Cluster
+from pman_k8s.errors import Conflict, NotThere, Refused
+from pman_k8s.labels import STARTED, is_ours, noted_pods, notes_of, of_jobs
 from pman_k8s.pods import Pod
 from pman_k8s.settings import K8sSettings
 from pman_k8s.state import info_of, refused, tell, too_late, waits_for, workers_of
-from pman_k8s.verdict import Told, pods_patch, verdict_of, verdict_patch
+from pman_k8s.verdict import Told, run_patch, verdict_of, verdict_patch
 from pman_k8s.waiting import Waiting, told_by_events
 
 Object = Mapping[str, Any]
@@ -96,10 +96,12 @@ class Finder:
 
     def _told(self, job: Object, pods: Sequence[Object], now: datetime) -> Told:
         told = tell(job, pods)
-        if told.status is Status.NOT_STARTED:
+        if told.waits:
             waiting = self._explained(job, pods, now)
             if waiting.is_in_vain:
-                return refused(job, waiting, now)
+                if _waited_s(pods, now) >= waiting.patience_s:
+                    return refused(job, waiting, now)
+                waiting = attrs.evolve(waiting, reason=None)
             told = attrs.evolve(told, message=waiting.message, reason=waiting.reason)
             return too_late(job, told, now, self._settings.start_deadline_s) or told
         if told.status.is_final and told.finished is None:
@@ -115,14 +117,17 @@ class Finder:
             return waiting
         if (now - first.created).total_seconds() < _PATIENCE_S:
             return waiting
-        return told_by_events(self._cluster.events(first.found["metadata"]["uid"]), waiting)
+        try:
+            events = self._cluster.events(first.found["metadata"]["uid"])
+        except (Refused, EngineUnavailableError):
+            return waiting  # they only adorn what is known without them
+        return told_by_events(events, waiting)
 
     def _pods(self, job: Object) -> list[dict[str, Any]]:
-        """The pods of a Job; one that is known by name is asked for alone, for lists take long."""
+        """The pods of a Job; few that are all known are asked for by name: lists take long."""
         noted = noted_pods(job)
-        if noted and workers_of(job) == 1:
-            pod = self._cluster.pod(noted[0])
-            return [pod] if pod else []
+        if len(noted) == workers_of(job) <= FEW_PODS:
+            return self._cluster.pods_named(noted)
         # What nobody has seen cannot be missing: the server's memory will do.
         return self._cluster.pods(of_jobs([job["metadata"]["uid"]]), fresh=bool(noted))
 
@@ -131,6 +136,12 @@ class Finder:
             return self._cluster.job(name)
         except NotThere:
             return None
+
+
+def _waited_s(pods: Sequence[Object], now: datetime) -> float:
+    """For how long nodes have tried to begin a job."""
+    times = [Pod(pod).taken for pod in pods]
+    return max(((now - time).total_seconds() for time in times if time), default=0)
 
 
 def is_leaving(job: Object) -> bool:
@@ -144,4 +155,5 @@ def _change(job: Object, pods: Sequence[Object], told: Told) -> dict[str, Any] |
     names = tuple(dict.fromkeys((*noted, *(Pod(pod).name for pod in pods))))
     if told.status.is_final:
         return verdict_patch(job, told, names)
-    return pods_patch(job, names) if names != noted else None
+    has_begun = told.started is not None and STARTED not in notes_of(job)
+    return run_patch(job, told, names) if has_begun or names != noted else None

@@ -24,6 +24,9 @@ KEYS = LABEL_PREFIX + "label-keys"
 #: The names of the pods that were seen first: any other is a second run.
 PODS = LABEL_PREFIX + "pods"
 
+#: When the job was first seen to have begun; its pods may go, or forget it.
+STARTED = LABEL_PREFIX + "started"
+
 #: How the job ended, as it was first told; see ``verdict.py``.
 VERDICT = LABEL_PREFIX + "verdict"
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pman_core import JobFilter, JobInfo, JobPage, Status
+from pman_core import JobFilter, JobInfo, JobPage
 from pman_core.errors import InvalidJobError
 from pman_core.names import INSTANCE_LABEL, JID_LABEL
 from pman_k8s.cluster import Answer, Cluster
@@ -79,8 +79,7 @@ class Lister:
         if verdict:
             return info_of(job, verdict)
         told = tell(job, pods)
-        waits = told.status is Status.NOT_STARTED
-        late = waits and too_late(job, told, answer.date, self._settings.start_deadline_s)
+        late = told.waits and too_late(job, told, answer.date, self._settings.start_deadline_s)
         if told.status.is_final or late:
             # Its end has to be written down, by the job as it is now.
             return self._finder.find(notes_of(job)[JID_LABEL])

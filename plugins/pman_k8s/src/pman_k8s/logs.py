@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pman_core import JobInfo, Status
+from pman_core import JobInfo, Reason, Status
 from pman_core.logs import tail_of_workers
 from pman_k8s.cluster import Cluster
 from pman_k8s.errors import NotThere, Refused
@@ -15,6 +15,10 @@ from pman_k8s.state import workers_of
 _PIECE = 16384
 
 
+#: Why a job ended that never had a process. Of one that was lost nobody may know when it began.
+_NOT_BEGUN = (Reason.CANNOT_START, Reason.IMAGE_NOT_FOUND, Reason.START_DEADLINE)
+
+
 def log_end(cluster: Cluster, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
     """The last lines and at most the last so many bytes.
 
@@ -22,9 +26,10 @@ def log_end(cluster: Cluster, info: JobInfo, tail_lines: int, max_bytes: int) ->
 
     :raises NotThere: the job has been removed.
     """
-    if info.started is None:
-        state = "waiting" if info.status is Status.NOT_STARTED else "it did not start"
-        return _line(f"{state}: {info.message}")
+    if info.status is Status.NOT_STARTED:
+        return _line(f"waiting: {info.message}")
+    if info.started is None and info.reason in _NOT_BEGUN:
+        return _line(f"it did not start: {info.message}")
     name, _, pod = info.native.partition("/")
     pods = (pod,) if pod else _pods(cluster, name)
 

@@ -72,6 +72,11 @@ class Pod:
         return moment(self.found["metadata"].get("creationTimestamp"))
 
     @property
+    def taken(self) -> datetime | None:
+        """When its node began to make it."""
+        return moment(self._status.get("startTime"))
+
+    @property
     def started(self) -> datetime | None:
         """When its process began; ``None`` if it has not."""
         state = self._state

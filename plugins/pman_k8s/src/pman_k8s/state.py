@@ -16,7 +16,7 @@ import attrs
 from pman_core import JobInfo, Reason, Status
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_k8s.dollars import unescaped
-from pman_k8s.labels import IMAGE, asked_labels, noted_pods, notes_of
+from pman_k8s.labels import IMAGE, STARTED, asked_labels, noted_pods, notes_of
 from pman_k8s.moments import moment
 from pman_k8s.payload import CONTAINER
 from pman_k8s.pods import Failure, Pod
@@ -61,10 +61,16 @@ def tell(job: Object, found: Iterable[Object]) -> Told:
         if lost:
             return _ended(job, lost, pods, None, ends_it=True)
     started = _started(job, pods)
-    if started:
+    # One that was evicted says nothing of its run any more; it may well have had one.
+    failures = [pod.failure() for pod in _failed(pods)]
+    if started or any(failure.reason is not Reason.CANNOT_START for failure in failures):
         return Told(status=Status.STARTED, message=_progress(pods), started=started)
+    if failures:
+        return Told(status=Status.NOT_STARTED, message=f"ending: {failures[0].message}")
     waiting = waits_for(job, pods)
-    return Told(status=Status.NOT_STARTED, message=waiting.message, reason=waiting.reason)
+    return Told(
+        status=Status.NOT_STARTED, message=waiting.message, reason=waiting.reason, waits=True
+    )
 
 
 def _progress(pods: Sequence[Pod]) -> str:
@@ -214,6 +220,9 @@ def _ended(
 
 def _started(job: Object, pods: Iterable[Pod]) -> datetime | None:
     """When the first process began; a node's clock may be behind the server's."""
+    noted = moment(notes_of(job).get(STARTED))
+    if noted:
+        return noted
     times = [pod.started for pod in pods if pod.started]
     return _after(moment(job["metadata"]["creationTimestamp"]), min(times)) if times else None
 

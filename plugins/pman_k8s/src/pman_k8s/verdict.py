@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from pman_core import Reason, Status
-from pman_k8s.labels import PODS, VERDICT, notes_of
+from pman_k8s.labels import PODS, STARTED, VERDICT, notes_of
 from pman_k8s.moments import moment
 
 Payload = dict[str, Any]
@@ -21,11 +21,15 @@ Payload = dict[str, Any]
 #: An engine's words may be long; annotations have 256 KiB together.
 _MOST_WORDS = 4000
 
+#: What a Job becomes that pman ends.
+_STOPPED = {"parallelism": 0, "activeDeadlineSeconds": 1}
+
 
 @attrs.frozen(kw_only=True)
 class Told:
     """What is told of a job beside what it is.
 
+    :param waits: whether it waits to begin, which it does not do for ever.
     :param ends_it: whether pman ends the job with this, rather than the engine.
     """
 
@@ -35,6 +39,7 @@ class Told:
     exit_code: int | None = None
     started: datetime | None = None
     finished: datetime | None = None
+    waits: bool = False
     ends_it: bool = False
 
 
@@ -58,6 +63,9 @@ def verdict_of(job: Mapping[str, Any]) -> Told | None:
 def verdict_patch(job: Mapping[str, Any], told: Told, pods: Iterable[str] = ()) -> Payload:
     """Writes an end down, and stops what pman ends: without parallelism no pod may run.
 
+    Without pods a Job would never end for Kubernetes, whose clock of ``ttlSecondsAfterFinished``
+    begins then; the deadline ends it.
+
     It fails where the Job has been changed since ``job`` was read.
 
     :param pods: the names of its pods, to ask them for their logs.
@@ -72,12 +80,13 @@ def verdict_patch(job: Mapping[str, Any], told: Told, pods: Iterable[str] = ()) 
     }
     known = {key: value for key, value in text.items() if value is not None}
     patch = _patch(job, {VERDICT: json.dumps(known), PODS: " ".join(pods)})
-    return {**patch, "spec": {"parallelism": 0}} if told.ends_it else patch
+    return {**patch, "spec": _STOPPED} if told.ends_it else patch
 
 
-def pods_patch(job: Mapping[str, Any], names: Iterable[str]) -> Payload:
-    """Writes down which pods there are; it fails likewise."""
-    return _patch(job, {PODS: " ".join(names)})
+def run_patch(job: Mapping[str, Any], told: Told, pods: Iterable[str]) -> Payload:
+    """Writes down which pods there are, and when the job began if it has; it fails likewise."""
+    started = {STARTED: told.started.isoformat()} if told.started else {}
+    return _patch(job, {PODS: " ".join(pods), **started})
 
 
 def _patch(job: Mapping[str, Any], change: dict[str, str]) -> Payload:

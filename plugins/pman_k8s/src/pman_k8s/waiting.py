@@ -24,13 +24,20 @@ _NO_IMAGE = (
 #: Words for what no waiting mends.
 _NEVER = ("InvalidImageName", "ErrImageNeverPull")
 
-#: Messages of containers that say the same: no such program (CRI-O), a root image that may not be
-#: root, a directory of a claim that cannot be made.
+#: Messages of containers that say the same: no such program, a root image that may not be root.
 _CONTAINER_IN_VAIN = re.compile(
-    r"executable file.*not found|exec format error|stat .*no such file|exec.*permission denied"
-    r"|runAsNonRoot|(create|prepare) subPath",
+    r"executable file.*not found|exec format error|exec: .*: stat .*no such file"
+    r"|exec.*permission denied|runAsNonRoot",
     re.IGNORECASE | re.DOTALL,
 )
+
+#: Of a directory of a claim that cannot be made, or of a server that does not answer just now.
+_PERHAPS_IN_VAIN = re.compile(
+    r"(create|prepare) subPath|stat .*no such file", re.IGNORECASE | re.DOTALL
+)
+
+#: Seconds after which that is no hiccup: the kubelet tries again every few seconds.
+_HICCUP_S = 60
 
 #: Messages of events: a directory that is not there, what Pod Security, OpenShift or a LimitRange
 #: forbid.
@@ -47,15 +54,17 @@ class Waiting:
     """What a job waits for.
 
     :param is_vague: whether events may tell more.
+    :param patience_s: how long a node must have tried before a refusal is believed.
     """
 
     message: str
     reason: Reason | None = None
     is_vague: bool = False
+    patience_s: int = 0
 
     @property
     def is_in_vain(self) -> bool:
-        """Whether the engine has refused it for good."""
+        """Whether the engine has refused it for good, if that lasts."""
         return self.reason is Reason.CANNOT_START
 
 
@@ -70,6 +79,8 @@ def container_waits(waiting: Object) -> Waiting:
         return Waiting(message, Reason.IMAGE_NOT_FOUND)
     if word in _NEVER or _CONTAINER_IN_VAIN.search(words):
         return Waiting(message, Reason.CANNOT_START)
+    if _PERHAPS_IN_VAIN.search(words):
+        return Waiting(message, Reason.CANNOT_START, patience_s=_HICCUP_S)
     return Waiting(message, is_vague=word in ("ContainerCreating", "PodInitializing"))
 
 

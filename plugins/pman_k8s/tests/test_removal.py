@@ -40,7 +40,7 @@ def test_a_jid_is_free_only_once_all_of_its_job_is_gone(bench: K8sBench) -> None
             pman.pman_submit(job)
     finally:
         keep(bench, job.jid, None)
-    assert bench.pman().pman_remove(job.jid)
+    bench.pman().pman_remove(job.jid)  # or the cluster itself was quicker
     assert bench.pods(job.jid) == []
     assert pman.pman_remove(job.jid) is False
     place.path("release").touch()

@@ -11,6 +11,7 @@ from k8s_jobs import BASE
 from pman_core.names import native_name
 from pman_core.settings import load
 from pman_k8s.labels import PODS
+from pman_k8s.labels import STARTED as START
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES
 from pman_k8s.settings import K8sSettings
@@ -32,12 +33,16 @@ def condition(kind: str, reason: str = "", message: str = "", at: str = LATER) -
     }
 
 
-def job(*conditions: Object, workers: int = 1, pods: str = "", **status: Any) -> Object:
-    """A Job; ``pods`` are the names that pman has noted."""
+def job(
+    *conditions: Object, workers: int = 1, pods: str = "", begun: bool = False, **status: Any
+) -> Object:
+    """A Job; ``pods`` are the names that pman has noted, ``begun`` whether it noted a start."""
     made = job_payload("the-job", BASE, SETTINGS, KUBERNETES)
     made["metadata"] |= {"uid": "u-1", "resourceVersion": "7", "creationTimestamp": CREATED}
     if pods:
         made["metadata"]["annotations"][PODS] = pods
+    if begun:
+        made["metadata"]["annotations"][START] = STARTED
     made["spec"] |= {"completions": workers, "parallelism": workers}
     made["status"] = {"startTime": CREATED, **status}
     if conditions:
@@ -111,3 +116,4 @@ def event(reason: str, message: str, kind: str = "Warning", at: str = LATER) -> 
 
 
 BACKOFF = condition("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
+COMPLETE = condition("Complete")

@@ -1,19 +1,32 @@
 """What pman makes of answers that a real API server seldom gives: overload, races, expiry."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from k8s_jobs import BASE
-from k8s_objects import BACKOFF, CREATED, STARTED, ended, job, named, pod, running, waiting
+from k8s_objects import (
+    BACKOFF,
+    COMPLETE,
+    CREATED,
+    STARTED,
+    ended,
+    job,
+    named,
+    pod,
+    running,
+    waiting,
+)
 from k8s_standin import Answer, Request, said, standin
 
 from pman_core import JobFilter, Reason, Status
 from pman_core.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
 from pman_k8s.backend import KubernetesBackend
-from pman_k8s.labels import STARTED as STARTED_NOTE
 from pman_k8s.moments import moment
 from pman_k8s.state import info_of, tell
 from pman_k8s.verdict import Told, verdict_patch
+
+Object = dict[str, Any]
 
 
 @pytest.mark.parametrize(
@@ -218,8 +231,7 @@ def test_a_start_is_written_down_once_and_outlives_its_pod(tmp_path: Path) -> No
 
 def test_few_workers_are_asked_for_by_name(tmp_path: Path) -> None:
     """A list looks at every pod of the namespace."""
-    kept = named(job(active=2, workers=2, pods="a b"))
-    kept["metadata"]["annotations"] |= {STARTED_NOTE: STARTED}
+    kept = named(job(active=2, workers=2, pods="a b", begun=True))
 
     def answer(request: Request) -> Answer:
         name = request.path.rpartition("/")[2]
@@ -230,6 +242,33 @@ def test_few_workers_are_asked_for_by_name(tmp_path: Path) -> None:
     assert info.status is Status.STARTED
     asked = ["/".join(request.path.split("/")[-2:]) for request in server.asked]
     assert asked[1:] == ["pods/a", "pods/b"]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        job(COMPLETE, succeeded=2, pods="a", begun=True),  # the cluster has counted another
+        job(COMPLETE, succeeded=1, pods="gone", begun=True),
+    ],
+)
+def test_a_second_run_is_not_overlooked(tmp_path: Path, made: Object) -> None:
+    """Who asks only for the pods that are known never meets another."""
+
+    def answer(request: Request) -> Answer:
+        name = request.path.rpartition("/")[2]
+        if request.method == "PATCH":
+            notes = made["metadata"]["annotations"] | request.body["metadata"]["annotations"]
+            return said(200, {**made, "metadata": {**made["metadata"], "annotations": notes}})
+        if "/jobs/" in request.path:
+            return said(200, made)
+        if name == "pods":
+            return said(200, {"items": [ended(name="a"), ended(name="b")]})
+        return said(200, ended(name=name)) if name == "a" else said(404, "not found")
+
+    named(made)
+    with standin(tmp_path, answer) as server:
+        info = KubernetesBackend(server.environ()).pman_status(BASE.jid)
+    assert (info.status, info.reason) == (Status.FAILED, Reason.LOST)
 
 
 def log_of(folder: Path, told: Told, answer: Answer) -> bytes:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from k8s_bench import K8sBench
@@ -12,6 +13,7 @@ from k8s_cluster import PYTHON_LEAVES_SOCKETS, admin, kubectl, part, until
 
 from pman_core import JobFilter, Reason, Resources, Status
 from pman_core.errors import EngineUnavailableError
+from pman_k8s.state import conditions
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(PYTHON_LEAVES_SOCKETS)]
 
@@ -48,7 +50,11 @@ def test_an_api_server_that_is_killed_loses_no_job(fragile: K8sBench) -> None:
 
 
 def test_submits_while_the_api_server_is_killed_run_once(fragile: K8sBench) -> None:
-    """Clients repeat what was answered with 503."""
+    """Clients repeat what was answered with 503.
+
+    The controller is down too: one that is making a pod just then does not know whether it did,
+    and may make another, which is the cluster's own second run; see the next test.
+    """
     places = [fragile.place() for _ in range(6)]
     jobs = [fragile.shell("echo run >> /share/outgoing/runs", place) for place in places]
     pmans = [fragile.pman(ENGINE_TIMEOUT="5") for _ in jobs]
@@ -72,16 +78,58 @@ def test_submits_while_the_api_server_is_killed_run_once(fragile: K8sBench) -> N
     with ThreadPoolExecutor(len(jobs)) as pool:
         submits = [pool.submit(submit, number) for number in range(len(jobs))]
         try:
+            part("kill", "kube-controller-manager")
             part("kill", "kube-apiserver")
             assert refused.wait(60), "no submit met the server that was dead"
         finally:
             refused.set()
             part("start", "kube-apiserver")
+            part("start", "kube-controller-manager")
         for one in submits:
             one.result()
     for pman, job in zip(pmans, jobs, strict=True):
         assert fragile.end_of(pman, job.jid).status is Status.SUCCEEDED
     assert [place.runs() for place in places] == [1] * len(jobs)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_job_that_the_cluster_began_twice_is_lost(fragile: K8sBench, seen: bool) -> None:
+    """A controller makes two pods where an API server died before it answered.
+
+    :param seen: whether pman knew the first of them.
+    """
+    pman = fragile.pman()
+    place = fragile.place()
+    job = fragile.hold(place)
+    pman.pman_submit(job)
+    until(place.runs, bool)
+    if seen:
+        until(lambda: pman.pman_status(job.jid), lambda info: bool(info.started))
+    part("kill", "kube-controller-manager")
+    try:
+        copy_of(fragile.pods(job.jid)[0])
+        until(place.runs, lambda runs: runs == 2)
+        place.path("release").touch()
+        until(
+            lambda: [pod["status"]["phase"] for pod in fragile.pods(job.jid)],
+            lambda phases: phases == ["Succeeded"] * 2,
+        )
+    finally:
+        part("start", "kube-controller-manager")
+    until(lambda: fragile.found(job.jid), lambda found: "Complete" in conditions(found))
+    info = pman.pman_status(job.jid)
+    assert (info.status, info.reason) == (Status.FAILED, Reason.LOST), info
+    assert "begun anew" in info.message
+
+
+def copy_of(pod: dict[str, Any]) -> None:
+    """Make another pod as the Job's controller would."""
+    kept = ("labels", "annotations", "ownerReferences", "namespace")
+    metadata = {key: pod["metadata"][key] for key in kept}
+    metadata["name"] = pod["metadata"]["name"] + "-2"
+    body = {**pod, "metadata": metadata}
+    del body["status"]
+    admin().ask("POST", f"/api/v1/namespaces/{metadata['namespace']}/pods", body)
 
 
 def test_a_controller_that_is_down_delays_and_loses_nothing(fragile: K8sBench) -> None:

@@ -7,6 +7,7 @@ import pytest
 from k8s_jobs import BASE
 from k8s_objects import (
     BACKOFF,
+    COMPLETE,
     ENDED,
     LATER,
     STARTED,
@@ -31,7 +32,6 @@ Object = dict[str, Any]
 
 FAILURE_TARGET = condition("FailureTarget", "BackoffLimitExceeded", "...")
 SUCCESS_MET = condition("SuccessCriteriaMet", "CompletionsReached", "...")
-COMPLETE = condition("Complete")
 DISRUPTION = {
     "type": "DisruptionTarget",
     "status": "True",
@@ -382,6 +382,41 @@ def test_a_run_that_is_taken_away_is_lost_and_never_begun_anew(
 )
 def test_a_job_is_not_lost_too_soon(made: Object, pods: list[Object]) -> None:
     assert tell(made, pods).status is Status.STARTED
+
+
+TWO_RUNS = [ended(0, name="a"), ended(0, name="b")]
+
+
+@pytest.mark.parametrize(
+    ("made", "pods"),
+    [
+        (job(COMPLETE, succeeded=2), TWO_RUNS),
+        (job(COMPLETE, succeeded=1, active=1), [ended(0, name="a"), running(name="b")]),
+        (job(COMPLETE, succeeded=1, pods="first", begun=True), [ended(0)]),
+        (job(COMPLETE, SUCCESS_MET, succeeded=2, pods="a", begun=True), TWO_RUNS),
+    ],
+)
+def test_a_job_that_ran_twice_did_not_succeed(made: Object, pods: list[Object]) -> None:
+    """Nobody can tell what two runs at a time have left in the output."""
+    told = tell(made, pods)
+    assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
+    assert "begun anew" in told.message
+    assert not told.ends_it
+
+
+@pytest.mark.parametrize(
+    ("made", "pods"),
+    [
+        # What was taken away had not begun, or is gone since the end.
+        (job(COMPLETE, succeeded=1, pods="first"), [ended(0)]),
+        (job(COMPLETE, succeeded=1), [ended(0, name="a"), pod("Pending", name="b")]),
+        (job(COMPLETE, succeeded=1, pods="gone", begun=True), []),
+        (job(COMPLETE, workers=2, succeeded=2, pods="a b", begun=True), [ended(0, name="a")]),
+        (job(COMPLETE, workers=2, succeeded=2), TWO_RUNS),
+    ],
+)
+def test_a_job_that_ran_once_succeeded(made: Object, pods: list[Object]) -> None:
+    assert tell(made, pods).status is Status.SUCCEEDED
 
 
 # ---------------------------------------------------------------------------- verdicts

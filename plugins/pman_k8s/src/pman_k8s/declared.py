@@ -43,9 +43,10 @@ def capabilities(
             "a Job cannot say anything of swap: nodes have none unless their operator allows it"
         ),
         Deviation.SECOND_RUN_WINDOW: (
-            "before 1.26 a pod that is deleted by hand or evicted is replaced at once; pman ends "
-            "the job as lost when it next looks, and both may run until then; a pod that it had "
-            "not seen before it was replaced it does not miss, so the second run may succeed"
+            "before 1.26 a pod that is deleted by hand or evicted is replaced at once, and a "
+            "cluster whose API server dies while it makes a pod may make two; pman ends the job "
+            "as lost when it next looks, and both may run until then; a pod that came and went "
+            "between two looks it does not miss, so such a job may succeed"
         ),
     }
     if settings.volume_name and not settings.storebase_mount:

@@ -20,7 +20,7 @@ from pman_k8s.errors import Conflict, NotThere, Refused
 from pman_k8s.labels import STARTED, is_ours, noted_pods, notes_of, of_jobs
 from pman_k8s.pods import Pod
 from pman_k8s.settings import K8sSettings
-from pman_k8s.state import info_of, refused, tell, too_late, waits_for, workers_of
+from pman_k8s.state import counted_pods, info_of, refused, tell, too_late, waits_for, workers_of
 from pman_k8s.verdict import Told, run_patch, verdict_of, verdict_patch
 from pman_k8s.waiting import Waiting, told_by_events
 
@@ -126,8 +126,10 @@ class Finder:
     def _pods(self, job: Object) -> list[dict[str, Any]]:
         """The pods of a Job; few that are all known are asked for by name: lists take long."""
         noted = noted_pods(job)
-        if len(noted) == workers_of(job) <= FEW_PODS:
-            return self._cluster.pods_named(noted)
+        if counted_pods(job) <= len(noted) == workers_of(job) <= FEW_PODS:
+            found = self._cluster.pods_named(noted)
+            if len(found) == len(noted):
+                return found
         # What nobody has seen cannot be missing: the server's memory will do.
         return self._cluster.pods(of_jobs([job["metadata"]["uid"]]), fresh=bool(noted))
 

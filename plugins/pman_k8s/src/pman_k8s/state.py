@@ -7,7 +7,7 @@ job is told as started until the last word.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +53,9 @@ def tell(job: Object, found: Iterable[Object]) -> Told:
     pods = [Pod(one) for one in found]
     ends = conditions(job)
     if "Complete" in ends:
+        twice = _begun_anew(job, _known_runs(job, pods))
+        if twice:
+            return _ended(job, twice, pods, None, ends_it=False)
         return _success(job, ends["Complete"], pods)
     if "Failed" in ends:
         return _failure(job, ends["Failed"], pods)
@@ -125,6 +128,12 @@ def conditions(job: Object) -> dict[str, Object]:
     return {one["type"]: one for one in found if one.get("status") == "True"}
 
 
+def counted_pods(job: Object) -> int:
+    """How many pods the cluster has counted."""
+    status = job.get("status") or {}
+    return sum(int(status.get(state) or 0) for state in ("active", "succeeded", "failed"))
+
+
 def workers_of(job: Object) -> int:
     """How many workers the job has; its parallelism may have been taken away."""
     return int(job["spec"].get("completions") or 1)
@@ -151,10 +160,22 @@ def _loss(job: Object, pods: Sequence[Pod]) -> Failure | None:
     noted = set(noted_pods(job))
     for name in sorted(noted - names):
         return Failure(reason=Reason.LOST, message=f"lost: its pod {name} is gone")
-    if len(names) > workers_of(job):
-        message = f"lost: its run was begun anew ({', '.join(sorted(names))})"
-        return Failure(reason=Reason.LOST, message=message)
-    return None
+    return _begun_anew(job, names)
+
+
+def _known_runs(job: Object, pods: Sequence[Pod]) -> set[str]:
+    """The pods that are known to have begun; of those noted that are gone one can tell only so."""
+    begun = {pod.name for pod in pods if pod.started}
+    gone = set(noted_pods(job)) - {pod.name for pod in pods}
+    return begun | gone if STARTED in notes_of(job) else begun
+
+
+def _begun_anew(job: Object, names: Collection[str]) -> Failure | None:
+    """Why a job is lost that has more pods than workers: two runs wrote to one output."""
+    if len(names) <= workers_of(job):
+        return None
+    message = f"lost: its run was begun anew ({', '.join(sorted(names))})"
+    return Failure(reason=Reason.LOST, message=message)
 
 
 def _success(job: Object, condition: Object, pods: Sequence[Pod]) -> Told:

@@ -8,7 +8,7 @@ from k8s_bench import K8sBench
 from k8s_cluster import admin, until
 from k8s_jobs import BASE
 from k8s_objects import CREATED, LATER, ended, job, named, pod, running
-from k8s_standin import Answer, Request, said, standin
+from k8s_standin import Answer, Request, Standin, said, standin
 
 from pman_core import Resources, Status
 from pman_core.errors import EngineUnavailableError, UnknownJobError
@@ -27,31 +27,32 @@ def test_a_removed_job_leaves_no_pod(bench: K8sBench) -> None:
 
 def test_a_jid_is_free_only_once_all_of_its_job_is_gone(bench: K8sBench) -> None:
     """Something of the site keeps the pod: neither its end nor force takes it away."""
-    pman, place = bench.pman(ENGINE_TIMEOUT="2"), bench.place()
+    pman, hasty = bench.pman(), bench.pman(ENGINE_TIMEOUT="5")
+    place, other = bench.place(), bench.place()
     job = bench.hold(place)
     bench.start(pman, job, place)
-    keep(bench, job.jid, ["pman.example/kept"])
+    (pod,) = bench.pods(job.jid)
+    keep(pod, ["pman.example/kept"])
     try:
         with pytest.raises(EngineUnavailableError, match="still there"):
-            pman.pman_remove(job.jid)
+            hasty.pman_remove(job.jid)
         with pytest.raises(UnknownJobError):
             pman.pman_status(job.jid)
         with pytest.raises(EngineUnavailableError, match="being removed"):
-            pman.pman_submit(job)
+            hasty.pman_submit(job)
     finally:
-        keep(bench, job.jid, None)
-    bench.pman().pman_remove(job.jid)  # or the cluster itself was quicker
+        keep(pod, None)
+    pman.pman_remove(job.jid)  # or the cluster itself was quicker
     assert bench.pods(job.jid) == []
     assert pman.pman_remove(job.jid) is False
-    place.path("release").touch()
-    assert bench.run(pman, job).status is Status.SUCCEEDED
-    assert place.runs() == 2
+    other.path("release").touch()
+    assert bench.run(pman, bench.hold(other, jid=job.jid)).status is Status.SUCCEEDED
+    assert other.runs() == 1
 
 
-def keep(bench: K8sBench, jid: str, finalizers: list[str] | None) -> None:
+def keep(pod: dict[str, Any], finalizers: list[str] | None) -> None:
     """Let a pod stay until somebody says that it may go."""
-    (pod,) = bench.pods(jid)
-    path = f"/api/v1/namespaces/{bench.account.namespace}/pods/{pod['metadata']['name']}"
+    path = "/api/v1/namespaces/{namespace}/pods/{name}".format(**pod["metadata"])
     change = {"metadata": {"finalizers": finalizers}}
     admin().ask("PATCH", path, change, "application/merge-patch+json")
 
@@ -117,8 +118,32 @@ def test_a_removal_lists_pods_once(tmp_path: Path) -> None:
     assert len([one for one in server.asked if one.path.endswith("/pods")]) == 1
 
 
+class Clock:
+    """The time of a removal; it goes on only while the removal pauses."""
+
+    def __init__(self, pause_s: float) -> None:
+        self.now = 0.0
+        self.pause_s = pause_s
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += self.pause_s
+
+
+def orders(server: Standin) -> list[int | None]:
+    """The graces with which the pod was deleted."""
+    return [
+        request.body.get("gracePeriodSeconds")
+        for request in server.asked
+        if request.method == "DELETE" and "/pods/" in request.path
+    ]
+
+
+@pytest.mark.parametrize("pause_s", [6, 100])  # a machine may stand still for a while
 @pytest.mark.parametrize(
-    ("found", "orders"),
+    ("found", "graces"),
     [
         (ended(3), [0]),
         (running(conditions=[{"type": "Ready", "status": "False"}]), [0]),  # no node answers
@@ -127,9 +152,13 @@ def test_a_removal_lists_pods_once(tmp_path: Path) -> None:
     ],
 )
 def test_only_what_still_may_run_is_waited_for(
-    tmp_path: Path, found: dict[str, Any], orders: list[int | None]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    found: dict[str, Any],
+    graces: list[int | None],
+    pause_s: float,
 ) -> None:
-    """And that within the shortest time-out that there is."""
+    """And whatever the time, nothing is given up before force was tried."""
 
     def answer(request: Request) -> Answer:
         if request.method == "DELETE" and request.body.get("gracePeriodSeconds") == 0:
@@ -141,29 +170,24 @@ def test_only_what_still_may_run_is_waited_for(
         return said(200, named(job()))
 
     gone: list[str] = []
+    monkeypatch.setattr("pman_k8s.removal.time", Clock(pause_s))
     with standin(tmp_path, answer) as server:
-        assert KubernetesBackend(server.environ(ENGINE_TIMEOUT="1")).pman_remove(BASE.jid)
-    assert orders == [
-        request.body.get("gracePeriodSeconds")
-        for request in server.asked
-        if request.method == "DELETE" and "/pods/" in request.path
-    ]
+        assert KubernetesBackend(server.environ(ENGINE_TIMEOUT="20")).pman_remove(BASE.jid)
+    assert orders(server) == graces
 
 
-def test_a_pod_that_stays_is_told_and_taken_by_force_before(tmp_path: Path) -> None:
+def test_a_pod_that_stays_is_told_and_taken_by_force_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def answer(request: Request) -> Answer:
         if request.path.endswith("/pods"):
             return said(200, {"items": [running()]})
         return said(200, running() if "/pods/" in request.path else named(job()))
 
+    monkeypatch.setattr("pman_k8s.removal.time", Clock(6))
     with (
         standin(tmp_path, answer) as server,
         pytest.raises(EngineUnavailableError, match="the-job-abcde"),
     ):
-        KubernetesBackend(server.environ(ENGINE_TIMEOUT="4")).pman_remove(BASE.jid)
-    orders = [
-        request.body.get("gracePeriodSeconds")
-        for request in server.asked
-        if request.method == "DELETE" and "/pods/" in request.path
-    ]
-    assert orders == [None, 0]
+        KubernetesBackend(server.environ(ENGINE_TIMEOUT="20")).pman_remove(BASE.jid)
+    assert orders(server) == [None, 0]

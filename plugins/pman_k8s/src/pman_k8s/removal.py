@@ -39,12 +39,12 @@ def remove_wholly(cluster: Cluster, job: Object, timeout_s: float) -> None:
     while pods := _left(cluster, uid, known):
         waited = time.monotonic() - begun
         known = [pod.name for pod in pods]
-        if waited > timeout_s:
+        orders = [(pod.name, 0 if _is_by_force(pod, waited, timeout_s) else None) for pod in pods]
+        if waited > timeout_s and asked.issuperset(orders):
             raise EngineUnavailableError(
                 f"pods of the job are still there: {', '.join(known)}; try again"
             )
-        for pod in pods:
-            order = (pod.name, 0 if _is_by_force(pod, waited, timeout_s) else None)
+        for order in orders:
             if order not in asked:
                 cluster.delete_pod(*order)
                 asked.add(order)

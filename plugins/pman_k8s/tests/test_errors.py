@@ -76,6 +76,8 @@ def test_a_missing_permission_is_named() -> None:
         (403, QUOTA, EngineUnavailableError),
         (404, 'namespaces "x" not found', EngineUnavailableError),
         (403, "because it is being terminated", EngineUnavailableError),
+        (403, "is forbidden: status unknown for quota: q, resources: pods", EngineUnavailableError),
+        (403, "is forbidden: not yet ready to handle request", EngineUnavailableError),
         (403, 'admission webhook "policy" denied the request: no', InvalidJobError),
         (413, "Request entity too large: limit is 3145728", InvalidJobError),
     ],

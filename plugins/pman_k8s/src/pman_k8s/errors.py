@@ -23,6 +23,15 @@ from pman_core.errors import EngineUnavailableError, InvalidJobError
 #: How the authorizer says no; an admission plugin says it otherwise.
 _NOT_ALLOWED = re.compile(r'cannot (\S+) resource "(\S+)" in API group "(\S*)"')
 
+#: What an API server says of a moment, though with the code of a refusal: of a quota that is used
+#: up or not counted yet, a namespace that is being deleted, and a server that has just started.
+_PASSING = (
+    "exceeded quota",
+    "status unknown for quota",
+    "being terminated",
+    "not yet ready to handle request",
+)
+
 #: Seconds, where a server that is overloaded names none.
 _RETRY_AFTER_S = 1.0
 
@@ -133,10 +142,10 @@ def lacking_permission(words: str) -> str | None:
 def told_on_create(refused: Refused) -> InvalidJobError | EngineUnavailableError:
     """What the refusal of a new Job means.
 
-    A quota for Jobs passes with time; the namespace and the credentials are the operator's.
+    Some pass with time; the namespace and the credentials are the operator's.
     """
     words = str(refused)
-    if refused.code in (401, 404) or "exceeded quota" in words or "being terminated" in words:
+    if refused.code in (401, 404) or any(passing in words for passing in _PASSING):
         return EngineUnavailableError(f"the cluster takes no job now: {words}")
     return InvalidJobError(f"the API server refused the job: {words}")
 

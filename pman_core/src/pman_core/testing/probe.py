@@ -76,9 +76,13 @@ class Machine:
         return sum(os.waitpid(child, 0)[1] != 0 for child in children)
 
     def cpu_share(self, seconds: float) -> float:
-        """CPU time per wall time while two processes compute as much as they may."""
+        """CPU time per wall time while two processes compute as much as they may.
+
+        Both measure the same while: of two, each might have the machine to itself for a part.
+        """
+        wall = time.monotonic()
         child = os.fork()
-        begin, wall = time.process_time(), time.monotonic()
+        begin = time.process_time()
         while time.monotonic() - wall < seconds:
             pass
         share = (time.process_time() - begin) / (time.monotonic() - wall)

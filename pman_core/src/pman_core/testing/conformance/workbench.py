@@ -131,11 +131,11 @@ class Workbench:
         backend = backend or self.backend
         self._jobs.append((backend, job.jid))
         backend.validate(job)
-        return self._checked(backend.submit(job))
+        return self._checked(job.jid, lambda: backend.submit(job))
 
     def status(self, jid: str, backend: Backend | None = None) -> JobInfo:
         """The state of a job, which must never go backwards."""
-        return self._checked((backend or self.backend).status(jid))
+        return self._checked(jid, lambda: (backend or self.backend).status(jid))
 
     def run(self, place: Place, *command: str, **changes: Any) -> JobInfo:
         """Submit a command of the probe, and wait for its end."""
@@ -209,13 +209,15 @@ class Workbench:
         shutil.rmtree(self._folder, ignore_errors=True)
         assert not faults, f"jobs could not be removed: {faults}"
 
-    def _checked(self, info: JobInfo) -> JobInfo:
+    def _checked(self, jid: str, look: Callable[[], JobInfo]) -> JobInfo:
+        # Of two looks at once each may see the job earlier than the other.
+        before = self._seen.get(jid)
+        info = look()
         assert info.status in _ORDER, f"{info.status} must never be answered"
-        before = self._seen.get(info.jid)
         if before and before.fingerprint == info.fingerprint and before.created == info.created:
             rises = _ORDER[before.status] <= _ORDER[info.status]
             assert rises, f"went back from {before} to {info}"
             if before.status.is_final:
                 assert info.status is before.status, f"the end changed from {before} to {info}"
-        self._seen[info.jid] = info
+        self._seen[jid] = info
         return info

@@ -24,7 +24,7 @@ start_part() {
 # await_part NAME
 await_part() {
     # Not asked again: a kubelet that has just begun may be ready, then not, and ready again.
-    { wait_for 60 settled "$1" && running "$STATE/run/$1.pid" >/dev/null; } || fail_start "$1"
+    { wait_for 180 settled "$1" && running "$STATE/run/$1.pid" >/dev/null; } || fail_start "$1"
 }
 
 settled() { "ready_$1" || gone "$STATE/run/$1.pid"; }

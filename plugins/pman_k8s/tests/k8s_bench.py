@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from k8s_cluster import IMAGE, NAMESPACE, STOREBASE, Account, account, admin, until
+from k8s_cluster import IMAGE, NAMESPACE, PATIENCE_S, STOREBASE, Account, account, admin, until
 from k8s_subjects import claim_of_tests, environ_of
 
 from pman_core import Job, JobInfo, Resources
@@ -103,7 +103,7 @@ class K8sBench:
         until(place.runs, bool)
         return until(lambda: pman.pman_status(job.jid), lambda info: bool(info.started))
 
-    def end_of(self, pman: KubernetesBackend, jid: str, patience_s: float = 90) -> JobInfo:
+    def end_of(self, pman: KubernetesBackend, jid: str, patience_s: float = PATIENCE_S) -> JobInfo:
         """Wait for the end of a job."""
         return until(lambda: pman.pman_status(jid), lambda info: info.status.is_final, patience_s)
 

@@ -37,7 +37,8 @@ IMAGE = os.environ.get("PMAN_TEST_IMAGE", "localhost/pman-test:1")
 #: Registries of this machine's port 1 refuse every pull at once.
 MISSING_IMAGE = "localhost:1/no-such-image:1"
 
-PATIENCE_S = 90
+#: A kubelet of 1.20 may take more than a minute to take a pod out of the API.
+PATIENCE_S = 200
 
 #: For tests of a server that goes away: Python 3.11 (``ssl.SSLSocket._create``) does not close a
 #: socket whose peer resets it before the handshake.
@@ -86,7 +87,7 @@ def why_no_faults() -> str | None:
 
 def part(action: str, name: str) -> None:
     """Kill or start a part of the cluster."""
-    subprocess.run([PART, action, name], check=True, capture_output=True, timeout=120)
+    subprocess.run([PART, action, name], check=True, capture_output=True, timeout=300)
 
 
 @attrs.frozen
@@ -134,7 +135,27 @@ def account(namespace: str = NAMESPACE) -> Account:
     environ = {"KUBECONFIG": KUBECONFIG}
     client = Access(load(K8sSettings, environ), environ).client().configuration
     ca = Path(str(client.ssl_ca_cert)).read_bytes()
+    until(lambda: _has_the_role(namespace), bool)
     return Account(namespace, token_of(namespace, "pman"), client.host, ca)
+
+
+def _has_the_role(namespace: str) -> bool:
+    """Whether the server's authorizer has heard of it yet."""
+    asked = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": f"system:serviceaccount:{namespace}:pman",
+            "resourceAttributes": {
+                "namespace": namespace,
+                "verb": "create",
+                "group": "batch",
+                "resource": "jobs",
+            },
+        },
+    }
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    return bool(admin(namespace).ask("POST", path, asked).body["status"]["allowed"])
 
 
 def token_of(namespace: str, name: str) -> str:

@@ -26,7 +26,7 @@ from pman_core.errors import EngineUnavailableError
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.check import PERMISSIONS
 
-pytestmark = pytest.mark.filterwarnings(PYTHON_LEAVES_SOCKETS)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(PYTHON_LEAVES_SOCKETS)]
 
 
 def test_the_documented_role_is_what_pman_needs_and_nothing_more(bench: K8sBench) -> None:
@@ -174,7 +174,7 @@ def test_the_account_of_a_pod_is_used_inside_of_a_cluster(
 
 def test_a_server_that_goes_silent_is_given_up_in_time(bench: K8sBench, tmp_path: Path) -> None:
     with proxy(bench.account.address) as between:
-        pman = behind(bench, tmp_path, between, ENGINE_TIMEOUT="2")
+        pman = behind(bench, tmp_path, between, ENGINE_TIMEOUT="5")
         assert pman.pman_ping()
         between.flowing.clear()
         with pytest.raises(EngineUnavailableError, match="in time"):

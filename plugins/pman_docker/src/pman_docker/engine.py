@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import docker
 import docker.auth
@@ -14,7 +14,7 @@ import docker.errors
 import docker.utils
 
 from pman_core.errors import EngineUnavailableError
-from pman_docker.errors import NotThere, Refused, accepted, engine_errors
+from pman_docker.errors import NotThere, Refused, accepted, engine_errors, look_errors
 from pman_docker.facts import EngineFacts, facts_of
 from pman_docker.settings import HostSettings
 from pman_docker.state import moment
@@ -23,8 +23,11 @@ from pman_docker.streams import contents, frames, news, rejoined
 #: How much of a log is read at once.
 _CHUNK = 65536
 
-#: What Docker and Podman say where a removal has to be tried again.
-_ENDS_JUST_NOW = ("already in progress", "container state improper")
+#: What Docker and Podman say of a container that ends or is removed just now. The last one, at a
+#: look, is of Podman up to 4.3 (its issue 16383).
+_ENDS_JUST_NOW = ("already in progress", "container state improper", "/cgroup: no such process")
+
+T = TypeVar("T")
 
 
 class Engine:
@@ -68,12 +71,12 @@ class Engine:
 
     def about(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the engine says of itself now: ``GET /version`` and ``GET /info``."""
-        with engine_errors(self.address):
+        with look_errors(self.address):
             return self.api().version(), self.api().info()
 
     def ping(self) -> None:
         """:raises EngineUnavailableError: the engine does not answer."""
-        with engine_errors(self.address):
+        with look_errors(self.address):
             self.api().ping()
 
     # ------------------------------------------------------------------ any path
@@ -136,10 +139,18 @@ class Engine:
             self.api().start(name)
 
     def inspect(self, name: str) -> dict[str, Any]:
-        """Everything about a container."""
-        with engine_errors(self.address):
-            found: dict[str, Any] = self.api().inspect_container(name)
-            return found
+        """Everything about a container.
+
+        :raises NotThere: there is none of that name.
+        """
+
+        def look() -> dict[str, Any]:
+            with engine_errors(self.address):
+                found: dict[str, Any] = self.api().inspect_container(name)
+                return found
+
+        with look_errors(self.address):
+            return self._again_while_it_ends(look)
 
     def remove(self, container: str, *, even_running: bool = True) -> None:
         """Kill and remove a container, with its anonymous volumes; gone already is no error.
@@ -157,12 +168,16 @@ class Engine:
     def remove_wholly(self, container: str) -> None:
         """Remove a container, and wait where it ends or is removed just now.
 
-        :raises EngineUnavailableError: it was not gone in time.
+        :raises Refused: it was not gone in time.
         """
+        self._again_while_it_ends(lambda: self.remove(container))
+
+    def _again_while_it_ends(self, call: Callable[[], T]) -> T:
+        """Ask again, within the time-out, where the engine cannot since the container just ends."""
         deadline = time.monotonic() + self._settings.engine_timeout_s
         while True:
             try:
-                return self.remove(container)
+                return call()
             except Refused as refused:
                 ends = any(words in str(refused) for words in _ENDS_JUST_NOW)
                 if not ends or time.monotonic() > deadline:
@@ -171,13 +186,13 @@ class Engine:
 
     def now(self) -> datetime:
         """The time by the engine's clock, which is not always that of this machine."""
-        with engine_errors(self.address):
+        with look_errors(self.address):
             told = moment(self.api().info().get("SystemTime"))
         return told or datetime.now(UTC)
 
     def labelled(self, *labels: str) -> list[dict[str, Any]]:
         """Summaries of all containers that have these labels."""
-        with engine_errors(self.address):
+        with look_errors(self.address):
             found: list[dict[str, Any]] = self.api().containers(
                 all=True, filters={"label": list(labels)}
             )

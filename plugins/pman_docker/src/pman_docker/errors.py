@@ -68,6 +68,22 @@ def engine_errors(address: str) -> Iterator[None]:
         raise EngineUnavailableError(f"the engine at {address} {told}") from error
 
 
+@contextlib.contextmanager
+def look_errors(address: str) -> Iterator[None]:
+    """For looks, which an engine has no reason to refuse: whoever asked can only ask again.
+
+    :raises NotThere: there is no such thing.
+    :raises EngineUnavailableError: the engine did not answer, or cannot tell.
+    """
+    try:
+        with engine_errors(address):
+            yield
+    except NotThere:
+        raise
+    except Refused as refused:
+        raise EngineUnavailableError(f"the engine at {address} cannot tell: {refused}") from refused
+
+
 def refusal(code: int, words: str) -> Refused:
     """The kind of refusal that an answer is; Podman has one code for nearly everything.
 

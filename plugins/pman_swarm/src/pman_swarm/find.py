@@ -12,7 +12,7 @@ from pman_core import JobInfo, Reason
 from pman_core.errors import EngineUnavailableError
 from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.engine import Engine
-from pman_docker.errors import NotThere, Refused
+from pman_docker.errors import NotThere
 from pman_docker.labels import is_ours
 from pman_swarm.ending import was_killed
 from pman_swarm.labels import OUT_OF_MEMORY, memory_labels, verdict_labels
@@ -181,7 +181,7 @@ class Finder:
     def _container_was(self, status: Mapping[str, str]) -> bool:
         try:
             container = self._engine.inspect(status.get("ContainerID") or "none")
-        except Refused:
+        except NotThere:
             return False
         return bool(container["State"].get("OOMKilled"))
 

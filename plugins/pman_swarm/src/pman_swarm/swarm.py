@@ -44,10 +44,7 @@ class Swarm:
 
         :raises EngineUnavailableError: it cannot run jobs as pman needs it, and what to do.
         """
-        try:
-            version, info = self._engine.about()
-        except Refused as refused:
-            raise _unable(refused) from refused
+        version, info = self._engine.about()
         facts = must_be(facts_of(version, info), "docker", self._engine.address)
         problem = _problem(version, info.get("Swarm") or {})
         if problem:

@@ -80,8 +80,12 @@ stop() {
     local pidfile=$STATE/run/$1.pid pid
     if pid=$(running "$pidfile"); then
         say "stopping $1"
-        kill "$pid"
-        wait_for "${2:-20}" gone "$pidfile" || { say "$1 does not end: killing it" && kill -9 "$pid"; }
+        # It may end by itself at any moment, and then there is nobody to kill.
+        kill "$pid" 2>/dev/null || true
+        wait_for "${2:-20}" gone "$pidfile" || {
+            say "$1 does not end: killing it"
+            kill -9 "$pid" 2>/dev/null || true
+        }
         wait_for 5 gone "$pidfile" || die "$1 (pid $pid) cannot be ended"
     fi
     rm -f "$pidfile"

@@ -268,7 +268,7 @@ class LooksBeforeItLeaps(MemoryBackend):
     def pman_submit(self, job: Job) -> JobInfo:
         name = self._name(job.jid)
         if name not in self._engine.records:
-            time.sleep(0.1)  # the window between look-up and creation
+            time.sleep(1)  # the window between look-up and creation
             record = Record(job, self._settings.instance, now())
             self._engine.records[name] = record
             self._engine.launch(record)

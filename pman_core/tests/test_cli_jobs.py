@@ -205,7 +205,7 @@ def test_wait_on_a_terminal_keeps_one_line_up_to_date_and_takes_it_away(
     held, good = submit(pman, "--", "hold"), submit(pman, "--", "ok")
     ours, theirs = os.openpty()
     waiting = subprocess.Popen(
-        [*PMAN, "wait", held, good, "--timeout", "0.5", "--url", url], stdout=theirs, stderr=theirs
+        [*PMAN, "wait", held, good, "--timeout", "3", "--url", url], stdout=theirs, stderr=theirs
     )
     try:
         os.close(theirs)

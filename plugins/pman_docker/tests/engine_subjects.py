@@ -50,7 +50,7 @@ class RealEngine:
     api: docker.APIClient
 
     def environ(self) -> dict[str, str]:
-        return {"DOCKER_HOST": self.host, "ENGINE_TIMEOUT": "10"}
+        return {"DOCKER_HOST": self.host, "ENGINE_TIMEOUT": "20"}
 
 
 def address(name: str) -> str:

@@ -31,7 +31,14 @@ class Proxy:
         #: How many connections there have been.
         self.connections = 0
         self.port = 0
+        self._keeper = None if listen else self._keep_a_port()
         self.up()
+
+    def _keep_a_port(self) -> socket.socket:
+        """Bound and never listening: while we are cut, nobody else gets the port."""
+        keeper = _tcp_socket(0)
+        self.port = keeper.getsockname()[1]
+        return keeper
 
     def up(self) -> None:
         """Listen, again after ``cut``."""
@@ -40,10 +47,7 @@ class Proxy:
             Path(self._listen).unlink(missing_ok=True)
             server.bind(self._listen)
         else:
-            server = socket.socket(socket.AF_INET)
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            server.bind(("127.0.0.1", self.port))
-            self.port = server.getsockname()[1]
+            server = _tcp_socket(self.port)
         server.listen(64)
         self._server = server
         threading.Thread(target=self._accept, args=(server,), daemon=True).start()
@@ -57,6 +61,13 @@ class Proxy:
             for one in self._open:
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Cut, for good."""
+        self.thaw()  # or those that pass answers on would stay
+        self.cut()
+        if self._keeper:
+            self._keeper.close()
 
     def freeze(self) -> None:
         """Accept, and answer nothing any more."""
@@ -109,6 +120,14 @@ class Proxy:
                 one.shutdown(socket.SHUT_RDWR)
 
 
+def _tcp_socket(port: int) -> socket.socket:
+    """A socket of this port, or of a free one; others of ours may be bound to it as well."""
+    made = socket.socket(socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(("127.0.0.1", port))
+    return made
+
+
 def _close(server: socket.socket) -> None:
     with contextlib.suppress(OSError):
         server.shutdown(socket.SHUT_RDWR)  # wakes accept
@@ -122,5 +141,4 @@ def proxy(target: str | tuple[str, int], listen: str | None = None) -> Iterator[
     try:
         yield made
     finally:
-        made.flowing.set()
-        made.cut()
+        made.close()

@@ -9,7 +9,8 @@ from engine_subjects import SDK_LEAVES_SOCKETS, real_engine, subject_of, why_mis
 from pman_core.testing import BackendConformance, Subject
 from pman_core.testing.pytest_plugin import Engines
 
-pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
+#: A killed pman's job is gone on with after 2 x ENGINE_TIMEOUT, and eight are killed one by one.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)]
 
 
 class TestDocker(BackendConformance):

@@ -13,11 +13,12 @@ from pathlib import Path
 import attrs
 import docker.errors
 import pytest
-from engine_bench import Bench, bench_on, runs, until
+from engine_bench import PATIENCE_S, Bench, bench_on, runs, until
 from registry_images import SlowImage, pushed_image, slow_image, why_no_registry
 
 from pman_core import Job, JobInfo, Reason, Status
 from pman_core.errors import UnknownJobError
+from pman_core.names import INSTANCE_LABEL
 from pman_core.serial import job_to_json
 from pman_core.testing.pytest_plugin import Engines
 from pman_docker.labels import EMPTY_IMAGE, container_labels, second_name
@@ -39,10 +40,10 @@ def image(bench: Bench, repository: str) -> Iterator[SlowImage]:
 
 
 @contextlib.contextmanager
-def other_pman(bench: Bench, do: str, job: Job) -> Iterator["subprocess.Popen[str]"]:
-    """Another process; it is killed in the end."""
-    order = {"engine": bench.engine.name, "environ": bench.environ, "do": do}
-    order |= {"jid": job.jid, "job": job_to_json(job)}
+def held_pman(bench: Bench, do: str, job: Job, **environ: str) -> Iterator["subprocess.Popen[str]"]:
+    """Another process, which has started and waits for ``let_go``; it is killed in the end."""
+    order = {"engine": bench.engine.name, "environ": {**bench.environ, **environ}}
+    order |= {"do": do, "job": job_to_json(job)}
     process = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("other_pman.py"))],
         stdin=subprocess.PIPE,
@@ -52,13 +53,42 @@ def other_pman(bench: Bench, do: str, job: Job) -> Iterator["subprocess.Popen[st
     with process:
         try:
             assert process.stdin
-            assert process.stdout
-            process.stdin.write(json.dumps(order))
-            process.stdin.close()
-            assert process.stdout.readline() == "begun\n"
+            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.flush()
+            assert told(process) == "ready\n"
             yield process
         finally:
             process.kill()
+
+
+@contextlib.contextmanager
+def other_pman(
+    bench: Bench, do: str, job: Job, **environ: str
+) -> Iterator["subprocess.Popen[str]"]:
+    """Likewise, let go already."""
+    with held_pman(bench, do, job, **environ) as process:
+        let_go(process)
+        yield process
+
+
+def let_go(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin
+    process.stdin.close()
+
+
+def told(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout
+    return process.stdout.readline()
+
+
+def until_quiet(bench: Bench) -> None:
+    """Wait until the pmans of a test are through with all jobs, and what they started has ended.
+
+    A job may have ended long before: several go on with it, and all but one do so in vain.
+    """
+    until(lambda: [pman._launcher._busy for pman in bench.pmans], lambda busy: not any(busy))
+    ours = {"label": f"{INSTANCE_LABEL}={bench.instance}"}
+    until(lambda: bench.engine.api.containers(filters=ours), lambda running: not running)
 
 
 def is_pulled(bench: Bench, image: str) -> bool:
@@ -88,26 +118,33 @@ def test_submit_answers_before_the_pull_ended(bench: Bench, image: SlowImage) ->
     info = bench.end_of(pman, job.jid)
     assert (info.status, info.image, info.argv) == (Status.SUCCEEDED, image.name, job.argv)
     assert info.fingerprint == job.fingerprint
+    until_quiet(bench)
     assert runs(place) == 1
     assert pman.pman_remove(job.jid)
     assert bench.objects() == []
 
 
 def test_several_pmans_make_one_run(bench: Bench, image: SlowImage) -> None:
-    image.way.freeze()
     place = bench.place()
     job = bench.count(place, image=image.name)
     pmans = [bench.pman() for _ in range(3)]
-    pmans[0].pman_submit(job)
-    with other_pman(bench, "ask", job), other_pman(bench, "submit", job):
+    with held_pman(bench, "ask", job) as asking, held_pman(bench, "submit", job) as submitting:
+        image.way.freeze()  # only now: an engine does not wait for a registry for ever
+        pmans[0].pman_submit(job)
+        for process in (asking, submitting):
+            let_go(process)
         for pman in pmans[1:]:
             assert_pulling(pman.pman_status(job.jid))
             pman.pman_resume()
+        for process in (asking, submitting):
+            assert told(process) == "done\n"
         image.way.thaw()
         with ThreadPoolExecutor(3) as pool:
             infos = list(pool.map(lambda pman: bench.end_of(pman, job.jid), pmans))
+        for process in (asking, submitting):
+            assert process.wait(PATIENCE_S) == 0
     assert {info.status for info in infos} == {Status.SUCCEEDED}
-    time.sleep(1)  # whoever would run it again would do so now
+    until_quiet(bench)  # whoever would run it again has done so then
     assert runs(place) == 1
 
 
@@ -135,6 +172,7 @@ def test_a_pull_that_fails_ends_the_job_in_the_engines_words(
     assert "manifest unknown" in info.message
     assert job.image in info.message
     assert info.finished
+    until_quiet(bench)  # one that goes on in vain asks for the image, too
     asked = image.way.connections
     assert pman.pman_logs(info, 10, 1000) == b""
     assert bench.pman().pman_submit(job) == info == bench.pman().pman_status(job.jid)
@@ -150,13 +188,14 @@ def test_a_killed_pman_neither_loses_nor_doubles_a_job(bench: Bench, image: Slow
     for _ in range(4):
         place = bench.place()
         job = bench.count(place, image=image.name)
-        with other_pman(bench, "submit", job) as process:
+        with other_pman(bench, "submit", job, ENGINE_TIMEOUT="10") as process:
             time.sleep(dice.uniform(0.0, 3.0))  # the moment of the kill is what this varies
             process.kill()
-        pman = bench.pman(ENGINE_TIMEOUT="5")
+        pman = bench.pman(ENGINE_TIMEOUT="10")
         pman.pman_submit(job)  # its client repeats the request
         info = bench.end_of(pman, job.jid)
         assert info.status is Status.SUCCEEDED, info
+        until_quiet(bench)
         assert runs(place) == 1
         assert pman.pman_remove(job.jid)
         bench.engine.api.remove_image(image.name, force=True)
@@ -168,8 +207,7 @@ def test_a_new_pman_goes_on_with_a_pull_at_its_start(bench: Bench, image: SlowIm
     place = bench.place()
     job = bench.count(place, image=image.name)
     with other_pman(bench, "submit", job) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "submitted\n"
+        assert told(process) == "done\n"
         process.kill()
     image.way.thaw()
     with other_pman(bench, "resume", job):
@@ -192,8 +230,8 @@ def test_a_job_can_be_removed_while_its_image_is_pulled(bench: Bench, image: Slo
     again = bench.count(after, jid=job.jid)  # the same id at once, of an image that is there
     assert bench.run(again, pman).status is Status.SUCCEEDED
     image.way.thaw()
-    until(lambda: is_pulled(bench, image.name), bool)
-    time.sleep(1)  # whoever would go on with the removed job would do so now
+    until_quiet(bench)  # also with the removed job
+    assert is_pulled(bench, image.name)
     assert (runs(place), runs(after)) == (0, 1)
     assert bench.objects() == [bench.name(job.jid)]
 
@@ -213,7 +251,7 @@ def test_a_removed_job_can_be_posted_again_while_its_image_is_pulled(
     image.way.thaw()
     info = bench.end_of(pman, jid)
     assert info.status is Status.SUCCEEDED, info
-    time.sleep(1)
+    until_quiet(bench)  # also with the removed jobs
     assert [runs(place) for place in places] == [0, 0, 1]
     assert pman.pman_remove(jid)
     assert bench.objects() == []
@@ -229,8 +267,8 @@ def test_a_pull_that_takes_too_long_ends_the_job(bench: Bench, image: SlowImage)
     assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
     assert "pulling image" in info.message
     image.way.thaw()
-    until(lambda: is_pulled(bench, image.name), bool)
-    time.sleep(1)
+    until_quiet(bench)
+    assert is_pulled(bench, image.name)
     assert bench.pman().pman_status(job.jid) == info
     assert runs(place) == 0
 
@@ -258,9 +296,9 @@ def test_a_pull_without_news_is_given_up_and_tried_again(bench: Bench, image: Sl
     image.way.freeze()
     place = bench.place()
     job = bench.count(place, image=image.name)
-    pman = bench.pman(PULL_TIMEOUT="1")
+    pman = bench.pman(PULL_TIMEOUT="5")
     pman.pman_submit(job)
-    until(lambda: pman._launcher._busy, lambda busy: not busy)
+    until_quiet(bench)
     image.way.thaw()
     assert bench.end_of(pman, job.jid).status is Status.SUCCEEDED
     assert runs(place) == 1
@@ -284,11 +322,13 @@ def test_an_abandoned_container_is_gone_on_with_once(bench: Bench) -> None:
     assert young.pman_status(job.jid).status is Status.NOT_STARTED
     assert young.pman_submit(job).status is Status.NOT_STARTED
     young.pman_resume()
-    pmans = [bench.pman(ENGINE_TIMEOUT="4") for _ in range(4)]
-    with ThreadPoolExecutor(4) as pool, other_pman(bench, "ask", job):
-        infos = list(pool.map(lambda pman: bench.end_of(pman, job.jid), pmans))
+    with other_pman(bench, "ask", job, ENGINE_TIMEOUT="10") as other:
+        pmans = [bench.pman(ENGINE_TIMEOUT="10") for _ in range(4)]
+        with ThreadPoolExecutor(4) as pool:
+            infos = list(pool.map(lambda pman: bench.end_of(pman, job.jid), pmans))
+        assert other.wait(PATIENCE_S) == 0
     assert {info.status for info in infos} == {Status.SUCCEEDED}
-    time.sleep(1)
+    until_quiet(bench)
     assert runs(place) == 1
     assert bench.inspect(bench.name(job.jid))["State"]["Status"] == "created"
     assert pmans[0].pman_remove(job.jid)
@@ -305,11 +345,11 @@ def test_an_abandoned_second_container_is_replaced_once(bench: Bench) -> None:
     body = pman.dialect.job_payload(job, pman._settings, labels)
     name = second_name(bench.name(job.jid))
     left = pman.dialect.create(pman._engine, name, body)
-    pmans = [bench.pman(ENGINE_TIMEOUT="4") for _ in range(4)]
+    pmans = [bench.pman(ENGINE_TIMEOUT="10") for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         infos = list(pool.map(lambda pman: bench.end_of(pman, job.jid), pmans))
     assert {info.status for info in infos} == {Status.SUCCEEDED}
-    time.sleep(1)
+    until_quiet(bench)
     assert runs(place) == 1
     assert bench.inspect(name)["Id"] != left
 
@@ -319,7 +359,7 @@ def test_an_abandoned_second_container_does_not_outlive_the_deadline(bench: Benc
     job = bench.count(place)
     never_started(bench, job)
     first = bench.inspect(bench.name(job.jid))["Id"]
-    pman = bench.pman(ENGINE_TIMEOUT="4", START_DEADLINE="1")
+    pman = bench.pman(ENGINE_TIMEOUT="10", START_DEADLINE="1")
     labels = container_labels(job, bench.instance, of=first)
     body = pman.dialect.job_payload(job, pman._settings, labels)
     pman.dialect.create(pman._engine, second_name(bench.name(job.jid)), body)
@@ -335,7 +375,8 @@ def test_a_foreign_container_of_the_seconds_name_is_left_alone(bench: Bench) -> 
     name = second_name(bench.name(job.jid))
     bench.engine.api.create_container(EMPTY_IMAGE, ["foreign"], name=name)
     try:
-        pman = bench.pman(ENGINE_TIMEOUT="4", START_DEADLINE="12")
+        # The deadline lies beyond the grace, so that pman tries to go on with the job first.
+        pman = bench.pman(ENGINE_TIMEOUT="10", START_DEADLINE="30")
         info = bench.end_of(pman, job.jid)
         assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
         assert pman.pman_remove(job.jid)

@@ -188,7 +188,7 @@ def test_a_missing_input_directory_is_told_and_not_created(
 
 def test_a_dead_daemon_is_503(bench: Bench, engine_proxy: Proxy, tmp_path: Any) -> None:
     address = f"unix://{engine_proxy._listen}"
-    client = client_of(bench, DOCKER_HOST=address, ENGINE_TIMEOUT="2")
+    client = client_of(bench, DOCKER_HOST=address)
     asked = request(bench)
     assert client.post(JOBS, json=asked).status_code == 201
     engine_proxy.cut()
@@ -218,12 +218,15 @@ def test_values_of_the_environment_are_in_no_answer(bench: Bench, client: FlaskC
 
 # ------------------------------------------------------------------ removal
 
+#: ENGINE_TIMEOUT where eight remove one container: a busy engine lets each wait for the others.
+PATIENT = "60"
+
 
 def test_eight_removals_at_once_are_no_error(bench: Bench) -> None:
     for script in ("true", "sleep 100", "sleep 100"):
         job = bench.shell(script)
         bench.pman().pman_submit(job)
-        pmans = [bench.pman() for _ in range(8)]
+        pmans = [bench.pman(ENGINE_TIMEOUT=PATIENT) for _ in range(8)]
         with ThreadPoolExecutor(8) as pool:
             removed = list(pool.map(lambda pman, jid=job.jid: pman.pman_remove(jid), pmans))
         assert any(removed)
@@ -232,8 +235,8 @@ def test_eight_removals_at_once_are_no_error(bench: Bench) -> None:
 
 def test_eight_removals_over_rest_are_204_or_404(bench: Bench) -> None:
     asked = request(bench, "sleep 100")
-    clients = [client_of(bench) for _ in range(8)]
-    clients[0].post(JOBS, json=asked)
+    client_of(bench).post(JOBS, json=asked)
+    clients = [client_of(bench, ENGINE_TIMEOUT=PATIENT) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         codes = list(
             pool.map(lambda client: client.delete(f"{JOBS}{asked['jid']}/").status_code, clients)

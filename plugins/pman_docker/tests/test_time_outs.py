@@ -11,7 +11,7 @@ from engine_bench import Bench
 from engine_subjects import SDK_LEAVES_SOCKETS
 from proxies import Proxy
 
-from pman_core import JobFilter, JobInfo, Status
+from pman_core import JobFilter, Status
 from pman_core.errors import EngineUnavailableError
 from pman_docker.backend import DockerBackend
 from pman_docker.engine import Engine
@@ -43,7 +43,8 @@ NO_CALLS = {"api", "address", "login"}
 
 
 def behind(bench: Bench, proxy: Proxy) -> DockerBackend:
-    return bench.pman(DOCKER_HOST=f"unix://{proxy._listen}", ENGINE_TIMEOUT="2", PULL_TIMEOUT="2")
+    """A pman that gives up soon: too soon to run jobs on a busy engine."""
+    return bench.pman(DOCKER_HOST=f"unix://{proxy._listen}", ENGINE_TIMEOUT="5", PULL_TIMEOUT="5")
 
 
 def test_every_call_of_the_client_is_looked_at() -> None:
@@ -68,10 +69,10 @@ def test_every_call_has_a_time_out(bench: Bench, engine_proxy: Proxy, known: boo
 
 
 def test_every_hook_has_a_time_out(bench: Bench, engine_proxy: Proxy) -> None:
-    pman = behind(bench, engine_proxy)
     job, late = bench.shell("true"), bench.shell("true")
-    pman.pman_submit(job)
-    info: JobInfo = bench.end_of(pman, job.jid)
+    info = bench.run(job)
+    pman = behind(bench, engine_proxy)
+    pman.pman_ping()  # now it knows the engine, and each hook gets as far as its own calls
     engine_proxy.freeze()
     hooks: list[Callable[[], object]] = [
         lambda: pman.pman_status(job.jid),
@@ -92,8 +93,9 @@ def test_every_hook_has_a_time_out(bench: Bench, engine_proxy: Proxy) -> None:
 
 def test_a_log_that_stops_in_the_middle_is_given_up(bench: Bench, engine_proxy: Proxy) -> None:
     job = bench.job("python3", "-c", "for _ in range(50): print('x' * 100000)")
+    info = bench.run(job)
     pman = behind(bench, engine_proxy)
-    info = bench.run(job, pman)
+    pman.pman_ping()
     engine_proxy.rate = 1_000_000
     frozen = threading.Timer(0.5, engine_proxy.freeze)
     frozen.start()

@@ -166,6 +166,7 @@ def test_a_supervisor_that_does_not_answer_is_told_in_time(bench: Bench) -> None
             bench.backend.pman_remove("job-1")
         assert bench.backend.pman_status("job-1").status is Status.STARTED
     finally:
+        del bench.environ["ENGINE_TIMEOUT"]
         os.kill(_supervisor(bench), signal.SIGCONT)
     assert bench.end().status is Status.FAILED
     assert bench.backend.pman_remove("job-1") is True

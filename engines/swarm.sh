@@ -120,9 +120,16 @@ is_member() {
 }
 
 join() {
-    [ "$(swarm_state worker)" = inactive ] || on worker swarm leave --force >/dev/null
-    on worker swarm join --token "$(on manager swarm join-token --quiet worker)" "${address[manager]}:2377" >/dev/null
+    local token
+    wait_for 60 leave || die "the worker does not leave its swarm: see $STATE/run/swarm-worker.log"
+    token=$(on manager swarm join-token --quiet worker)
+    # The client gives up after 20 s, while the worker goes on trying.
+    on worker swarm join --token "$token" "${address[manager]}:2377" >/dev/null || wait_for 60 is_member ||
+        die "the worker does not join the swarm: see $STATE/run/swarm-worker.log"
 }
+
+# leave: whether the worker is in no swarm any more; where its time was too short, asking again helps.
+leave() { [ "$(swarm_state worker)" = inactive ] || on worker swarm leave --force; }
 
 all_ready() {
     local node

@@ -48,7 +48,7 @@ class Power:
 
     def repair(self) -> None:
         """All is as before, however it is now."""
-        done = subprocess.run([UP, "swarm"], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([UP, "swarm"], capture_output=True, text=True, timeout=250)
         assert done.returncode == 0, done.stderr
 
 

@@ -85,13 +85,18 @@ def test_every_call_of_the_client_is_looked_at() -> None:
     assert SWARM_CALLS.keys() == {name for name in vars(Swarm) if not name.startswith("_")}
 
 
-def behind(bench: SwarmBench, proxy: Proxy) -> Any:
-    return bench.pman(DOCKER_HOST=f"unix://{proxy._listen}", ENGINE_TIMEOUT="2")
+def behind(bench: SwarmBench, proxy: Proxy, timeout_s: int = 30) -> Any:
+    return bench.pman(DOCKER_HOST=f"unix://{proxy._listen}", ENGINE_TIMEOUT=str(timeout_s))
+
+
+def hurry(pman: Any) -> None:
+    """Connect, and only then wait less: an engine that answers may be slow."""
+    pman._engine.api().timeout = 2
 
 
 def test_every_call_has_a_time_out(bench: SwarmBench, manager_proxy: Proxy) -> None:
     pman = behind(bench, manager_proxy)
-    pman._engine.ping()
+    hurry(pman)
     manager_proxy.freeze()
     with ThreadPoolExecutor(len(SWARM_CALLS)) as pool:
         asked = {name: pool.submit(call, pman._swarm) for name, call in SWARM_CALLS.items()}
@@ -106,9 +111,10 @@ def test_every_call_has_a_time_out(bench: SwarmBench, manager_proxy: Proxy) -> N
 def test_every_hook_has_a_time_out(bench: SwarmBench, manager_proxy: Proxy, known: bool) -> None:
     job, late = bench.shell("true"), bench.shell("true")
     info = bench.run(job)
-    pman = behind(bench, manager_proxy)
+    pman = behind(bench, manager_proxy, 30 if known else 2)
     if known:
         pman.pman_ping()
+        hurry(pman)
     manager_proxy.freeze()
     hooks: list[Callable[[], object]] = [
         lambda: pman.pman_status(job.jid),

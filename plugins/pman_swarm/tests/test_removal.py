@@ -1,6 +1,8 @@
 """A removal leaves nothing, on no node."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 import pytest
 from engine_bench import runs, until
@@ -22,13 +24,21 @@ def assert_gone(bench: SwarmBench, jid: str) -> None:
     until(bench.containers, lambda left: not left)
 
 
-def test_running_containers_end_on_all_nodes_though_they_ignore_signals(bench: SwarmBench) -> None:
+@pytest.fixture
+def patient(bench: SwarmBench, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A pman that waits for what it removes, also where the machine is busy."""
+    monkeypatch.setattr("pman_swarm.find._END_WITHIN_S", 90.0)
+    return bench.pman(ENGINE_TIMEOUT="90")
+
+
+def test_running_containers_end_on_all_nodes_though_they_ignore_signals(
+    bench: SwarmBench, patient: Any
+) -> None:
     place = bench.place()
     job = bench.sized(bench.shell(RUNS, place), workers=4)
-    pman = bench.pman()
-    pman.pman_submit(job)
+    patient.pman_submit(job)
     until(lambda: runs(place), lambda begun: begun == 4)
-    assert pman.pman_remove(job.jid) is True
+    assert patient.pman_remove(job.jid) is True
     assert bench.containers(ended=False) == []  # when the removal answers, nothing runs on
     assert_gone(bench, job.jid)
 
@@ -70,13 +80,14 @@ def test_a_job_that_pman_has_ended_is_removed(bench: SwarmBench) -> None:
 
 
 def test_a_job_that_is_removed_at_once_leaves_nothing(bench: SwarmBench) -> None:
-    """The swarm may still be making its tasks."""
+    """The swarm may still be making its tasks, also after the removal has looked for them."""
     pman = bench.pman()
     for index in range(5):
         job = bench.sized(bench.shell(FOR_EVER, jid=f"{index} {{{{x}}}} a=b, ☃"), workers=4)
         pman.pman_submit(job)
         assert pman.pman_remove(job.jid) is True
-        assert bench.swarm.manager.tasks({"label": f"{JID_LABEL}={job.jid}"}) == []
+        wanted = {"label": f"{JID_LABEL}={job.jid}"}
+        until(partial(bench.swarm.manager.tasks, wanted), lambda left: not left)
         assert bench.containers(ended=False) == []
 
 

@@ -21,6 +21,16 @@ def remove_containers(bench: SwarmBench, info: JobInfo) -> None:
         node.remove_container(container["Id"], force=True)
 
 
+def eaten(bench: SwarmBench, pman: Any) -> JobInfo:
+    """A job that was out of memory, whose engine knows; with cgroups v1 it may miss that."""
+    for _ in range(3):
+        info = bench.run(bench.sized(bench.job("python3", "-c", EATS)), pman)
+        containers = [container for _, container in bench.swarm.containers(info.native)]
+        if any(container["State"]["OOMKilled"] for container in containers):
+            return info
+    pytest.fail("no engine knows that its container was out of memory")
+
+
 # ------------------------------------------------------------------ out of memory
 
 
@@ -37,7 +47,7 @@ def test_out_of_memory_is_told_as_far_as_pman_can_see(
 ) -> None:
     """And it stays, also when the container is gone, and for any other pman."""
     pman = bench.pman(NODE_SELECTOR=label)
-    info = bench.run(bench.sized(bench.job("python3", "-c", EATS)), pman)
+    info = eaten(bench, pman)
     assert (info.status, info.reason, info.exit_code) == (Status.FAILED, reason, 137)
     assert words in info.message
     assert bench.spec(info.jid)["Labels"][NOTE] == note
@@ -56,7 +66,10 @@ def test_a_killed_container_that_is_gone_is_told_as_killed(bench: SwarmBench) ->
     pman = bench.pman(NODE_SELECTOR=FIRST)
     job = bench.sized(bench.job("python3", "-c", EATS))
     info = pman.pman_submit(job)
-    until(lambda: bench.tasks(job.jid)[0]["Status"]["State"], lambda state: state == "failed")
+    until(
+        lambda: [task["Status"]["State"] for task in bench.tasks(job.jid)],
+        lambda states: states == ["failed"],
+    )
     remove_containers(bench, info)
     assert pman.pman_status(job.jid).reason is Reason.KILLED
 
@@ -77,9 +90,10 @@ def waiting(bench: SwarmBench, pman: Any) -> str:
 
 
 def test_a_job_that_waits_too_long_is_ended_in_the_engine(bench: SwarmBench) -> None:
-    pman = bench.pman(NODE_SELECTOR=NOWHERE, START_DEADLINE="1")
-    jid = waiting(bench, pman)
-    info = bench.end_of(pman, jid)
+    patient = bench.pman(NODE_SELECTOR=NOWHERE)
+    jid = waiting(bench, patient)
+    until(lambda: patient.pman_status(jid), lambda info: info.reason is Reason.QUEUED)
+    info = bench.end_of(bench.pman(START_DEADLINE="1"), jid)
     assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
     assert info.message.startswith("not started within 1 s: waiting for room: ")
     spec = bench.spec(jid)

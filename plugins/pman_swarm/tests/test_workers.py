@@ -10,7 +10,7 @@ from pman_core import Reason, Status
 WAITS = """
 name=$(hostname)
 echo run >> /share/outgoing/runs
-echo $name > /share/outgoing/worker-$name
+touch /share/outgoing/worker-$name
 while [ ! -e /share/incoming/$name ]; do sleep 0.1; done
 exit $(cat /share/incoming/$name)
 """
@@ -24,7 +24,9 @@ def test_a_failed_worker_is_told_when_all_have_ended_and_nobody_runs_again(
     pman = bench.pman()
     pman.pman_submit(job)
     found = until(lambda: sorted((place / "out").glob("worker-*")), lambda seen: len(seen) == 4)
-    names = [path.read_text().strip() for path in found]
+    names = [path.name.removeprefix("worker-") for path in found]
+    # The swarm learns later than the files that they run.
+    until(lambda: pman.pman_status(job.jid), lambda info: info.message == "running")
 
     def end(name: str, code: int) -> None:
         part = place / "in" / f"{name}.part"
@@ -58,9 +60,14 @@ def test_workers_that_find_no_room_end_the_job(bench: SwarmBench) -> None:
     place = bench.place()
     script = f"echo run >> /share/outgoing/runs; {FOR_EVER}"
     job = bench.sized(bench.shell(script, place), workers=4, gpus=1)
-    pman = bench.pman(START_DEADLINE="3")
-    pman.pman_submit(job)
-    info = bench.end_of(pman, job.jid)
+    patient = bench.pman()
+    patient.pman_submit(job)
+    until(
+        lambda: patient.pman_status(job.jid),
+        lambda info: info.message.startswith("3 of 4 workers running"),
+    )
+    until(lambda: runs(place), lambda begun: begun == 3)
+    info = bench.end_of(bench.pman(START_DEADLINE="1"), job.jid)
     assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
     assert "3 of 4 workers running" in info.message
     assert runs(place) == 3

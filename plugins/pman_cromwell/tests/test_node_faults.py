@@ -177,6 +177,24 @@ def test_what_cannot_be_cleaned_up_changes_nothing_of_the_verdict(node: Node) ->
     assert "unauthorized" in ended.message
 
 
+#: A Podman whose container does not run before somebody has tried to kill it at once.
+_SLOW_TO_START = """
+case $1 in
+    start) echo $$ >pid; exec /bin/sleep 30 ;;
+    kill)
+        echo $3 >>kills
+        [ -e runs ] && read -r pid <pid && kill -9 $pid
+        [ $3 = TERM ] || : >runs ;;
+esac
+"""
+
+
+def test_a_container_that_could_not_be_killed_before_it_ran_is_killed_then(node: Node) -> None:
+    node.has("podman", f"cd '{node.root}'" + _SLOW_TO_START)
+    assert node.run("podman", time_limit_s=1).reason == verdict.TIME_LIMIT
+    assert (node.root / "kills").read_text().split()[:3] == ["TERM", "KILL", "KILL"]
+
+
 def test_a_command_that_does_not_answer_is_told_without_its_words() -> None:
     fault = subprocess.TimeoutExpired(["podman", "create", "--env=TOKEN=secret"], 300)
     for started, reason in ((False, verdict.CANNOT_START), (True, verdict.LOST)):

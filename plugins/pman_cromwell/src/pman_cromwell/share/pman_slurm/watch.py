@@ -78,12 +78,17 @@ class Watch:
 
     def _end(self, process: subprocess.Popen[bytes], stop: Callable[[bool], None]) -> None:
         stop(False)
-        deadline = time.monotonic() + _GRACE_S
+        self._wait(process, _GRACE_S)
+        # Podman may take long to start a container, which cannot be killed before it runs.
+        while process.poll() is None:
+            stop(True)
+            self._wait(process, _LOOK_S)
+
+    def _wait(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        """For its end, and at most so long."""
+        deadline = time.monotonic() + seconds
         while process.poll() is None and time.monotonic() < deadline:
             self._sleep(deadline - time.monotonic())
-        if process.poll() is None:
-            stop(True)
-            process.wait()
 
     def _own_cause(self) -> Verdict | None:
         if self._left_s() <= 0:

@@ -171,7 +171,8 @@ down() {
 forget_jobs() {
     answers_slurmctld 2>/dev/null || return 0
     timeout 20 scancel --me || true
-    wait_for 30 no_jobs || say "some jobs do not end by themselves"
+    # Longer than KillWait.
+    wait_for 40 no_jobs || say "some jobs do not end by themselves"
 }
 
 no_jobs() { [ -z "$(timeout 20 squeue --noheader)" ]; }

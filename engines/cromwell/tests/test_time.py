@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from datetime import datetime
 
 from standin_server import Serve, Server, until
 
@@ -21,29 +22,39 @@ def test_nothing_is_known_of_a_workflow_before_the_summary(serve: Serve) -> None
 def test_one_workflow_is_picked_up_at_a_time(serve: Serve) -> None:
     options = ("--times", "fast", "--pick-up", "2")
     server = serve("plain.conf", *options)
-    first, second = server.submit(), server.submit()
-    server.reaches(first, "Running", "Succeeded")
-    assert server.status(second) == "Submitted"
-    server.reaches(second, "Succeeded")
+    both = server.submit(), server.submit()
+    first, second = (server.reaches(one, "Succeeded")["start"] for one in both)
+    # By the server's own clock: they lie one look apart, however late we are to see it.
+    apart = datetime.fromisoformat(second) - datetime.fromisoformat(first)
+    assert apart.total_seconds() > 1.9
 
 
 def test_the_shapes_of_metadata_follow_each_other(serve: Serve) -> None:
-    options = ("--times", "fast", "--pick-up", "1", "--token", "1")
-    server = serve("plain.conf", *options)
+    # Each shape lasts until the server starts again in a hurry; the last word counts.
+    server = serve("plain.conf", "--times", "fast", "--pick-up", "600")
     workflow = server.submit("sleep 60", labels='{"a": "b"}')
     submitted = server.reaches(workflow, "Submitted")
     assert submitted["calls"] == {}
     assert not {"start", "workflowName"} & set(submitted)
     assert json.loads(submitted["submittedFiles"]["labels"]) == {"a": "b"}
+    _again(server, "--pick-up", "0.1", "--token", "600")
     queued = server.reaches(workflow, "Running")
     waiting = {"executionStatus": "QueuedInCromwell", "shardIndex": -1, "attempt": 1}
     assert queued["calls"] == {"Hello.say": [waiting]}
     assert queued["workflowName"] == "Hello"
+    _again(server, "--token", "0")
     until(lambda: "jobId" in server.get(f"/{workflow}/metadata").text)
     (call,) = server.metadata(workflow)["calls"]["Hello.say"]
     assert (call["executionStatus"], call["backendStatus"]) == ("Running", "Running")
     assert {"jobId", "commandLine", "stdout", "stderr", "callRoot"} <= set(call)
     assert not {"returnCode", "end"} & set(call)
+
+
+def _again(server: Server, *options: str) -> None:
+    """Kill it, and start it with further options."""
+    server.kill()
+    server.command += options
+    server.start()
 
 
 def test_a_command_that_fails_fails_the_workflow(server: Server) -> None:

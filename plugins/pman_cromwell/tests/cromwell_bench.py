@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -54,6 +55,12 @@ def slurm(*command: str, check: bool = True) -> "subprocess.CompletedProcess[str
 def daemon(action: str, name: str) -> None:
     """What ``engines/slurm/daemon`` does to one daemon of SLURM."""
     slurm(os.environ["PMAN_SLURM_DAEMON"], action, name)
+
+
+def runs_jobs() -> bool:
+    """Whether SLURM runs a job; one that it does not run in time is withdrawn."""
+    words = ("timeout", "30", "srun", "--quiet", "--mem=32", "--time=1", "true")
+    return slurm(*words, check=False).returncode == 0
 
 
 def until(look: Callable[[], object], patience_s: float = 60) -> None:
@@ -117,14 +124,17 @@ class Server:
         assert self.process.poll() is None, (self.folder / "server.log").read_text()[-2000:]
         try:
             return requests.get(self.url + "/engine/v1/version", timeout=5).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below the ports that the kernel gives away by itself, also while the server is dead."""
+    while True:
+        port = random.randrange(20000, 30000)  # noqa: S311 - no secret
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextlib.contextmanager

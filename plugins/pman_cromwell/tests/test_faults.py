@@ -2,10 +2,20 @@
 
 import contextlib
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from cromwell_bench import SHARE, Server, daemon, kill_processes, slurm, slurm_job, until
+from cromwell_bench import (
+    SHARE,
+    Server,
+    daemon,
+    kill_processes,
+    runs_jobs,
+    slurm,
+    slurm_job,
+    until,
+)
 
 from pman_core.info import JobInfo, Reason, Status
 from pman_core.names import native_name
@@ -20,7 +30,8 @@ def without(name: str) -> Iterator[None]:
         yield
     finally:
         daemon("start", name)
-        until(lambda: slurm("sinfo", check=False).returncode == 0)
+        # It answers before the node is ready again.
+        until(runs_jobs, patience_s=120)
 
 
 def _execution(cromwell: Server, info: JobInfo) -> Path:
@@ -97,7 +108,7 @@ def test_a_job_can_be_removed_while_slurmctld_is_away(bench: Workbench) -> None:
     _until_saved(slurm_job(native_name(info.jid)))
     with without("slurmctld"):
         assert bench.backend.remove(info.jid)
-        assert not place.is_held()
+        bench.until("the process to end", place.is_held, lambda held: not held)
 
 
 def test_a_second_start_of_the_batch_job_runs_nothing(cromwell: Server, bench: Workbench) -> None:
@@ -106,7 +117,9 @@ def test_a_second_start_of_the_batch_job_runs_nothing(cromwell: Server, bench: W
     info = bench.submit(bench.job(place, "count", place.job_out))
     first = bench.end_of(info.jid)
     script = _execution(cromwell, info) / "script"
-    (script.parent / "rc").unlink(missing_ok=True)
+    # The batch job writes it after the verdict.
+    until((script.parent / "rc").exists)
+    (script.parent / "rc").unlink()
     node = f"PMAN_NODE={SHARE / 'pman-slurm'},PMAN_RUNTIME=none"
     words = ["sbatch", "--wait", f"--export={node}", "--mem=64", "--output=/dev/null", str(script)]
     slurm(*words)
@@ -229,11 +242,18 @@ def _until_saved(number: str) -> None:
     )
     begun = slurm("squeue", "-h", "-o", "%S", "-j", number).stdout.strip()
     assert begun
-    state = Path(folder) / "job_state"
-    first = state.stat().st_mtime_ns
+    words = f"saved-{uuid.uuid4()}"
     # Whatever changes makes it save again, a few seconds later.
-    slurm("scontrol", "update", f"jobid={number}", "comment=saved")
-    until(lambda: state.stat().st_mtime_ns != first)
+    slurm("scontrol", "update", f"jobid={number}", f"comment={words}")
+    until(lambda: _holds(Path(folder) / "job_state", words.encode()))
+
+
+def _holds(path: Path, words: bytes) -> bool:
+    """Whether a file holds some words; slurmctld takes the old one away before the new comes."""
+    try:
+        return words in path.read_bytes()
+    except FileNotFoundError:
+        return False
 
 
 def _has_waiter(path: Path) -> bool:

@@ -146,7 +146,7 @@ class TestPodmanOnSlurm:
         number = slurm_job(native_name(info.jid))
         assert bench.backend.remove(info.jid)
         bench.until("the process to end", place.is_held, lambda held: not held)
-        assert _containers(number) == []
+        bench.until("no container", lambda: _containers(number), lambda left: not left)
 
     def test_the_epilog_removes_what_outlived_its_job(self, bench: Workbench) -> None:
         place = bench.place()
@@ -194,4 +194,6 @@ def _srun(*words: str) -> "subprocess.CompletedProcess[str]":
 
 def _containers(number: str) -> list[str]:
     label = f"label=pman.chrisproject.org/slurm-job={number}"
-    return _podman("ps", "--all", "--quiet", "--filter", label).stdout.split()
+    done = _podman("ps", "--all", "--quiet", "--filter", label)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()

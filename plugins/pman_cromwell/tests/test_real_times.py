@@ -12,8 +12,9 @@ from pman_core.names import native_name
 from pman_core.testing.conformance import Workbench
 from pman_core.testing.pytest_plugin import Engines
 
-#: What the shipped configuration makes faster, at Cromwell's defaults.
-_REAL = ("--times", "real", "--pick-up", "20", "--launch-count", "1", "--exit-code-timeout", "60")
+#: What the shipped configuration makes faster, at Cromwell's defaults; and Cromwell asks for a job
+#: so late that no test comes to see it.
+_REAL = ("--times", "real", "--pick-up", "20", "--launch-count", "1", "--exit-code-timeout", "600")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_a_job_is_ended_before_and_while_it_runs(slow: Server, bench: Workbench)
     place = bench.place()
     running = bench.hold(place)
     slurm("scancel", slurm_job(native_name(running.jid)))
-    # What runs there tells it: Cromwell asks for the job once a minute.
+    # What runs there tells it, once nothing runs any more: Cromwell has not asked for the job.
     assert "cancelled in SLURM" in bench.end_of(running.jid).message
     assert not list(slow.folder.glob(f"executions/pman/{running.native}/*/*/script.check"))
     assert not place.is_held()

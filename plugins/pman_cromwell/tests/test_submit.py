@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from order_samples import job, order
+from order_samples import job, order, settings
 from scripted import Script, fail
 
 from pman_core.errors import EngineUnavailableError, InvalidJobError
@@ -20,8 +20,11 @@ _NONE: dict[str, Any] = {"results": [], "totalResultsCount": 0}
 
 @pytest.fixture
 def backend(script: Script, tmp_path: Path) -> CromwellBackend:
-    variables = {"CROMWELL_URL": script.url, "ENGINE_TIMEOUT": "1", "STOREBASE": str(tmp_path)}
-    return CromwellBackend(variables)
+    variables = {"CROMWELL_URL": script.url, "ENGINE_TIMEOUT": "20", "STOREBASE": str(tmp_path)}
+    made = CromwellBackend(variables)
+    # Only how long it waits for the summary: a single answer may take its time.
+    made._jobs._settings = settings(ENGINE_TIMEOUT="1")
+    return made
 
 
 @pytest.fixture

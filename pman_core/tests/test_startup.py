@@ -14,6 +14,7 @@ from pman_core.app import app_for, create_app
 from pman_core.errors import (
     EngineUnavailableError,
     InvalidJobError,
+    PluginFaultError,
     PluginLoadError,
     SettingsError,
 )
@@ -200,6 +201,24 @@ def shelf(kind: Any = HostPath) -> Storage:
 def test_an_extension_may_bring_storage() -> None:
     pman = composed(MemoryBackend({}), Resolver(shelf()), STORAGE_TYPE="shelf")
     assert pman.jobs.storage.description == "host folder /shelf"
+
+
+def test_whatever_a_storage_raises_is_told_as_its_fault(caplog: pytest.LogCaptureFixture) -> None:
+    """It is asked while requests are served; what the contract allows is told as it is."""
+    told = EngineUnavailableError("the engine is down")
+
+    def locate(directory: str) -> HostPath:
+        raise told if directory == "down" else KeyError("Mountpoint")
+
+    storage = attrs.evolve(shelf(), locate=locate, check=lambda: [][0])
+    made = composed(MemoryBackend({}), Resolver(storage), STORAGE_TYPE="shelf").jobs.storage
+    with pytest.raises(EngineUnavailableError) as caught:
+        made.mounts("down", "out")
+    assert caught.value is told
+    for ask in (lambda: made.mounts("in", "out"), made.check):
+        with pytest.raises(PluginFaultError, match=r"storage 'shelf' of 'ext0'.* raised \w+;"):
+            ask()
+    assert "Mountpoint" in caplog.text
 
 
 @pytest.mark.parametrize(

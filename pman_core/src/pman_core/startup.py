@@ -26,7 +26,7 @@ from pman_core.jobs import Jobs
 from pman_core.observers import Observers, each_plugin
 from pman_core.registry import Offer
 from pman_core.settings import load, names
-from pman_core.storage import Storage
+from pman_core.storage import Storage, guarded
 
 
 @attrs.frozen
@@ -161,7 +161,7 @@ def _resolve_storage(
     if len(answers) > 1:
         both = " and ".join(name for name, _ in answers)
         raise SettingsError([f"STORAGE_TYPE={wanted} is claimed by {both}; remove one of them"])
-    storage = answers[0][1]
+    name, storage = answers[0]
     if storage.kind not in backend.capabilities.mounts:
         can = ", ".join(sorted(kind.__name__ for kind in backend.capabilities.mounts))
         raise SettingsError(
@@ -170,7 +170,7 @@ def _resolve_storage(
                 f"{backend.name!r} cannot mount (it can: {can})"
             ]
         )
-    return storage
+    return guarded(storage, name)
 
 
 def _resolved(

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import attrs
 
-from pman_core.errors import InvalidJobError
+from pman_core.errors import InvalidJobError, PluginFaultError, PmanError
 from pman_core.mounts import INPUT_TARGET, OUTPUT_TARGET, HostPath, Mount, NfsPath, Source
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def _nothing_to_check() -> None:
@@ -45,6 +52,27 @@ class Storage:
             Mount(self.locate(clean_directory(input_dir)), INPUT_TARGET, read_only=True),
             Mount(self.locate(clean_directory(output_dir)), OUTPUT_TARGET, read_only=False),
         )
+
+
+def guarded(storage: Storage, plugin: str) -> Storage:
+    """The same storage, whose plugin may raise anything when it is asked: told as its fault."""
+
+    def guard(call: Callable[P, T]) -> Callable[P, T]:
+        def ask(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return call(*args, **kwargs)
+            except PmanError:
+                raise
+            except Exception as error:
+                log.exception("storage %s of %s failed", storage.name, plugin)
+                raise PluginFaultError(
+                    f"storage {storage.name!r} of {plugin} broke its contract: it raised "
+                    f"{type(error).__name__}; pman's log tells more"
+                ) from error
+
+        return ask
+
+    return attrs.evolve(storage, locate=guard(storage.locate), check=guard(storage.check))
 
 
 def clean_directory(raw: str) -> str:

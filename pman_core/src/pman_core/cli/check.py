@@ -117,11 +117,11 @@ def _storage(pman: Pman) -> Finding:
     storage = pman.jobs.storage
     try:
         storage.check()
+        return _visible(pman) or Finding("ok", f"storage: {storage.description}")
     except EngineUnavailableError as error:
         return Finding("FAULT", f"storage: {storage.description}: {error}", NO_ENGINE)
     except PmanError as error:
         return Finding("FAULT", f"storage: {storage.description}: {error}", WRONG_SETTINGS)
-    return _visible(pman) or Finding("ok", f"storage: {storage.description}")
 
 
 def _visible(pman: Pman) -> Finding | None:

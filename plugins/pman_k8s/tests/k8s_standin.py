@@ -45,6 +45,8 @@ def said(code: int, content: dict[str, Any] | str = "", **headers: str) -> Answe
     """An answer; of an error, the words of its Status will do."""
     if code >= 400 and isinstance(content, str) and not content.startswith("<"):
         content = {"kind": "Status", "message": content, "code": code}
+    if code < 400 and isinstance(content, dict):
+        content = {"kind": "Any", **content}
     return code, content, {name.replace("_", "-"): value for name, value in headers.items()}
 
 

@@ -11,6 +11,7 @@ from k8s_objects import (
     CREATED,
     STARTED,
     ended,
+    event,
     job,
     named,
     pod,
@@ -38,6 +39,10 @@ Object = dict[str, Any]
         (said(504, "Timeout: request did not complete"), "did not complete", None),
         (said(502, "<html>Bad Gateway</html>"), "Bad Gateway", None),
         (said(200, "<html>a portal</html>"), "cannot be reached", None),
+        (said(200, "null"), "no API server", None),
+        (said(200, '{"message": "welcome"}'), "no API server", None),
+        (said(503, '{"code": 14, "message": "no upstream", "details": ["x"]}'), "upstream", None),
+        ((404, "404 page not found", {}), "something before the API server", None),
         (said(401, "Unauthorized"), "credentials", None),
         (said(400, "no"), "no", None),
     ],
@@ -79,6 +84,34 @@ def test_a_submit_whose_answer_was_lost_finds_its_job(tmp_path: Path) -> None:
     with standin(tmp_path, answer) as server:
         info = KubernetesBackend(server.environ()).pman_submit(BASE)
     assert (info.status, info.fingerprint) == (Status.NOT_STARTED, BASE.fingerprint)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        (said(403, "is forbidden: exceeded quota: q, used: count/jobs=1"), EngineUnavailableError),
+        (said(403, 'admission webhook "policy" denied the request: no'), InvalidJobError),
+    ],
+)
+def test_a_submit_that_would_be_refused_now_finds_its_job(
+    tmp_path: Path, refusal: Answer, kind: type[Exception]
+) -> None:
+    """A server asks its quotas and policies before it sees that there is such a Job."""
+    made: list[Object] = []
+
+    def answer(request: Request) -> Answer:
+        if request.method == "POST":
+            return refusal
+        if "/jobs/" not in request.path:
+            return said(200, {"items": []})
+        return said(200, made[0]) if made else said(404, "not found")
+
+    with standin(tmp_path, answer) as server:
+        pman = KubernetesBackend(server.environ())
+        with pytest.raises(kind):
+            pman.pman_submit(BASE)
+        made.append(named(job()))
+        assert pman.pman_submit(BASE).fingerprint == BASE.fingerprint
 
 
 def test_a_verdict_of_another_pman_stands(tmp_path: Path) -> None:
@@ -140,6 +173,22 @@ def test_a_job_that_is_removed_meanwhile_is_unknown(tmp_path: Path) -> None:
         KubernetesBackend(server.environ()).pman_status(BASE.jid)
 
 
+def test_of_a_job_that_is_being_removed_no_end_is_told(tmp_path: Path) -> None:
+    """Its pods go first, and whoever has just read the Job finds them gone."""
+    jobs = [named(job(active=1, pods="the-job-abcde", begun=True)) for _ in range(2)]
+    jobs[1]["metadata"]["deletionTimestamp"] = "2026-11-21T01:00:20Z"
+
+    def answer(request: Request) -> Answer:
+        if request.method == "PATCH":
+            return said(409, "the object has been modified")
+        if "/jobs/" in request.path:
+            return said(200, jobs.pop(0) if len(jobs) > 1 else jobs[0])
+        return said(404, "not found") if "/pods/" in request.path else said(200, {"items": []})
+
+    with standin(tmp_path, answer) as server, pytest.raises(UnknownJobError):
+        KubernetesBackend(server.environ()).pman_status(BASE.jid)
+
+
 def test_a_job_that_somebody_deletes_is_not_visible(tmp_path: Path) -> None:
     """It is kept for its pods only: a foreground deletion by hand."""
     leaving = named(job())
@@ -177,6 +226,26 @@ def test_a_webhook_that_forbids_the_verdict_is_nobodys_fault_but_times(tmp_path:
             pman.pman_status(BASE.jid)
 
 
+def test_a_job_whose_end_cannot_be_written_down_hides_no_other(tmp_path: Path) -> None:
+    found = named(job(BACKOFF, pods="the-job-abcde"))
+    ends = ended(3)
+    ends["metadata"]["labels"] = {"controller-uid": "u-1"}
+
+    def answer(request: Request) -> Answer:
+        if request.method == "PATCH":
+            return said(403, 'admission webhook "policy" denied the request: no')
+        if request.path.endswith("/jobs"):
+            return said(200, {"metadata": {}, "items": [found]})
+        if "/jobs/" in request.path:
+            return said(200, found)
+        return said(200, {"items": [ends]} if request.path.endswith("/pods") else ends)
+
+    with standin(tmp_path, answer) as server:
+        (info,) = KubernetesBackend(server.environ()).pman_list(JobFilter(), 10, None).jobs
+    assert info.status is Status.STARTED
+    assert "denied the request" in info.message
+
+
 @pytest.mark.parametrize("refusal", [said(500, "etcdserver: timed out"), said(400, "no")])
 def test_events_that_cannot_be_read_fail_no_status(tmp_path: Path, refusal: Answer) -> None:
     found = named(job(active=1, pods="the-job-abcde"))
@@ -208,6 +277,29 @@ def test_a_file_server_has_a_minute_to_come_back(tmp_path: Path, at: str, is_ove
     end = (Status.FAILED, Reason.CANNOT_START) if is_over else (Status.NOT_STARTED, None)
     assert (info.status, info.reason) == end
     assert "prepare subPath" in info.message
+
+
+@pytest.mark.parametrize(("at", "is_over"), [(CREATED, False), ("2026-11-21T00:59:00Z", True)])
+def test_a_cluster_has_a_minute_to_read_its_constraints(
+    tmp_path: Path, at: str, is_over: bool
+) -> None:
+    """There is no pod yet, so it counts from the Job."""
+    kept = named(job())
+    kept["metadata"]["creationTimestamp"] = at
+    words = "unable to validate against any security context constraint: []"
+
+    def answer(request: Request) -> Answer:
+        if request.method == "PATCH":
+            kept["metadata"]["annotations"] |= request.body["metadata"]["annotations"]
+        if request.path.endswith("/events"):
+            return said(200, {"items": [event("FailedCreate", words)]})
+        return said(200, kept if "/jobs/" in request.path else {"items": []})
+
+    with standin(tmp_path, answer) as server:
+        info = KubernetesBackend(server.environ()).pman_status(BASE.jid)
+    end = (Status.FAILED, Reason.CANNOT_START) if is_over else (Status.NOT_STARTED, None)
+    assert (info.status, info.reason) == end
+    assert words in info.message
 
 
 def test_a_start_is_written_down_once_and_outlives_its_pod(tmp_path: Path) -> None:

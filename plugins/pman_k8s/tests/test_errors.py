@@ -44,6 +44,20 @@ def test_a_no_is_told_by_its_kind(code: int, kind: type[Refused]) -> None:
     assert type(caught.value) is kind
 
 
+def test_a_404_of_something_else_says_nothing_of_a_job() -> None:
+    """A proxy that has just started, say; whoever believes it takes the job for gone."""
+    for body in (b"404 page not found", b'{"message": "no route"}', b"[]"):
+        with pytest.raises(EngineUnavailableError, match="something before the API server"):
+            raise_for(404, {}, body)
+
+
+@pytest.mark.parametrize("details", [["x"], "x", {"causes": ["x"]}])
+def test_a_gateways_error_of_any_shape_is_told(details: Any) -> None:
+    body = json.dumps({"code": 14, "message": "no upstream", "details": details}).encode()
+    with pytest.raises(EngineUnavailableError, match="no upstream"):
+        raise_for(503, {}, body)
+
+
 @pytest.mark.parametrize("code", [200, 201, 204, 304])
 def test_a_yes_is_no_error(code: int) -> None:
     raise_for(code, {}, b"")

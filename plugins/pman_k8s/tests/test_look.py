@@ -34,6 +34,31 @@ def test_a_directory_is_told_from_a_file_and_from_nothing(tmp_path: Path) -> Non
     assert seen == [True, False, False, False]
 
 
+def test_an_empty_directory_is_told_from_one_that_holds_something(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    lookout = Lookout(20)
+    assert [lookout.holds_anything(tmp_path / name) for name in ("", "empty", "nothing")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_machine_without_threads_is_told_and_looked_from_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    lookout = Lookout(20)
+    with monkeypatch.context() as patched:
+        patched.setattr("threading.Thread.start", fail)
+        for _ in range(5):
+            with pytest.raises(EngineUnavailableError, match="can't start new thread"):
+                lookout.is_dir(tmp_path)
+    assert lookout.is_dir(tmp_path)
+
+
 def test_what_cannot_be_told_is_no_missing_directory(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     for name in ("loop", "x" * 300):

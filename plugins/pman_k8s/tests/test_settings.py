@@ -138,6 +138,15 @@ def test_a_directory_that_is_missing_in_the_claim_is_refused(tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_claim_that_is_not_mounted_here_is_no_fault_of_a_request(tmp_path: Path) -> None:
+    """A mount point without its mount is empty; a client would take the refusal for final."""
+    mounts = (Mount(ClaimPath("storebase", "in"), "/share/incoming", True),)
+    for mount in (tmp_path, tmp_path / "nothing"):
+        seen = load(K8sSettings, {"STOREBASE_MOUNT": str(mount)})
+        with pytest.raises(EngineUnavailableError, match="is the claim mounted"):
+            validate(job(mounts=mounts), seen, LOOKOUT)
+
+
 def test_a_storebase_that_cannot_be_looked_at_is_nobodys_fault_but_times(tmp_path: Path) -> None:
     seen = load(K8sSettings, {"STOREBASE_MOUNT": str(tmp_path)})
     mounts = (Mount(ClaimPath("storebase", "x" * 300), "/share/incoming", True),)

@@ -22,6 +22,8 @@ from k8s_objects import (
 )
 
 from pman_core import Reason, Status
+from pman_core.names import FINGERPRINT_LABEL
+from pman_k8s.labels import IMAGE, VERDICT
 from pman_k8s.moments import moment
 from pman_k8s.pods import Pod
 from pman_k8s.state import info_of, refused, tell, too_late, waits_for
@@ -137,6 +139,7 @@ def test_what_a_file_server_may_mend_is_no_refusal_at_first(message: str) -> Non
             "No such file",
         ),
         (event("FailedMount", "timed out waiting for the condition"), None, "timed out"),
+        (event("Pulled", "Container image already present", "Normal"), None, "ContainerCreating"),
         (event("Scheduled", "Successfully assigned", "Normal"), None, "ContainerCreating"),
     ],
 )
@@ -144,9 +147,12 @@ def test_events_tell_why_a_pod_is_not_made(
     found: Object, reason: Reason | None, words: str
 ) -> None:
     vague = Waiting("ContainerCreating", is_vague=True)
-    told = told_by_events([event("Scheduled", "...", "Normal"), found], vague)
+    before = event("FailedMount", "hostPath type check failed: what is over")
+    told = told_by_events([before, event("Pulled", "...", "Normal"), found], vague)
     assert told.reason is reason
     assert words in told.message
+    # A node or a file server may have just started.
+    assert told.patience_s == (60 if reason is Reason.CANNOT_START else 0)
 
 
 @pytest.mark.parametrize(
@@ -154,12 +160,22 @@ def test_events_tell_why_a_pod_is_not_made(
     [
         ('pods "x" is forbidden: exceeded quota: q, requested: pods=1', Reason.QUEUED),
         ('pods "x" is forbidden: violates PodSecurity "restricted:latest"', Reason.CANNOT_START),
-        ("unable to validate against any security context constraint", Reason.CANNOT_START),
+        (
+            "unable to validate against any security context constraint: [spec.x: Invalid value]",
+            Reason.CANNOT_START,
+        ),
         ("maximum memory usage per Container is 1Gi, but limit is 2Gi", Reason.CANNOT_START),
     ],
 )
 def test_events_tell_why_there_is_no_pod(message: str, reason: Reason) -> None:
-    assert told_by_events([event("FailedCreate", message)], NO_POD).reason is reason
+    told = told_by_events([event("FailedCreate", message)], NO_POD)
+    assert (told.reason, told.patience_s) == (reason, 0)
+
+
+def test_constraints_that_are_not_read_yet_forbid_nothing_at_first() -> None:
+    message = "unable to validate against any security context constraint: []"
+    told = told_by_events([event("FailedCreate", message)], NO_POD)
+    assert (told.reason, told.patience_s) == (Reason.CANNOT_START, 60)
 
 
 def test_the_deadline_counts_from_creation_by_the_servers_clock() -> None:
@@ -430,6 +446,25 @@ def test_what_was_told_is_read_back() -> None:
     assert verdict_of(made) == told
     assert patch["metadata"]["resourceVersion"] == "7"
     assert "spec" not in patch
+
+
+def test_a_verdict_of_a_later_pman_is_read() -> None:
+    """It may have reasons that this one does not know."""
+    made = job(BACKOFF)
+    note(made, verdict_patch(made, tell(made, [ended(3)])))
+    notes = made["metadata"]["annotations"]
+    notes[VERDICT] = notes[VERDICT].replace(Reason.EXIT_CODE.value, "bad-luck")
+    verdict = verdict_of(made)
+    assert verdict
+    assert (verdict.status, verdict.reason, verdict.exit_code) == (Status.FAILED, None, 3)
+
+
+def test_a_job_that_lost_its_notes_is_told_all_the_same() -> None:
+    made = job(active=1)
+    for lost in (IMAGE, FINGERPRINT_LABEL):
+        del made["metadata"]["annotations"][lost]
+    info = info_of(made, tell(made, [running()]))
+    assert (info.image, info.fingerprint) == (BASE.image, "")
 
 
 def test_what_pman_ends_is_stopped_and_ends_for_the_engine_too() -> None:

@@ -58,7 +58,8 @@ class Access:
     @property
     def address(self) -> str:
         """Where the API server is, for a person, as far as that is known."""
-        return self._made.client.configuration.host if self._made else "(see the kubeconfig)"
+        made = self._made  # another thread may forget it
+        return made.client.configuration.host if made else "(see the kubeconfig)"
 
     def client(self) -> ApiClient:
         """The client; a new one where a token, a certificate or the kubeconfig has changed.

@@ -75,18 +75,22 @@ class KubernetesBackend:
         name = self._finder.name(job.jid)
         body = job_payload(name, job, self._settings, self.platform)
         for _ in range(_ATTEMPTS):
+            refusal = None
             try:
                 made = self._cluster.create(body).body
             except Conflict:
                 pass
             except Refused as refused:
-                raise told_on_create(refused) from refused
+                # Quotas and policies are asked before the server sees that there is one already.
+                refusal = refused
             else:
                 return info_of(made, tell(made, ()))
             with no_refusal(f"job {job.jid!r} cannot be read"):
                 info = self._finder.find(job.jid)
                 if info:
                     return info
+                if refusal:
+                    raise told_on_create(refusal) from refusal
                 if self._finder.is_foreign(job.jid):
                     raise NameTakenError(job.jid, name)
                 self._finder.wait_for_removal(job.jid)

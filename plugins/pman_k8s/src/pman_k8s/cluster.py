@@ -90,7 +90,13 @@ class Cluster:
             response = self._send(method, path, body, kind, query)
             content = response.read()
             raise_for(response.status, response.headers, content)
-            return Answer(json.loads(content), _date(response.headers.get("Date")))
+            found = json.loads(content)
+            # What is no object of the API is its version.
+            if not isinstance(found, dict) or not found.keys() & {"kind", "gitVersion"}:
+                raise EngineUnavailableError(
+                    f"the API server at {self.address} answers what no API server does"
+                )
+            return Answer(found, _date(response.headers.get("Date")))
 
     def _send(
         self, method: str, path: str, body: Object | None, kind: str, query: Mapping[str, str]

@@ -77,7 +77,12 @@ def client_errors(address: Callable[[], str]) -> Iterator[None]:
         ) from error
     except ConfigException as error:
         raise EngineUnavailableError(f"the kubeconfig cannot be used: {error}") from error
-    except (urllib3.exceptions.HTTPError, json.JSONDecodeError, OSError) as error:
+    except (
+        urllib3.exceptions.HTTPError,
+        json.JSONDecodeError,
+        UnicodeDecodeError,
+        OSError,
+    ) as error:
         cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
         # A connection that is refused is a kind of time-out for urllib3.
         late = isinstance(cause, (urllib3.exceptions.TimeoutError, TimeoutError)) and not (
@@ -110,6 +115,11 @@ def raise_for(code: int, headers: Mapping[str, str], body: bytes) -> None:
     if code < 400:
         return
     status = _status(body)
+    if code == 404 and not status:
+        raise EngineUnavailableError(
+            "something before the API server answers 404 in its place; where does the kubeconfig "
+            "lead to?"
+        )
     words = _words(status) or body.decode(errors="replace").strip() or f"HTTP {code}"
     if code == 401:
         raise NotKnown(code, words)
@@ -154,7 +164,7 @@ def _status(body: bytes) -> dict[str, Any]:
     """The Status that an error comes with; a proxy between may send anything."""
     with contextlib.suppress(ValueError):
         found = json.loads(body)
-        if isinstance(found, dict):
+        if isinstance(found, dict) and found.get("kind") == "Status":
             return found
     return {}
 

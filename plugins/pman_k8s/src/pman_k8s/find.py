@@ -78,7 +78,9 @@ class Finder:
                 answer = self._cluster.patch(name, change)
             except Conflict:
                 again = self._read(name)
-                if again is None or again.body["metadata"]["uid"] != job["metadata"]["uid"]:
+                if again is None or is_leaving(again.body):
+                    return None
+                if again.body["metadata"]["uid"] != job["metadata"]["uid"]:
                     return None
                 answer = again
             except NotThere:
@@ -99,7 +101,7 @@ class Finder:
         if told.waits:
             waiting = self._explained(job, pods, now)
             if waiting.is_in_vain:
-                if _waited_s(pods, now) >= waiting.patience_s:
+                if _waited_s(job, pods, now) >= waiting.patience_s:
                     return refused(job, waiting, now)
                 waiting = attrs.evolve(waiting, reason=None)
             told = attrs.evolve(told, message=waiting.message, reason=waiting.reason)
@@ -140,9 +142,9 @@ class Finder:
             return None
 
 
-def _waited_s(pods: Sequence[Object], now: datetime) -> float:
-    """For how long nodes have tried to begin a job."""
-    times = [Pod(pod).taken for pod in pods]
+def _waited_s(job: Object, pods: Sequence[Object], now: datetime) -> float:
+    """For how long nodes have tried to begin a job, or the controller to make its pods."""
+    times = [Pod(pod).taken for pod in pods] or [Pod(job).created]
     return max(((now - time).total_seconds() for time in times if time), default=0)
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pman_core import JobFilter, JobInfo, JobPage
+from pman_core import JobFilter, JobInfo, JobPage, Status
 from pman_core.errors import InvalidJobError
 from pman_core.names import INSTANCE_LABEL, JID_LABEL
 from pman_k8s.cluster import Answer, Cluster
@@ -16,7 +16,7 @@ from pman_k8s.labels import notes_of, of_jobs, selector
 from pman_k8s.settings import K8sSettings
 from pman_k8s.state import info_of, tell, too_late
 from pman_k8s.syntax import label_faults
-from pman_k8s.verdict import verdict_of
+from pman_k8s.verdict import Told, verdict_of
 
 Object = Mapping[str, Any]
 
@@ -52,7 +52,7 @@ class Lister:
             ) from None
         except Refused as refused:
             if cursor is None:
-                raise InvalidJobError(f"the API server refused the list: {refused}") from refused
+                raise
             raise InvalidJobError(faults={"cursor": f"is none of a list: {refused}"}) from refused
         infos = self._infos(answer)
         return JobPage(
@@ -82,7 +82,12 @@ class Lister:
         late = told.waits and too_late(job, told, answer.date, self._settings.start_deadline_s)
         if told.status.is_final or late:
             # Its end has to be written down, by the job as it is now.
-            return self._finder.find(notes_of(job)[JID_LABEL])
+            try:
+                return self._finder.find(notes_of(job)[JID_LABEL])
+            except Refused as refused:  # one job must not hide the others
+                status = Status.NOT_STARTED if late else Status.STARTED
+                message = f"ending, which cannot be written down: {refused}"
+                told = Told(status=status, message=message, started=told.started)
         return info_of(job, told)
 
     def _pods(self, uids: Iterable[str]) -> defaultdict[str, list[Object]]:

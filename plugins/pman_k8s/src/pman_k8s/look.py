@@ -6,6 +6,7 @@ import os
 import queue
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from pman_core.errors import EngineUnavailableError
@@ -32,22 +33,37 @@ class Lookout:
 
         :raises EngineUnavailableError: nobody can tell now.
         """
+        return self._ask(path, lambda: stat.S_ISDIR(mode(path)))
+
+    def holds_anything(self, path: Path) -> bool:
+        """Whether there is such a directory, and something in it.
+
+        :raises EngineUnavailableError: nobody can tell now.
+        """
+        return self._ask(path, lambda: is_filled(path))
+
+    def _ask(self, path: Path, look: Callable[[], bool]) -> bool:
+        """What a look says; ``False`` where there is no such path."""
         if not self._free.acquire(timeout=_TURN_S):
             raise EngineUnavailableError(
                 f"{path} cannot be looked at: {_AT_ONCE} earlier looks have no answer yet; does "
                 "its server hang?"
             )
-        answers: queue.SimpleQueue[int | OSError] = queue.SimpleQueue()
+        answers: queue.SimpleQueue[bool | OSError] = queue.SimpleQueue()
 
-        def look() -> None:
+        def answer_it() -> None:
             try:
-                answers.put(mode(path))
+                answers.put(look())
             except OSError as error:
                 answers.put(error)
             finally:
                 self._free.release()
 
-        threading.Thread(target=look, name="pman-look", daemon=True).start()
+        try:
+            threading.Thread(target=answer_it, name="pman-look", daemon=True).start()
+        except RuntimeError as error:  # this machine has no thread left
+            self._free.release()
+            raise EngineUnavailableError(f"{path} cannot be looked at: {error}") from error
         try:
             answer = answers.get(timeout=self._timeout_s)
         except queue.Empty:
@@ -61,9 +77,15 @@ class Lookout:
             raise EngineUnavailableError(
                 f"{path} cannot be looked at: {answer.strerror}"
             ) from answer
-        return stat.S_ISDIR(answer)
+        return answer
 
 
 def mode(path: Path) -> int:
     """What kind of file a path is; nobody knows when this returns."""
     return os.stat(path).st_mode
+
+
+def is_filled(path: Path) -> bool:
+    """Whether a directory has an entry; nobody knows when this returns."""
+    with os.scandir(path) as entries:
+        return any(True for _ in entries)

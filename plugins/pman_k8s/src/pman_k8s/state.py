@@ -33,11 +33,11 @@ def info_of(job: Object, told: Told) -> JobInfo:
     mine = next(part for part in template["containers"] if part["name"] == CONTAINER)
     return JobInfo(
         jid=notes[JID_LABEL],
-        image=notes[IMAGE],
+        image=notes.get(IMAGE, mine["image"]),
         argv=tuple(unescaped(word) for word in mine["command"]),
         status=told.status,
         message=told.message,
-        fingerprint=notes[FINGERPRINT_LABEL],
+        fingerprint=notes.get(FINGERPRINT_LABEL, ""),
         exit_code=told.exit_code,
         reason=told.reason,
         created=moment(job["metadata"]["creationTimestamp"]),

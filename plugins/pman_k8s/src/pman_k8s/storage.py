@@ -7,7 +7,7 @@ from pathlib import Path
 from pman_core import ClaimPath, Storage
 from pman_core.errors import EngineUnavailableError, SettingsError
 from pman_k8s.cluster import Cluster
-from pman_k8s.errors import NotThere
+from pman_k8s.errors import NotThere, no_refusal
 from pman_k8s.look import Lookout
 from pman_k8s.settings import K8sSettings
 
@@ -22,13 +22,14 @@ def claim_storage(cluster: Cluster, settings: K8sSettings, lookout: Lookout) -> 
         raise SettingsError(["STORAGE_TYPE=kubernetes_pvc needs VOLUME_NAME, the claim: set it"])
 
     def check() -> None:
-        try:
-            phase = cluster.claim(claim).get("status", {}).get("phase")
-        except NotThere:
-            raise EngineUnavailableError(
-                f"no storebase: namespace {settings.namespace} has no claim {claim!r}; create "
-                "it, or set VOLUME_NAME"
-            ) from None
+        with no_refusal(f"claim {claim!r} cannot be read"):
+            try:
+                phase = cluster.claim(claim).get("status", {}).get("phase")
+            except NotThere:
+                raise EngineUnavailableError(
+                    f"no storebase: namespace {settings.namespace} has no claim {claim!r}; create "
+                    "it, or set VOLUME_NAME"
+                ) from None
         # One that waits for its first pod is Pending until then.
         if phase == "Lost":
             raise EngineUnavailableError(f"claim {claim!r} has lost its volume")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pman_core import ClaimPath, Job
-from pman_core.errors import InvalidJobError
+from pman_core.errors import EngineUnavailableError, InvalidJobError
 from pman_k8s.dollars import escaped
 from pman_k8s.look import Lookout
 from pman_k8s.settings import ClaimSettings
@@ -61,6 +61,10 @@ def _look_at_directories(job: Job, storebase: Path, lookout: Lookout) -> None:
         if isinstance(mount.source, ClaimPath):
             directory = mount.source.sub_path
             if not lookout.is_dir(storebase / directory):
+                if not lookout.holds_anything(storebase):
+                    raise EngineUnavailableError(
+                        f"nothing is in {storebase} (STOREBASE_MOUNT): is the claim mounted there?"
+                    )
                 field = "input_dir" if mount.read_only else "output_dir"
                 raise InvalidJobError(
                     faults={field: f"there is no directory {directory!r} in the storebase"}

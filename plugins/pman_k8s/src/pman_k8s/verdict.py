@@ -50,10 +50,11 @@ def verdict_of(job: Mapping[str, Any]) -> Told | None:
         return None
     found = json.loads(text)
     reason = found.get("reason")
+    known = reason in {one.value for one in Reason}  # a later pman may have more
     return Told(
         status=Status(found["status"]),
         message=found["message"],
-        reason=Reason(reason) if reason else None,
+        reason=Reason(reason) if known else None,
         exit_code=found.get("exit_code"),
         started=moment(found.get("started")),
         finished=moment(found.get("finished")),

@@ -39,12 +39,17 @@ _PERHAPS_IN_VAIN = re.compile(
 #: Seconds after which that is no hiccup: the kubelet tries again every few seconds.
 _HICCUP_S = 60
 
-#: Messages of events: a directory that is not there, what Pod Security, OpenShift or a LimitRange
-#: forbid.
+#: Messages of events: what Pod Security, OpenShift or a LimitRange forbid.
 _POD_IN_VAIN = re.compile(
+    r"violates PodSecurity|security context constraint|(maximum|minimum) (cpu|memory) usage per",
+    re.IGNORECASE,
+)
+
+#: Likewise: a directory that is not there, on a node or server that may have just started, and
+#: OpenShift before it has read its constraints.
+_POD_PERHAPS_IN_VAIN = re.compile(
     r"hostPath type check failed|reason given by server: No such file"
-    r"|violates PodSecurity|security context constraint"
-    r"|(maximum|minimum) (cpu|memory) usage per",
+    r"|security context constraint: \[\]",
     re.IGNORECASE,
 )
 
@@ -54,7 +59,7 @@ class Waiting:
     """What a job waits for.
 
     :param is_vague: whether events may tell more.
-    :param patience_s: how long a node must have tried before a refusal is believed.
+    :param patience_s: how long the cluster must have tried before a refusal is believed.
     """
 
     message: str
@@ -100,7 +105,11 @@ def told_by_events(events: Iterable[Object], waiting: Waiting) -> Waiting:
         message = f"{word}: {words}"
         if word == "Pulling":
             return Waiting(message, Reason.PULLING)
+        if word in ("Pulled", "Created"):
+            return waiting  # what kept it before is over
         if event.get("type") == "Warning":
+            if _POD_PERHAPS_IN_VAIN.search(words):
+                return Waiting(message, Reason.CANNOT_START, patience_s=_HICCUP_S)
             if _POD_IN_VAIN.search(words):
                 return Waiting(message, Reason.CANNOT_START)
             # Without a pod: a quota is used up, say.

@@ -183,7 +183,7 @@ def environ(made: Server, storebase: Path, **more: str) -> dict[str, str]:
 def subject_of(made: Server, folder: Path, **more: str) -> Iterator[Subject]:
     """A backend on that stand-in, with a storebase of its own."""
     storebase = folder / f"storebase-{uuid.uuid4().hex[:8]}"
-    storebase.mkdir()
+    (storebase / ".pman").mkdir(parents=True)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, storebase, ignore_errors=True)
         yield _subject(made, storebase, stack, more)

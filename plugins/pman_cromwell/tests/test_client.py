@@ -1,5 +1,6 @@
 """Cromwell's answers over HTTP, in its own words, and what they become."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,22 @@ def test_a_question_is_asked_again_when_the_connection_breaks(
 def test_an_unknown_workflow_is_none(script: Script, client: Cromwell) -> None:
     script.say(404, fail(f"Unrecognized workflow ID: {_ID}"))
     assert client.status(_ID) is None
+
+
+@pytest.mark.parametrize("content", ["<html>no such service</html>", {"message": "no route"}])
+def test_a_404_that_does_not_name_the_workflow_is_none_of_cromwells(
+    script: Script, client: Cromwell, content: Any
+) -> None:
+    asks: list[Callable[[], object]] = [
+        lambda: client.status(_ID),
+        lambda: client.state(_ID),
+        lambda: client.abort(_ID),
+        lambda: client.label(_ID, {"a": "b"}),
+    ]
+    for ask in asks:
+        script.say(404, content)
+        with pytest.raises(EngineUnavailableError, match="404"):
+            ask()
 
 
 def test_an_abort_of_what_has_ended_is_no_error(script: Script, client: Cromwell) -> None:

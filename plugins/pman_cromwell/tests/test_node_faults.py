@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
-from cromwell_bench import SHARE
+from cromwell_bench import CONFIGURATION, SHARE
 from order_samples import job, order, settings
 
 from pman_cromwell import payload
@@ -17,7 +18,7 @@ from pman_cromwell.order import Bind
 from pman_cromwell.share.pman_slurm import check, epilog, faults, files, verdict
 from pman_cromwell.share.pman_slurm.verdict import Verdict, recorded
 
-_ALIVE, _GONE = 0, 1
+_ALIVE, _GONE = 0, 3
 
 
 @attrs.frozen
@@ -124,6 +125,49 @@ def test_a_note_that_cannot_be_written_leaves_no_draft(node: Node) -> None:
     with pytest.raises(OSError, match=files.WAITING):
         files.write(str(node.folder), files.WAITING, {})
     assert os.listdir(node.folder) == [files.WAITING]
+
+
+@pytest.mark.parametrize(
+    ("squeue", "is_alive"),
+    [
+        ("echo 'RUNNING|None'", True),
+        ("exit 1", True),
+        ("echo 'NODE_FAIL|None'", False),
+        ("echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", False),
+    ],
+)
+def test_the_shipped_check_alive_gives_a_job_up_that_is_gone_and_no_other(
+    node: Node, execution: str, squeue: str, is_alive: bool
+) -> None:
+    node.has("squeue", squeue)
+    node.has("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
+    assert _says_alive(node, SHARE / "pman-slurm") is is_alive
+
+
+@pytest.mark.parametrize("missing", ["python3", "pman-slurm", "a module"])
+def test_a_check_alive_that_cannot_be_run_is_no_death(node: Node, missing: str) -> None:
+    node.has("squeue", "echo 'NODE_FAIL|None'")
+    script = node.root / "pman-slurm"
+    if missing == "a module":
+        script.write_text((SHARE / "pman-slurm").read_text())
+    elif missing == "python3":
+        script = SHARE / "pman-slurm"
+    assert _says_alive(node, script, has_python=missing != "python3")
+
+
+def _says_alive(node: Node, script: Path, *, has_python: bool = True) -> bool:
+    """What the shipped check-alive says, as Cromwell runs it."""
+    found = re.search(r'check-alive = """(.*?)"""\n', CONFIGURATION.read_text(), re.DOTALL)
+    assert found
+    command = found[1].replace('"""${pman.node}"""', str(script)).replace("${job_id}", "17")
+    (node.root / "script.check").write_text(f"#!/bin/bash\n{command}\n")
+    if has_python:
+        (node.bin / "python3").symlink_to(sys.executable)
+    (node.bin / "dirname").symlink_to("/usr/bin/dirname")
+    words = ["/bin/bash", "-e", str(node.root / "script.check")]
+    return not subprocess.run(
+        words, env={"PATH": str(node.bin)}, timeout=60, check=False
+    ).returncode
 
 
 # ------------------------------------------------------------------ epilog

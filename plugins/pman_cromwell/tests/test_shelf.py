@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from order_samples import CREATED, order
 
 from pman_core.errors import EngineUnavailableError
 from pman_core.info import Reason
+from pman_cromwell import notes
 from pman_cromwell.notes import Cancelled, Verdict
 from pman_cromwell.order import to_json
 from pman_cromwell.shelf import Shelf
@@ -23,7 +25,7 @@ _REMOVED = Cancelled("removed", CREATED, deadline=False)
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    (tmp_path / "storebase").mkdir()
+    (tmp_path / "storebase" / ".pman").mkdir(parents=True)
     return tmp_path / "storebase" / ".pman" / "pman"
 
 
@@ -41,19 +43,26 @@ def test_a_record_is_made_once(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "somebody else's", to_json(order(instance="other")), to_json(order(jid="other"))]
+    "text",
+    [
+        b"",
+        b"somebody else's",
+        b"\xff\xfe",
+        to_json(order(instance="other")).encode(),
+        to_json(order(jid="other")).encode(),
+    ],
 )
-def test_a_file_that_is_no_record_is_foreign(shelf: Shelf, root: Path, text: str) -> None:
+def test_a_file_that_is_no_record_is_foreign(shelf: Shelf, root: Path, text: bytes) -> None:
     list(shelf.names())
-    (root / "jobs" / "chris-jid-1.json").write_text(text)
+    (root / "jobs" / "chris-jid-1.json").write_bytes(text)
     assert shelf.order("chris-jid-1") is None
     assert shelf.is_foreign("chris-jid-1")
     assert not shelf.create(order())
+    shelf.sweep()
 
 
 def test_what_is_made_is_for_whom_the_folder_is_for(shelf: Shelf, root: Path) -> None:
     base = root.parent
-    base.mkdir()
     base.chmod(0o2770)
     if os.geteuid() == 0:
         os.chown(base, 1234, 5678)
@@ -148,11 +157,57 @@ def test_storage_without_locks_keeps_no_job_from_being_removed(
     assert not shelf.is_running(order())
 
 
-def test_storage_that_is_not_mounted_is_unavailable(tmp_path: Path) -> None:
-    shelf = Shelf(str(tmp_path / "not-mounted" / ".pman" / "pman"), "pman")
-    for use in (shelf.check, shelf.names, lambda: shelf.create(order())):
-        with pytest.raises(EngineUnavailableError, match="not-mounted"):
+def test_storage_that_is_not_mounted_is_unavailable_and_nothing_is_made_there(
+    shelf: Shelf, root: Path
+) -> None:
+    shelf.create(order())
+    mount = root.parent.parent
+    mount.rename(mount.with_name("elsewhere"))
+    mount.mkdir()  # the mount point, which is empty
+    uses: list[Callable[[], object]] = [
+        shelf.check,
+        shelf.names,
+        shelf.sweep,
+        lambda: shelf.order(order().name),
+        lambda: shelf.notes(order()),
+        lambda: shelf.create(order()),
+        lambda: shelf.accept(order()),
+        lambda: shelf.cancel(order(), _REMOVED),
+    ]
+    for use in uses:
+        with pytest.raises(EngineUnavailableError, match=str(mount)):
             use()
+    assert os.listdir(mount) == []
+
+
+def test_a_storage_without_a_job_yet_knows_none(shelf: Shelf) -> None:
+    assert shelf.order(order().name) is None
+
+
+def test_a_note_that_is_lost_is_no_removal(shelf: Shelf, root: Path) -> None:
+    """As NFS shows a file that has just been replaced."""
+    shelf.create(order())
+    note = root / "runs" / order().workflow / "waiting.json"
+    note.symlink_to("nowhere")
+    with pytest.raises(EngineUnavailableError):
+        shelf.notes(order())
+    note.unlink()
+    assert shelf.notes(order())
+
+
+def test_a_note_that_is_lost_for_a_moment_is_read_again(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.create(order())
+    read, faults = notes.read, [errno.ESTALE]
+
+    def stale(folder: Path) -> notes.Notes:
+        if faults:
+            raise OSError(faults.pop(), "stale")
+        return read(folder)
+
+    monkeypatch.setattr(notes, "read", stale)
+    assert shelf.notes(order())
 
 
 def test_a_log_is_read_from_its_end(shelf: Shelf, root: Path) -> None:

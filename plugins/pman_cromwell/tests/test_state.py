@@ -202,6 +202,12 @@ def test_slurms_reason_to_wait_is_told() -> None:
     assert "PartitionDown" in info.message
 
 
+def test_why_slurm_does_not_take_a_job_yet_is_told() -> None:
+    info = _look(_workflow(_QUEUED), waiting=Waiting("", "AssocMaxSubmitJobLimit"))
+    assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
+    assert info.message == "SLURM does not take the job yet: AssocMaxSubmitJobLimit"
+
+
 def test_a_workflow_that_cromwell_does_not_list_yet_waits() -> None:
     info = _look(None)
     assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)

@@ -1,6 +1,8 @@
 """What Cromwell refuses: a job that cannot be, or one that it has already."""
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from order_samples import job, order, settings
 from scripted import Script, fail
 
 from pman_core.errors import EngineUnavailableError, InvalidJobError
-from pman_core.info import Status
+from pman_core.info import JobFilter, Reason, Status
 from pman_cromwell.backend import CromwellBackend
 from pman_cromwell.shelf import Shelf
 
@@ -20,6 +22,7 @@ _NONE: dict[str, Any] = {"results": [], "totalResultsCount": 0}
 
 @pytest.fixture
 def backend(script: Script, tmp_path: Path) -> CromwellBackend:
+    (tmp_path / ".pman").mkdir()
     variables = {"CROMWELL_URL": script.url, "ENGINE_TIMEOUT": "20", "STOREBASE": str(tmp_path)}
     made = CromwellBackend(variables)
     # Only how long it waits for the summary: a single answer may take its time.
@@ -81,3 +84,43 @@ def test_a_refusal_of_a_new_job_is_told_at_once_and_leaves_nothing(
     assert script.methods() == ["GET", "POST"]
     assert shelf.order(order().name) is None
     assert shelf.notes(order()) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        (400, json.dumps(fail("HikariPool-1 - Connection is not available"))),
+        (400, "<html>Bad Request</html>"),
+        (403, "<html>Forbidden</html>"),
+        (403, json.dumps(fail("Error(s): no credentials"))),
+        (404, "<html>no such service</html>"),
+    ],
+)
+def test_a_refusal_that_tells_nothing_of_the_job_keeps_its_record(
+    script: Script, backend: CromwellBackend, shelf: Shelf, code: int, answer: str
+) -> None:
+    script.say(200, _NONE)
+    script.say(code, answer)
+    script.otherwise = (code, answer)
+    with pytest.raises(EngineUnavailableError):
+        backend.pman_submit(job())
+    assert shelf.order(order().name)
+    script.say(201, {"id": _ID, "status": "Submitted"})
+    script.otherwise = _UNLISTED
+    assert backend.pman_submit(job()).status is Status.NOT_STARTED
+
+
+def test_an_end_that_cannot_be_written_down_costs_the_job_and_not_the_list(
+    script: Script, backend: CromwellBackend, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.create(order())
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "link", full)
+    script.otherwise = (200, json.dumps({"id": _ID, "status": "Aborted"}))
+    (listed,) = backend.pman_list(JobFilter(), 10, None).jobs
+    assert listed.reason is Reason.KILLED
+    with pytest.raises(EngineUnavailableError, match="No space left"):
+        backend.pman_status(job().jid)

@@ -119,4 +119,4 @@ class CromwellBackend:
 
     def _look(self, name: str) -> JobInfo | None:
         order = self._records.order(name)
-        return self._jobs.look(order) if order else None
+        return self._jobs.look(order, listing=True) if order else None

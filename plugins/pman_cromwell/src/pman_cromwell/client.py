@@ -74,7 +74,7 @@ class Cromwell:
         try:
             found = self._get(f"{_API}/{workflow}/status", (), Status)
         except Refused as refused:
-            _must_be_unknown(refused)
+            _must_be_unknown(workflow, refused)
             return None
         return Workflow(id=found.id, status=found.status)
 
@@ -115,7 +115,7 @@ class Cromwell:
             with told(self.url):
                 self._ask("POST", f"{_API}/{workflow}/abort")
         except Refused as refused:
-            _must_be_unknown(refused)
+            _must_be_unknown(workflow, refused)
             return False
         return True
 
@@ -128,7 +128,7 @@ class Cromwell:
             with told(self.url):
                 self._ask("PATCH", f"{_API}/{workflow}/labels", json=dict(labels))
         except Refused as refused:
-            _must_be_unknown(refused)
+            _must_be_unknown(workflow, refused)
             return False
         return True
 
@@ -137,7 +137,7 @@ class Cromwell:
             asked = tuple(("includeKey", key) for key in keys)
             return self._get(f"{_API}/{workflow}/metadata", asked, Workflow)
         except Refused as refused:
-            _must_be_unknown(refused)
+            _must_be_unknown(workflow, refused)
             return None
 
     def _get(self, path: str, asked: tuple[tuple[str, str], ...], kind: type[T]) -> T:
@@ -159,6 +159,7 @@ class Cromwell:
         return answer
 
 
-def _must_be_unknown(refused: Refused) -> None:
-    if refused.code != 404:
+def _must_be_unknown(workflow: str, refused: Refused) -> None:
+    """Cromwell names what it does not know; a proxy before it may say 404 while it starts anew."""
+    if refused.code != 404 or workflow not in refused.words:
         raise refused

@@ -25,6 +25,9 @@ T = TypeVar("T")
 
 _PAUSE_S = 0.1
 
+#: Cromwell's first word on a submission that is wrong (``PartialWorkflowSources.scala``).
+_INVALID = "Error(s):"
+
 _ABORTABLE = ("On Hold", "Submitted", "Running")
 
 #: A workflow that Cromwell does not list after this time is gone: its summary is never so late.
@@ -91,7 +94,7 @@ class Jobs:
                 payload.labels(order),
             )
         except Refused as refused:
-            if first and not _is_taken(order, refused):
+            if first and _is_final(order, refused):
                 self._records.delete(order)
                 raise InvalidJobError(f"Cromwell refused the job: {refused.words}") from refused
             self._must_be_known(order, refused)
@@ -127,8 +130,11 @@ class Jobs:
 
     # -------------------------------------------------------------- looking
 
-    def look(self, order: Order) -> JobInfo | None:
-        """The job as it is; ``None`` if it has been removed meanwhile."""
+    def look(self, order: Order, *, listing: bool = False) -> JobInfo | None:
+        """The job as it is; ``None`` if it has been removed meanwhile.
+
+        :param listing: what cannot be written down of this job is no fault of the whole list.
+        """
         notes = self._records.notes(order)
         if notes is None:
             return None
@@ -137,7 +143,11 @@ class Jobs:
         if notes.cancelled and workflow and workflow.status in _ABORTABLE:
             self._cromwell.abort(order.workflow)  # whoever cancelled it was killed before this
         if notes.verdict is None and notes.seen:
-            notes = self._settled(order, workflow, notes, now)
+            try:
+                notes = self._settled(order, workflow, notes, now)
+            except EngineUnavailableError:
+                if not listing:
+                    raise
         info = info_of(order, workflow, notes, now)
         waited_s = (now - order.created).total_seconds()
         limit_s = self._settings.start_deadline_s
@@ -225,13 +235,14 @@ class Jobs:
         return seen
 
 
-def _is_taken(order: Order, refused: Refused) -> bool:
-    """Whether Cromwell may say that it has the id already.
+def _is_final(order: Order, refused: Refused) -> bool:
+    """Whether Cromwell has looked at the job and will never take it.
 
-    Before its summary only its database speaks: MySQL and PostgreSQL name the id, HSQLDB does not.
+    Others may refuse as well: a proxy, or Cromwell's database, which has the id already. Of those
+    MySQL and PostgreSQL name the id, HSQLDB does not.
     """
-    words = refused.words.lower()
-    return order.workflow in words or "unique constraint" in words
+    words = refused.words
+    return refused.code == 400 and words.startswith(_INVALID) and order.workflow not in words
 
 
 def _unlisted(order: Order) -> EngineUnavailableError:

@@ -48,7 +48,10 @@ class Cancelled:
 
 @attrs.frozen
 class Waiting:
-    """Why SLURM lets a job wait, in SLURM's word."""
+    """Why SLURM lets a job wait, in SLURM's word.
+
+    :param job: its number; empty where SLURM has not taken it yet.
+    """
 
     job: str
     reason: str

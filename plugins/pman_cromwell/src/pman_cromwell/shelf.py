@@ -12,7 +12,6 @@ A record appears whole or not at all, by ``link``; the first of several wins on 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import shutil
@@ -68,11 +67,14 @@ class Shelf:
         """What the record of that name says."""
         with told_of_storage(str(self._root)):
             try:
-                text = self._record(name).read_text()
-            except (FileNotFoundError, IsADirectoryError):
+                text = self._record(name).read_bytes()
+            except FileNotFoundError:
+                self._must_be_mounted()
+                return None
+            except IsADirectoryError:
                 return None
         with contextlib.suppress(ValueError):
-            order = from_json(text)
+            order = from_json(text.decode())
             if order.instance == self._instance and order.name == name:
                 return order
         return None
@@ -98,12 +100,11 @@ class Shelf:
         with told_of_storage(str(self._root)):
             try:
                 return notes.read(self._run(order))
-            except FileNotFoundError:
-                return None  # a file goes only with its folder
-            except OSError as error:
-                if error.errno == errno.ESTALE:
+            except OSError:
+                if self._is_gone(order):
                     return None
-                raise
+            # NFS loses a file at times that has just been replaced.
+            return notes.read(self._run(order))
 
     def is_running(self, order: Order) -> bool:
         """The batch job holds a lock, which ends with it."""
@@ -159,9 +160,22 @@ class Shelf:
             (self._runs / run).rename(removed)
         shutil.rmtree(removed, ignore_errors=True)
 
+    def _is_gone(self, order: Order) -> bool:
+        """Whether the run was deleted; storage that is not there tells nothing."""
+        try:
+            os.stat(self._run(order))
+        except FileNotFoundError:
+            os.stat(self._runs)
+            return True
+        return False
+
     def _note(self, order: Order, name: str, text: str) -> None:
-        with told_of_storage(str(self._root)), contextlib.suppress(FileNotFoundError):
-            self._write_once(self._run(order) / name, text)
+        with told_of_storage(str(self._root)):
+            try:
+                self._write_once(self._run(order) / name, text)
+            except FileNotFoundError:
+                if not self._is_gone(order):
+                    raise
 
     def _write_once(self, path: Path, text: str) -> bool:
         handle, draft = tempfile.mkstemp(prefix=".new-", dir=path.parent)
@@ -177,13 +191,20 @@ class Shelf:
         return True
 
     def _prepare(self) -> None:
-        for folder in (self._root.parent, self._root, self._jobs, self._runs):
+        self._must_be_mounted()
+        for folder in (self._root, self._jobs, self._runs):
             if not folder.is_dir():
-                if not folder.parent.is_dir():
-                    raise EngineUnavailableError(
-                        f"there is no {folder.parent}: is the shared storage mounted here?"
-                    )
                 _make(folder)
+
+    def _must_be_mounted(self) -> None:
+        """pman never makes the base: what it writes below an empty mount point would be hidden."""
+        base = self._root.parent
+        try:
+            os.stat(base)
+        except FileNotFoundError as error:
+            raise EngineUnavailableError(
+                f"there is no {base}: is the shared storage mounted here? If so, make that folder"
+            ) from error
 
 
 def _make(folder: Path) -> None:

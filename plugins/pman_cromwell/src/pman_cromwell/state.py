@@ -105,8 +105,9 @@ def _waiting(workflow: Workflow | None, notes: Notes) -> tuple[Reason, str]:
     if notes.begun:
         return Reason.QUEUED, "the node prepares the job"
     if notes.waiting:
-        where = f"SLURM job {notes.waiting.job}"
-        return Reason.QUEUED, f"{where} waits: {notes.waiting.reason}"
+        job, reason = notes.waiting.job, notes.waiting.reason
+        where = f"SLURM job {job} waits" if job else "SLURM does not take the job yet"
+        return Reason.QUEUED, f"{where}: {reason}"
     if workflow is None:
         told = "Cromwell has it and does not list it yet"
         return Reason.QUEUED, told if notes.accepted else "not handed to Cromwell yet"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 
 from . import runtimes
 from .faults import FAULTS, verdict_of, words_of
-from .files import STARTED, open_log, write_once
+from .files import open_log
 from .order import Order
 from .runtime import Ended, Runtime
 from .verdict import CannotStart, Verdict
@@ -30,7 +29,6 @@ def attend(order: Order, environment: dict[str, str], worker: int, watch: Watch)
         started = True
         os.close(log)
         watch.start_clock()
-        write_once(order.folder, STARTED, {"time": time.time()})
         return watch.wait(process, runtime.stop) or runtime.verdict(process.returncode)
     except (CannotStart, Ended) as end:
         return end.verdict

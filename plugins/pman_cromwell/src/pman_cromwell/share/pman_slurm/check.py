@@ -10,11 +10,12 @@ from .files import POINTER, WAITING, write
 from .slurm import Job, Silent, ask
 from .verdict import Verdict, record
 
-_ALIVE, _GONE = 0, 1
+#: A Python that cannot run this at all ends with another code, which is no death either.
+_ALIVE, _GONE = 0, 3
 
 
 def check(job: str, execution: str) -> int:
-    """0 while the job may still come to an end of its own, also where nobody can tell.
+    """3 for a job that is gone, 0 while it may still come to an end of its own or nobody can tell.
 
     Cromwell gives a job up that is gone, and after its own restart asks only once: silence must
     not look like death.

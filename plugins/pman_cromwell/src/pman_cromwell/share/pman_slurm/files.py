@@ -19,8 +19,11 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
-from typing import Any
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 WAITING = "waiting.json"
 BEGUN = "begun"
@@ -31,6 +34,8 @@ CANCELLED = "cancelled"
 
 #: In the folder in which Cromwell runs a script: where the run's own folder is.
 POINTER = "pman-folder"
+
+_PAUSE_S = 1.0
 
 
 def log_name(worker: int) -> str:
@@ -95,6 +100,21 @@ def is_gone(folder: str) -> bool:
     except OSError:
         pass
     return False
+
+
+def insist(act: Callable[[], T], is_final: Callable[[OSError], bool], patience_s: float) -> T:
+    """Do what storage may refuse for a while (it is full, or its server starts anew), each second.
+
+    :raises OSError: ``is_final`` says so of it, or it has come for longer than ``patience_s``.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return act()
+        except OSError as error:
+            if is_final(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE_S)
 
 
 @contextlib.contextmanager

@@ -6,14 +6,17 @@ order. Podman's containers live outside the cgroup of the SLURM job, so Podman h
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import re
 import subprocess
-from typing import Any
+import time
+from typing import NamedTuple
 
 from . import verdict as ends
+from .faults import FAULTS
 from .files import open_log
 from .order import as_bytes
 from .runtime import Runtime
@@ -34,6 +37,23 @@ _PODMANS = re.compile(
     r"|PATH|PODMAN|REGISTRY_|SHELL|SSL_|STORAGE_|TMPDIR|TZ|USER|XDG_|.*_proxy$)",
     re.IGNORECASE,
 )
+
+
+#: States of a container that was never started, and the word for one that is not there.
+_UNSTARTED = ("created", "configured", "initialized")
+_MISSING = "no such container"
+
+#: How often Podman is asked how a container ended, and for how long each time.
+_ATTEMPTS, _PAUSE_S, _ANSWER_S = 5, 1.0, 60.0
+
+
+class _State(NamedTuple):
+    """A container as Podman has it."""
+
+    status: str
+    code: int
+    out_of_memory: bool
+    error: str
 
 
 class Podman(Runtime):
@@ -80,14 +100,20 @@ class Podman(Runtime):
     def verdict(self, code: int) -> Verdict:
         """Podman itself knows how the container ended."""
         state = self._state()
-        if state is None or state["Status"] in ("created", "configured", "initialized"):
-            words = (state or {}).get("Error") or self._last_words()
+        if state is None and code:
+            # It is that of the container, or of Podman's own trouble.
+            words = f"Podman does not tell how the container ended; podman start gave {code}"
+            return Verdict(ends.LOST, f"lost: {words}")
+        if state is None:
+            return of_code(code)
+        if state.status in (_MISSING, *_UNSTARTED):
+            words = state.error or self._last_words()
             raise CannotStart(
                 ends.CANNOT_START,
                 f"cannot start {self.order.argv[0]!r} in {self.order.image}: {words}",
             )
-        verdict = of_code(int(state["ExitCode"]))
-        if state.get("OOMKilled") and not verdict.is_success:
+        verdict = of_code(state.code)
+        if state.out_of_memory and not verdict.is_success:
             return out_of_memory(verdict.code)
         if verdict.code == 137 and self.order.memory_mib is not None:
             message = "killed (137), probably out of memory"
@@ -139,9 +165,18 @@ class Podman(Runtime):
         user = done.stdout.decode(errors="replace").strip()
         return user.partition(":")[0] in ("", "0", "root")
 
-    def _state(self) -> Any | None:
-        done = _call("inspect", "--type=container", "--format={{json .State}}", self.name)
-        return json.loads(done.stdout) if done.returncode == 0 else None
+    def _state(self) -> _State | None:
+        """The container; ``None`` if Podman does not tell, also when it is asked again."""
+        words = ("inspect", "--type=container", "--format={{json .State}}", self.name)
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                time.sleep(_PAUSE_S)
+            with contextlib.suppress(*FAULTS):
+                state = _state_of(_call(*words, timeout_s=_ANSWER_S))
+                # One that still runs was left by what was attached to it, and has no code yet.
+                if state and state.status != "running":
+                    return state
+        return None
 
     def _last_words(self) -> str:
         with open(open_log(self.order.folder, self.worker, os.O_RDONLY), "rb") as log:
@@ -201,15 +236,28 @@ def devices(gpus: int) -> list[str]:
     return [f"nvidia.com/gpu={one}" for one in given]
 
 
+def _state_of(done: subprocess.CompletedProcess[bytes]) -> _State | None:
+    """What ``podman inspect`` answers; ``None`` if that makes no sense."""
+    if done.returncode:
+        is_missing = _MISSING in done.stderr.decode(errors="replace").lower()
+        return _State(_MISSING, 0, False, "") if is_missing else None
+    try:
+        told = json.loads(done.stdout)
+        code, killed, error = int(told["ExitCode"]), told.get("OOMKilled"), told.get("Error")
+        return _State(told["Status"], code, bool(killed), error or "")
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
 def _call(
-    *words: str, environment: dict[bytes, bytes] | None = None
+    *words: str, environment: dict[bytes, bytes] | None = None, timeout_s: float = 300
 ) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         ["podman", *words],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=300,
+        timeout=timeout_s,
         check=False,
     )
 

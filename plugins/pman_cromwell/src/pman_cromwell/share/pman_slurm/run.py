@@ -7,18 +7,24 @@ import fcntl
 import os
 import subprocess
 import sys
-from typing import IO
+from collections.abc import Callable
+from typing import IO, TypeVar
 
 from . import verdict as ends
 from .attend import attend
 from .faults import FAULTS, verdict_of
-from .files import BEGUN, worker_name
+from .files import BEGUN, VERDICT, insist, is_gone, worker_name
 from .order import Order, decoded, order_of
 from .verdict import Verdict, record, recorded
 from .watch import Watch
 
+T = TypeVar("T")
+
 #: What the Cromwell configuration says of the node.
 RUNTIME_VARIABLE = "PMAN_RUNTIME"
+
+#: How long storage is waited for that is not there when a job begins, and one that takes no end.
+_MOUNT_PATIENCE_S, _END_PATIENCE_S = 300.0, 3600.0
 
 _STEP = ("--export=ALL", "--input=all", "--kill-on-bad-exit=0", "--wait=0")
 
@@ -31,18 +37,43 @@ def run(lines: IO[str]) -> int:
     """
     text = [lines.readline(), lines.readline()]
     order, environment = order_of(decoded(text[0])), decoded(text[1])
-    if not os.path.isdir(order.folder):
-        sys.stderr.write("pman has removed this job, or its storage is not mounted here\n")
-        return 1
     watch = Watch(order.folder, order.time_limit_s)
-    begun = os.open(os.path.join(order.folder, BEGUN), os.O_RDWR | os.O_CREAT, 0o640)
+    try:
+        begun = _insist(order, lambda: _open(order), _MOUNT_PATIENCE_S)
+    except OSError as error:
+        words = f"pman has removed this job, or its storage cannot be used here: {error}"
+        sys.stderr.write(words + "\n")
+        return 1
     verdict = _earlier(order, begun)
     if verdict is None:
-        os.write(begun, b"%s\n" % os.environb.get(b"SLURM_JOB_ID", b"?"))
-        verdict = record(order.folder, _outcome(order, environment, text, watch))
-    os.close(begun)
+        mark = b"%s\n" % os.environb.get(b"SLURM_JOB_ID", b"?")
+        _insist(order, lambda: os.write(begun, mark), _END_PATIENCE_S)
+        verdict = _record(order, _outcome(order, environment, text, watch))
+    with contextlib.suppress(OSError):  # NFS may tell only here that it could not keep the mark
+        os.close(begun)
     sys.stderr.write(verdict.message + "\n")
     return 0 if verdict.is_success else 1
+
+
+def _open(order: Order) -> int:
+    return os.open(os.path.join(order.folder, BEGUN), os.O_RDWR | os.O_CREAT, 0o640)
+
+
+def _insist(order: Order, act: Callable[[], T], patience_s: float) -> T:
+    """Until pman has removed the job."""
+    return insist(act, lambda _: is_gone(order.folder), patience_s)
+
+
+def _record(order: Order, verdict: Verdict, name: str = VERDICT) -> Verdict:
+    """Write an end down, which must not be lost.
+
+    Where that never works, the exit code still tells a success: pman takes Cromwell's word for it.
+    """
+    try:
+        return _insist(order, lambda: record(order.folder, verdict, name), _END_PATIENCE_S)
+    except OSError as error:
+        sys.stderr.write(f"this end cannot be written down for pman: {error}\n")
+        return verdict
 
 
 def _earlier(order: Order, begun: int) -> Verdict | None:
@@ -56,7 +87,8 @@ def _earlier(order: Order, begun: int) -> Verdict | None:
     if os.fstat(begun).st_size == 0:
         return None
     lost = Verdict(ends.LOST, "lost: its first run came to no end, and a second one was refused")
-    return recorded(order.folder) or record(order.folder, lost)
+    found = _insist(order, lambda: recorded(order.folder), _END_PATIENCE_S)
+    return found or _record(order, lost)
 
 
 def _outcome(
@@ -94,7 +126,10 @@ def _all_workers(order: Order, text: list[str], watch: Watch) -> Verdict:
         lines.write("".join(text).encode())
     # Each worker looks at its own time limit, and for pman's word.
     cause = watch.wait(step, lambda force: step.kill() if force else step.terminate())
-    verdicts = [recorded(order.folder, worker_name(one)) for one in range(order.workers)]
+    names = [worker_name(one) for one in range(order.workers)]
+    verdicts = _insist(
+        order, lambda: [recorded(order.folder, name) for name in names], _END_PATIENCE_S
+    )
     for number, verdict in enumerate(verdicts):
         if verdict is None:
             return cause or Verdict(ends.LOST, f"lost: worker {number + 1} told of no end")
@@ -109,5 +144,5 @@ def work(lines: IO[str]) -> int:
     order, environment = order_of(decoded(lines.readline())), decoded(lines.readline())
     number = int(os.environ["SLURM_PROCID"])
     watch = Watch(order.folder, order.time_limit_s)
-    record(order.folder, attend(order, environment, number, watch), worker_name(number))
+    _record(order, attend(order, environment, number, watch), worker_name(number))
     return 0

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import platform
+import stat
 import subprocess
 import threading
 
 from . import cgroup
 from . import verdict as ends
-from .files import PULLING, jobs_folder, write_once
+from .files import PULLING, insist, jobs_folder, write_once
 from .order import Order
 from .verdict import CannotStart, Verdict, of_code, out_of_memory
 from .watch import Watch
+
+#: How long a directory is waited for that is neither seen nor seen to be missing.
+_PATIENCE_S = 60.0
+
+_MISSING = (errno.ENOENT, errno.ENOTDIR)
 
 
 class Runtime:
@@ -64,11 +72,7 @@ class Runtime:
         """
         own = os.path.realpath(jobs_folder(self.order.folder))
         for mount in self.order.mounts:
-            if not os.path.isdir(mount.source):
-                raise CannotStart(
-                    ends.CANNOT_START,
-                    f"there is no directory {mount.source} on node {platform.node()}",
-                )
+            _must_be_directory(mount.source)
             source = os.path.realpath(mount.source)
             if os.path.commonpath([own, source]) in (own, source):
                 raise CannotStart(
@@ -78,7 +82,8 @@ class Runtime:
 
     def fetch(self, command: list[str]) -> None:
         """Run the command that gets the image; pman tells meanwhile that it is on its way."""
-        write_once(self.order.folder, PULLING, {"image": self.order.image})
+        with contextlib.suppress(OSError):  # only a note
+            write_once(self.order.folder, PULLING, {"image": self.order.image})
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -94,6 +99,20 @@ class Runtime:
                 ends.IMAGE_NOT_FOUND,
                 f"image {self.order.image} cannot be had: {words.end()}",
             )
+
+
+def _must_be_directory(path: str) -> None:
+    node = f"node {platform.node()}"
+    try:
+        found = insist(lambda: os.stat(path), lambda error: error.errno in _MISSING, _PATIENCE_S)
+    except OSError as error:
+        if error.errno not in _MISSING:
+            words = f"the directory {path} cannot be used on {node}: {error.strerror}"
+            raise CannotStart(ends.CANNOT_START, words) from error
+    else:
+        if stat.S_ISDIR(found.st_mode):
+            return
+    raise CannotStart(ends.CANNOT_START, f"there is no directory {path} on {node}")
 
 
 class Ended(Exception):
@@ -115,8 +134,9 @@ class _Words:
 
     def _read(self) -> None:
         assert self._process.stderr  # noqa: S101 - it is a pipe
-        for line in self._process.stderr:
-            self._said = (self._said + line)[-4096:]
+        with self._process.stderr as lines:
+            for line in lines:
+                self._said = (self._said + line)[-4096:]
 
     def end(self) -> str:
         """Its last line."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from . import verdict as ends
-from .files import CANCELLED, VERDICT, exists, is_gone
+from .files import CANCELLED, STARTED, VERDICT, exists, is_gone, write_once
 from .slurm import Silent, ask
 from .verdict import Verdict
 
@@ -39,6 +39,7 @@ class Watch:
         self._folder = folder
         self._limit_s = time_limit_s
         self._deadline: float | None = None
+        self._untold: float | None = None  # when the job began, until pman is told
         self._signalled = False
         self._next_look = 0.0
         self._woken, wake = os.pipe()
@@ -50,7 +51,9 @@ class Watch:
             signal.signal(number, self._on_signal)
 
     def start_clock(self) -> None:
-        """The job begins now."""
+        """The job begins now; pman is told as soon as its storage takes that."""
+        self._untold = time.time()
+        self._tell_start()
         if self._limit_s is not None:
             self._deadline = time.monotonic() + self._limit_s
 
@@ -96,12 +99,19 @@ class Watch:
             return Verdict(ends.TIME_LIMIT, message)
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LOOK_S
+            self._tell_start()
             if exists(self._folder, CANCELLED) or is_gone(self._folder):
                 return Verdict(ends.KILLED, "ended by pman")
             if exists(self._folder, VERDICT):
                 # This node was thought to be lost: what was told of the job has to stay true.
                 return Verdict(ends.KILLED, "ended: it had been told as ended")
         return None
+
+    def _tell_start(self) -> None:
+        if self._untold is not None:
+            with contextlib.suppress(OSError):
+                write_once(self._folder, STARTED, {"time": self._untold})
+                self._untold = None
 
     def _left_s(self) -> float:
         return _LOOK_S if self._deadline is None else self._deadline - time.monotonic()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from process_bench import Bench, until
@@ -11,9 +15,11 @@ from process_bench import Bench, until
 from pman_core import JobFilter, Resources, Status
 from pman_core.errors import EngineUnavailableError, InvalidJobError, SettingsError
 from pman_core.settings import load, variables
-from pman_process import launch
+from pman_process import backend as backend_module
+from pman_process import launch, settle
 from pman_process.backend import ProcessBackend
 from pman_process.settings import ProcessSettings, state_folder
+from pman_process.supervisor import start
 
 
 def test_the_state_folder_is_created_for_its_owner_only(bench: Bench) -> None:
@@ -149,6 +155,55 @@ def test_a_job_of_no_limits_runs(bench: Bench) -> None:
     info = bench.run(bench.shell("ulimit -v", resources=Resources(memory_mib=2048)))
     assert info.status is Status.SUCCEEDED
     assert bench.log() == b"2097152\n"
+
+
+def test_a_job_that_cannot_be_begun_now_costs_the_others_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = bench.backend
+    with monkeypatch.context() as patch:
+        patch.setattr(launch, "_MAIN", "raise SystemExit(3)")
+        for name in "abc":
+            with pytest.raises(EngineUnavailableError):
+                backend.pman_submit(bench.shell(f"touch {name}", jid=name))
+        listed = backend.pman_list(JobFilter(), 10, None).jobs
+        assert [(one.jid, one.status) for one in listed] == [
+            (name, Status.NOT_STARTED) for name in "abc"
+        ]
+    whole, faults = settle.settle, [OSError(errno.ESTALE, "stale")]
+
+    def once_stale(*what: Any) -> None:
+        if faults:
+            raise faults.pop()
+        whole(*what)
+
+    monkeypatch.setattr(backend_module, "settle", once_stale)
+    with pytest.raises(EngineUnavailableError, match="stale"):
+        backend.pman_resume()
+    until(lambda: len(list(bench.out.iterdir())) == 2, "the other two")
+
+
+def test_a_directory_that_cannot_be_seen_for_a_moment_is_no_missing_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [errno.ESTALE, errno.EIO]
+
+    look = os.stat
+
+    def stat(path: Any, **how: Any) -> os.stat_result:
+        if path == str(tmp_path) and faults:
+            raise OSError(faults[0], os.strerror(faults[0]), path)
+        return look(path, **how)
+
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: faults.pop())
+    monkeypatch.setattr(start, "time", clock)
+    monkeypatch.setattr(os, "stat", stat)
+    assert start._fault_of(str(tmp_path)) == ""
+    assert faults == []
+    assert start._fault_of(str(tmp_path / "missing")) == "no such directory"
+    faults.append(errno.ESTALE)
+    monkeypatch.setattr(start, "_PATIENCE_S", -1)
+    assert start._fault_of(str(tmp_path)) == os.strerror(errno.ESTALE)
 
 
 _FULL_DISK = """

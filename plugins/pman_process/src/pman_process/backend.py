@@ -6,6 +6,7 @@ import platform
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, hookimpl
 from pman_core.errors import (
@@ -117,16 +118,23 @@ class ProcessBackend:
         """In the order of names; the cursor is the last name of a page."""
         if cursor is not None and not re.fullmatch(r"[a-z0-9-]{1,63}", cursor):
             raise InvalidJobError(faults={"cursor": "is none that this server gave"})
+        look = partial(self._look, listing=True)
         with told_as_unavailable(self._state.root):
-            return page_by_name(self._state.names(), self._look, job_filter, limit, cursor)
+            return page_by_name(self._state.names(), look, job_filter, limit, cursor)
 
     @hookimpl
     def pman_resume(self) -> None:
         """Look at every job: that begins what a killed pman handed to nobody."""
         with told_as_unavailable(self._state.root):
             self._state.sweep()
+            fault = None
             for name in self._state.names():
-                self._look(name)
+                try:
+                    self._look(name)
+                except (EngineUnavailableError, OSError) as error:  # the others are looked at first
+                    fault = error
+            if fault:
+                raise fault
 
     def _name(self, jid: str) -> str:
         return native_name(jid, self._settings.instance)
@@ -135,8 +143,11 @@ class ProcessBackend:
         info = self._look(self._name(jid))
         return info if info and info.jid == jid else None
 
-    def _look(self, name: str) -> JobInfo | None:
-        """The job of that name, if it is one of ours and still there."""
+    def _look(self, name: str, *, listing: bool = False) -> JobInfo | None:
+        """The job of that name, if it is one of ours and still there.
+
+        :param listing: what cannot be done with it now is no fault of the whole list.
+        """
         folder = self._state.folder(name)
         if folder is None:
             return None
@@ -144,8 +155,12 @@ class ProcessBackend:
             record = self._record(folder)
             if record is None:
                 return None
-            if not folder.ended():
-                settle(folder, record, self._settings)
+            try:
+                if not folder.ended():
+                    settle(folder, record, self._settings)
+            except (EngineUnavailableError, OSError):
+                if not listing:
+                    raise
             info = info_of(record, folder.began(), folder.ended(), name)
             return info if folder.is_in_place() else None
 

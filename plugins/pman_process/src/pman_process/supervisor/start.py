@@ -8,9 +8,16 @@ import errno
 import os
 import resource
 import signal
+import stat
+import time
 from typing import Any, NoReturn
 
 from pman_process.supervisor.verdict import Verdict, verdict
+
+#: How long a directory is waited for that is neither seen nor seen to be missing, as NFS has it.
+_PATIENCE_S = 60.0
+
+_MISSING = (errno.ENOENT, errno.ENOTDIR)
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
 
@@ -18,8 +25,9 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
 def start(job: dict[str, Any], environment: dict[str, str], log: int) -> tuple[int, Verdict | None]:
     """Start the main process: its id, and the end of the job if it could not be started."""
     for role, path in job["directories"]:
-        if not os.path.isdir(path):
-            return 0, verdict(None, "cannot-start", f"no such directory: the {role} {path}")
+        why = _fault_of(path)
+        if why:
+            return 0, verdict(None, "cannot-start", f"{why}: the {role} {path}")
     told, tell = os.pipe()
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -35,6 +43,21 @@ def start(job: dict[str, Any], environment: dict[str, str], log: int) -> tuple[i
     with open(told, "rb") as fault:
         words = fault.read().decode()
     return main, _cannot_start(job, *words.split(" ")) if words else None
+
+
+def _fault_of(directory: str) -> str:
+    """Why a job cannot have that directory; empty if it can."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            is_directory = stat.S_ISDIR(os.stat(directory).st_mode)
+            return "" if is_directory else "no such directory"
+        except OSError as error:
+            if error.errno in _MISSING:
+                return "no such directory"
+            if time.monotonic() > deadline:
+                return os.strerror(error.errno or 0)
+        time.sleep(1)
 
 
 def become(job: dict[str, Any], environment: dict[str, str], log: int, tell: int) -> NoReturn:

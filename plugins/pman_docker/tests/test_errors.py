@@ -14,7 +14,15 @@ import urllib3
 import urllib3.exceptions
 
 from pman_core.errors import EngineUnavailableError
-from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, engine_errors, refusal
+from pman_docker.errors import (
+    ImageMissing,
+    NameInUse,
+    NotThere,
+    Refused,
+    engine_errors,
+    passes,
+    refusal,
+)
 from pman_docker.facts import facts_of
 
 #: All that is raised by the modules that the client is made of, and what the sockets raise.
@@ -115,6 +123,48 @@ def test_refusals_are_told_apart(code: int, words: str, kind: type[Refused]) -> 
     found = refusal(code, words)
     assert type(found) is kind
     assert (found.code, str(found)) == (code, words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "write /var/lib/docker/tmp/x: no space left on device",
+        "devmapper: Thin Pool has 0 free data blocks which is less than minimum required",
+        "statfs /srv/store: stale NFS file handle",
+        "crun: fork: Resource temporarily unavailable",
+        "beginning transaction: database is locked",
+        "error opening database /run/libpod/bolt_state.db: timeout",
+        'Get "https://r/v2/": dial tcp 10.0.0.1:443: connect: connection refused',
+        'Get "https://r/v2/": net/http: TLS handshake timeout',
+        'Get "https://r/v2/": dial tcp: lookup r on 10.0.0.1:53: read udp: i/o timeout',
+        'Head "https://r/v2/x": EOF',
+        "received unexpected HTTP status: 502 Bad Gateway",
+        "context deadline exceeded",
+        "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+    ],
+)
+def test_a_fault_of_the_engine_or_of_a_registry_may_pass(words: str) -> None:
+    assert passes(Refused(500, words))
+    assert not passes(Refused(400, words))
+
+
+def test_a_registry_that_is_asked_too_often_may_answer_later() -> None:
+    assert passes(Refused(429, "toomanyrequests: You have reached your pull rate limit"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "manifest for x:1 not found: manifest unknown",
+        "pull access denied for x, repository does not exist or may require login",
+        "unauthorized: authentication required",
+        'exec: "timeout": executable file not found in $PATH',
+        "statfs /srv/database: no such file or directory",
+        "statfs /srv/timeout: no such file or directory",
+    ],
+)
+def test_a_clear_no_does_not_pass(words: str) -> None:
+    assert not passes(Refused(500, words))
 
 
 # ------------------------------------------------------------------ what an engine says it is

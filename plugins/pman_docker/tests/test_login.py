@@ -8,6 +8,7 @@ from typing import Any
 import docker
 import pytest
 
+from pman_core.errors import EngineUnavailableError
 from pman_core.settings import load
 from pman_docker.engine import Engine
 from pman_docker.settings import HostSettings
@@ -55,3 +56,16 @@ def test_a_login_is_that_of_now(engine: Engine, config: Path) -> None:
 def test_an_impossible_image_needs_no_login(engine: Engine, image: str) -> None:
     """The engine says what is wrong with it."""
     assert engine.login(image) is None
+
+
+@pytest.mark.parametrize("entry", ["abc", "Y29sb24=", "☃", "/////w=="])
+def test_a_login_that_cannot_be_read_is_told_without_it(
+    engine: Engine, config: Path, entry: str
+) -> None:
+    """What it holds may be a part of a password."""
+    config.write_text(json.dumps({"auths": {REGISTRY: {"auth": entry}}}))
+    unconnected = Engine(load(HostSettings, {}), "unix:///no/such/socket")
+    for reader in (engine, unconnected):
+        with pytest.raises(EngineUnavailableError, match=r"config\.json.*log in anew") as caught:
+            reader.login(f"{REGISTRY}/some/image:1")
+        assert entry not in str(caught.value)

@@ -304,6 +304,23 @@ def test_a_pull_without_news_is_given_up_and_tried_again(bench: Bench, image: Sl
     assert runs(place) == 1
 
 
+def test_a_registry_that_is_away_for_a_while_delays_the_job(
+    bench: Bench, image: SlowImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pman_docker.pulls._PAUSE_S", 1.0)
+    image.way.cut()
+    place = bench.place()
+    job = bench.count(place, image=image.name)
+    pman = bench.pman()
+    pman.pman_submit(job)
+    info = until(lambda: pman.pman_status(job.jid), lambda info: "refused" in info.message)
+    assert_pulling(info)
+    image.way.up()
+    assert bench.end_of(pman, job.jid).status is Status.SUCCEEDED
+    until_quiet(bench)
+    assert runs(place) == 1
+
+
 # ------------------------------------------ containers that were created, and never started
 
 

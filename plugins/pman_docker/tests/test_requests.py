@@ -121,7 +121,8 @@ def test_shared_memory_is_exact(bench: Bench) -> None:
 # ------------------------------------------------------------------ what cannot be done
 
 
-def test_a_missing_image_is_no_500(bench: Bench, client: FlaskClient) -> None:
+def test_a_missing_image_is_no_500(bench: Bench) -> None:
+    client = client_of(bench, START_DEADLINE="3")  # its registry may answer later
     asked = request(bench, image="localhost:1/no-such/image:1")
     answer = client.post(JOBS, json=asked)
     assert (answer.status_code, answer.get_json()["status"]) == (201, "notstarted")

@@ -120,6 +120,17 @@ def test_a_container_that_makes_way_is_not_lost() -> None:
     assert (status, reason) == (Status.NOT_STARTED, None)
 
 
+@pytest.mark.parametrize("word", ["created", "configured", "exited"])
+def test_what_began_and_never_ended_was_cut_off(word: str) -> None:
+    """As Podman tells after the machine was restarted."""
+    state = podman_state(word, StartedAt="2026-11-21T01:02:03Z", FinishedAt=NEVER)
+    info = info_of(container(state))
+    assert (info.status, info.reason, info.exit_code) == (Status.FAILED, Reason.LOST, None)
+    assert "its machine was restarted" in info.message
+    assert info.started
+    assert not info.finished
+
+
 @pytest.mark.parametrize("word", ["dead", "removing", "a state of the future"])
 def test_what_the_engine_gave_up_is_lost(word: str) -> None:
     status, message, _, reason = verdict_of(docker_state(word))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -27,7 +28,7 @@ from pman_core.paging import page_by_name
 from pman_core.settings import load
 from pman_docker.dialect import DOCKER, PODMAN, Dialect
 from pman_docker.engine import Engine, expect
-from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused
+from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, passes
 from pman_docker.find import Finder
 from pman_docker.labels import KIND, WAITING, asked_labels
 from pman_docker.launch import Launcher
@@ -146,9 +147,9 @@ class DockerBackend:
         The second object stays until the first is gone: its name keeps others from going on.
         """
         first = self._finder.first(jid)
-        if first is None:
-            return False
         try:
+            if first is None:
+                return self._remove_rest(jid)
             second = self._finder.second(jid, first)
             if second:
                 self._engine.kill(second["Id"])
@@ -177,12 +178,34 @@ class DockerBackend:
 
     @hookimpl
     def pman_resume(self) -> None:
-        """Go on with the jobs that wait for their images, and remove what no job has."""
-        for orphan in self._finder.orphans():
-            self._engine.remove(orphan)
-        for summary in self._finder.summaries().values():
-            if summary["State"] == "created":
-                self._finder.find_named(summary["Labels"])
+        """Go on with the jobs that wait for their images, and remove what no job has.
+
+        What fails for one keeps none of the others.
+        """
+        steps: list[Callable[[], object]] = [
+            functools.partial(self._engine.remove, orphan) for orphan in self._finder.orphans()
+        ]
+        steps += [
+            functools.partial(self._finder.find_named, summary["Labels"])
+            for summary in self._finder.summaries().values()
+            if summary["State"] == "created"
+        ]
+        fault: Exception | None = None
+        for step in steps:
+            try:
+                step()
+            except (Refused, EngineUnavailableError) as error:
+                fault = error
+        if fault:
+            raise EngineUnavailableError(f"not every job can be gone on with: {fault}") from fault
+
+    def _remove_rest(self, jid: str) -> bool:
+        """Remove what an interrupted removal has left; whether there was anything."""
+        rest = self._finder.rest(jid)
+        if rest is None:
+            return False
+        self._engine.remove_wholly(rest["Id"])
+        return True
 
     def _wait_for_image(self, name: str, job: Job) -> JobInfo | None:
         try:
@@ -206,8 +229,6 @@ def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 def _told(refused: Refused) -> InvalidJobError | EngineUnavailableError:
     """What a refusal to create a container means: Podman has one code for nearly everything."""
-    words = str(refused)
-    its_own = ("no space left", "input/output error", "connection refused", "timed out", "database")
-    if refused.code >= 500 and any(word in words.lower() for word in its_own):
-        return EngineUnavailableError(f"the engine cannot create containers now: {words}")
-    return InvalidJobError(f"the engine refused the job: {words}")
+    if passes(refused):
+        return EngineUnavailableError(f"the engine cannot create containers now: {refused}")
+    return InvalidJobError(f"the engine refused the job: {refused}")

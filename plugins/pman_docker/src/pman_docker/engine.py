@@ -14,7 +14,14 @@ import docker.errors
 import docker.utils
 
 from pman_core.errors import EngineUnavailableError
-from pman_docker.errors import NotThere, Refused, accepted, engine_errors, look_errors
+from pman_docker.errors import (
+    NotThere,
+    Refused,
+    accepted,
+    engine_errors,
+    login_errors,
+    look_errors,
+)
 from pman_docker.facts import EngineFacts, facts_of
 from pman_docker.settings import HostSettings
 from pman_docker.state import moment
@@ -51,7 +58,7 @@ class Engine:
         the time-outs of each other.
         """
         if self._api is None:
-            with engine_errors(self.address):
+            with engine_errors(self.address), login_errors():
                 api = docker.APIClient(
                     base_url=self.address,
                     version="auto",
@@ -149,7 +156,7 @@ class Engine:
                 found: dict[str, Any] = self.api().inspect_container(name)
                 return found
 
-        with look_errors(self.address):
+        with look_errors(self.address, may_lack=True):
             return self._again_while_it_ends(look)
 
     def remove(self, container: str, *, even_running: bool = True) -> None:
@@ -215,7 +222,7 @@ class Engine:
         :return: a value of ``X-Registry-Auth``; ``None`` where there is no login, and where the
             image has an impossible name, which the engine refuses in its own words.
         """
-        with engine_errors(self.address):
+        with engine_errors(self.address), login_errors():
             repository, _ = docker.utils.parse_repository_tag(image)
             try:
                 registry, _ = docker.auth.resolve_repository_name(repository)
@@ -260,8 +267,11 @@ class Engine:
     # ---------------------------------------------------------------- volumes
 
     def volume(self, name: str) -> dict[str, Any]:
-        """Everything about a volume."""
-        with engine_errors(self.address):
+        """Everything about a volume.
+
+        :raises NotThere: there is none of that name.
+        """
+        with look_errors(self.address, may_lack=True):
             found: dict[str, Any] = self.api().inspect_volume(name)
             return found
 

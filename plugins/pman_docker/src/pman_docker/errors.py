@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 from collections.abc import Iterator
 
 import docker.errors
@@ -19,6 +20,22 @@ import urllib3.exceptions
 from pman_core.errors import EngineUnavailableError
 
 _TIME_OUTS = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
+
+#: What engines say where they, or what they stand on, cannot do it now. Never a bare word: the
+#: engines also quote paths and programs of jobs, which may be called "timeout" or "database".
+_PASSES = re.compile(
+    # disks, memory, and what else a machine runs out of
+    "no space left|input/output error|thin pool|stale (nfs )?file handle|cannot allocate memory"
+    "|too many open files|temporarily unavailable"
+    # the engine's own books
+    "|database (is|disk|or disk|connection)|opening database"
+    # the network, and registries
+    "|connection (refused|reset|timed out)|no route to host|network is unreachable"
+    "|timed out|deadline exceeded|timeout exceeded|(i/o|handshake|gateway) time-?out"
+    "|temporary failure|server misbehaving|unexpected eof|: eof$|toomanyrequests|too many requests"
+    "|service unavailable|bad gateway|internal server error",
+    re.IGNORECASE,
+)
 
 
 class Refused(Exception):
@@ -31,6 +48,10 @@ class Refused(Exception):
 
 class NotThere(Refused):
     """There is no such container, volume or object."""
+
+
+class NotWritten(EngineUnavailableError):
+    """The engine took no note of how a job ended: that is not decided before it does."""
 
 
 class ImageMissing(Refused):
@@ -53,6 +74,7 @@ def engine_errors(address: str) -> Iterator[None]:
     except docker.errors.APIError as error:
         raise refusal(error.status_code or 500, str(error.explanation or error)) from error
     except (
+        UnicodeDecodeError,
         docker.errors.DockerException,
         docker.errors.StreamParseError,
         http.client.HTTPException,
@@ -69,19 +91,37 @@ def engine_errors(address: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def look_errors(address: str) -> Iterator[None]:
+def look_errors(address: str, *, may_lack: bool = False) -> Iterator[None]:
     """For looks, which an engine has no reason to refuse: whoever asked can only ask again.
 
+    :param may_lack: whether one thing is looked for, which may not be there.
     :raises NotThere: there is no such thing.
     :raises EngineUnavailableError: the engine did not answer, or cannot tell.
     """
     try:
         with engine_errors(address):
             yield
-    except NotThere:
-        raise
     except Refused as refused:
+        if may_lack and isinstance(refused, NotThere):
+            raise
         raise EngineUnavailableError(f"the engine at {address} cannot tell: {refused}") from refused
+
+
+@contextlib.contextmanager
+def login_errors() -> Iterator[None]:
+    """For what reads the files of Docker's own client: the SDK maps no error of an entry.
+
+    :raises EngineUnavailableError: an entry has a form that none can have.
+    """
+    try:
+        yield
+    except json.JSONDecodeError:
+        raise  # of an answer: of its files, the SDK skips what is no JSON
+    except ValueError as error:
+        raise EngineUnavailableError(
+            "a login in config.json of Docker's client (in the folder DOCKER_CONFIG, or in "
+            f"~/.docker) cannot be read: {type(error).__name__}; log in anew, or remove it"
+        ) from error
 
 
 def refusal(code: int, words: str) -> Refused:
@@ -98,6 +138,15 @@ def refusal(code: int, words: str) -> Refused:
     if code == 404 or "no such container" in low:
         return NotThere(code, words)
     return Refused(code, words)
+
+
+def passes(refused: Refused) -> bool:
+    """Whether a refusal says nothing of the job, and is likely to pass with time.
+
+    The stream of a pull has no codes; its errors count as 500.
+    """
+    may = refused.code >= 500 or refused.code == 429
+    return may and _PASSES.search(str(refused)) is not None
 
 
 def accepted(answer: requests.Response) -> requests.Response:

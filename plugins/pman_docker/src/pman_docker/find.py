@@ -11,7 +11,7 @@ import attrs
 from pman_core import JobInfo, Reason, Status
 from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.engine import Engine
-from pman_docker.errors import NotThere
+from pman_docker.errors import NotThere, NotWritten
 from pman_docker.labels import KIND, OF, WAITING, is_ours, job_of, second_name
 from pman_docker.launch import Launcher
 from pman_docker.settings import DockerSettings
@@ -57,6 +57,14 @@ class Finder:
         """The second object of a job, if it has one."""
         return self._second(self.name(jid), first)
 
+    def rest(self, jid: str) -> dict[str, Any] | None:
+        """The second object of a job whose first is gone; it may run on."""
+        second = self._inspect(second_name(self.name(jid)))
+        labels = (second and second["Config"]["Labels"]) or {}
+        if OF not in labels or not is_ours(labels, jid, self._settings.instance):
+            return None
+        return None if self._inspect(labels[OF]) else second
+
     def summaries(self) -> dict[str, dict[str, Any]]:
         """What the engine lists of each job of this pman, by the names of first objects."""
         return {name: summary for name, summary in self._ours() if _has_name(summary, name)}
@@ -85,7 +93,8 @@ class Finder:
         labels = first["Config"]["Labels"]
         waits = labels[KIND] == WAITING
         created = moment(first["Created"])
-        info = waiting_info(job_of(labels), created) if waits else info_of(first)
+        why = self._launcher.last_pull(first["Id"])
+        info = waiting_info(job_of(labels), created, why) if waits else info_of(first)
         if info.status is not Status.NOT_STARTED:
             return info
         second = self._second(name, first)
@@ -105,7 +114,10 @@ class Finder:
             return info
         message = f"not started within {late_s} s: {info.message}"
         job = job_of(first["Config"]["Labels"])
-        self._launcher.condemn(name, job, first["Id"], Reason.START_DEADLINE, message)
+        try:
+            self._launcher.condemn(name, job, first["Id"], Reason.START_DEADLINE, message)
+        except NotWritten as error:  # one job must not hide the others of a list
+            return attrs.evolve(info, message=f"{message}; {error}")
         second = self._second(name, first)
         if second:
             return with_outcome(info, second)

@@ -21,7 +21,7 @@ from pman_core.errors import EngineUnavailableError
 from pman_docker.dialect import Dialect
 from pman_docker.emptyimage import empty_image
 from pman_docker.engine import Engine
-from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused
+from pman_docker.errors import ImageMissing, NameInUse, NotThere, NotWritten, Refused, passes
 from pman_docker.labels import (
     EMPTY_IMAGE,
     KIND,
@@ -34,6 +34,7 @@ from pman_docker.labels import (
     waiting_labels,
 )
 from pman_docker.limits import dropped_limit
+from pman_docker.pulls import FailedPulls
 from pman_docker.settings import DockerSettings
 from pman_docker.state import info_of
 
@@ -50,6 +51,7 @@ class Launcher:
         self._engine = engine
         self._dialect = dialect
         self._settings = settings
+        self._failed = FailedPulls(settings.start_deadline_s)
         self._busy: set[str] = set()
         self._lock = threading.Lock()
 
@@ -68,7 +70,8 @@ class Launcher:
 
         :raises NameInUse: the job exists, or a foreign object has its name.
         :raises ImageMissing: the image must be pulled first.
-        :raises Refused: the job cannot be created, in the engine's words.
+        :raises Refused: the job cannot be created, in the engine's words; nothing is left of it.
+        :raises EngineUnavailableError: it is not started, and gone on with later if it exists.
         """
         return self._run(name, job, container_labels(job, self._settings.instance))
 
@@ -82,14 +85,26 @@ class Launcher:
     # ----------------------------------------------------------- the second object
 
     def go_on(self, name: str, first: Mapping[str, Any]) -> None:
-        """In a thread of its own, bring a job to run whose first object will not."""
+        """In a thread of its own, bring a job to run whose first object will not.
+
+        :raises EngineUnavailableError: this machine has no thread left.
+        """
         with self._lock:
-            if first["Id"] in self._busy:
+            if first["Id"] in self._busy or self._failed.are_too_many(first["Id"]):
                 return
             self._busy.add(first["Id"])
-        threading.Thread(
-            target=self._go_on, args=(name, first), name=f"pman-{name}", daemon=True
-        ).start()
+        try:
+            threading.Thread(
+                target=self._go_on, args=(name, first), name=f"pman-{name}", daemon=True
+            ).start()
+        except RuntimeError as error:
+            with self._lock:
+                self._busy.discard(first["Id"])
+            raise EngineUnavailableError(f"no job can be gone on with: {error}") from error
+
+    def last_pull(self, first: str) -> str:
+        """Why the last pull for a job failed, as far as this process knows."""
+        return self._failed.words(first)
 
     def _go_on(self, name: str, first: Mapping[str, Any]) -> None:
         try:
@@ -113,38 +128,52 @@ class Launcher:
                 if self._clear_abandoned(second_name(name), first):
                     continue
             except ImageMissing as missing:
-                told = str(missing) if pulled else self._pull(job.image)
+                told = str(missing) if pulled else self._pull(job.image, first)
                 pulled = True
                 if not told:
                     continue
                 message = f"cannot get image {job.image}: {told}"
                 self.condemn(name, job, first, Reason.IMAGE_NOT_FOUND, message)
             except Refused as refused:
+                if passes(refused):
+                    raise EngineUnavailableError(
+                        f"it cannot be created now: {refused}"
+                    ) from refused
                 self.condemn(name, job, first, Reason.CANNOT_START, f"cannot create: {refused}")
             return
 
-    def _pull(self, image: str) -> str:
-        """Pull an image; the engine's words if it cannot be had."""
+    def _pull(self, image: str, first: str) -> str:
+        """Pull an image; the engine's words if it cannot be had.
+
+        :raises EngineUnavailableError: it cannot be had now.
+        """
         try:
             self._engine.pull(image, self._settings.pull_timeout_s)
         except Refused as refused:
+            if passes(refused):
+                self._failed.add(first, str(refused))
+                raise EngineUnavailableError(f"cannot get image {image}: {refused}") from refused
             return str(refused)
         return ""
 
     def condemn(self, name: str, job: Job, first: str, reason: Reason, message: str) -> None:
-        """Write down that a job could not be started; what came first stands."""
+        """Write down that a job could not be started; what came first stands.
+
+        :raises NotWritten: the engine refuses that now.
+        """
         second = second_name(name)
         labels = verdict_labels(job.jid, self._settings.instance, first, reason, message)
         for _ in range(2):
             try:
                 note = self._note(second, labels)
-            except NameInUse:
-                if not self._clear_abandoned(second, first):
-                    return
-            else:
                 if not self._is_there(first):
                     self._engine.remove(note)
-                return
+            except NameInUse:
+                if self._clear_abandoned(second, first):
+                    continue
+            except Refused as refused:
+                raise NotWritten(f"the engine refuses a note of it: {refused}") from refused
+            return
 
     def _clear_abandoned(self, name: str, first: str) -> bool:
         """Remove a second object that its creator never started, or that is of another job.
@@ -185,7 +214,7 @@ class Launcher:
         container, warnings = self._dialect.create(self._engine, name, body)
         self._heed(warnings, job, container)
         if of and not self._is_there(of):
-            self._engine.remove(container, even_running=False)
+            self._withdraw(container)
             return container, False  # the job has been removed meanwhile
         if time.monotonic() - begun > self._settings.engine_timeout_s:
             raise EngineUnavailableError("the engine took too long to create a container")
@@ -194,7 +223,7 @@ class Launcher:
         except NotThere:
             log.info("job %s was removed while it was started", job.jid)
         except Refused as refused:
-            self._tell_failed_start(name, job, container, of or container, str(refused))
+            self._tell_failed_start(name, job, container, of or container, refused)
         else:
             return container, True
         return container, False
@@ -203,7 +232,7 @@ class Launcher:
         """Nothing is silently ignored, also where the engine does so."""
         dropped = dropped_limit(warnings, job)
         if dropped:
-            self._engine.remove(container, even_running=False)
+            self._withdraw(container)
             raise Refused(
                 400,
                 f"it would run without a limit ({dropped}); set IGNORE_LIMITS=yes to run jobs "
@@ -213,20 +242,35 @@ class Launcher:
             log.warning("job %s: the engine warns: %s", job.jid, warning)
 
     def _tell_failed_start(
-        self, name: str, job: Job, container: str, first: str, words: str
+        self, name: str, job: Job, container: str, first: str, refused: Refused
     ) -> None:
         """See that the engine keeps why a container could not be started.
 
         Docker does so by itself. Podman forgets: there the container makes way for a verdict.
+
+        :raises EngineUnavailableError: it could not be started now; once it counts as abandoned,
+            another takes its place.
         """
         with contextlib.suppress(NotThere):
             if info_of(self._engine.inspect(container)).status.is_final:
                 return
+            if passes(refused):
+                raise EngineUnavailableError(f"it cannot be started now: {refused}") from refused
             if container != first:
-                self._engine.remove(container, even_running=False)
-            message = f"cannot start: {words}"
+                self._withdraw(container)
+            message = f"cannot start: {refused}"
             plain = name.removesuffix(second_name(""))
             self.condemn(plain, job, first, Reason.CANNOT_START, message)
+
+    def _withdraw(self, container: str) -> None:
+        """Remove a container that has not been started.
+
+        :raises EngineUnavailableError: it cannot be; it is no refusal of the job.
+        """
+        try:
+            self._engine.remove(container, even_running=False)
+        except Refused as refused:
+            raise EngineUnavailableError(f"a container cannot be removed: {refused}") from refused
 
     def _note(self, name: str, labels: Mapping[str, str]) -> str:
         body = self._dialect.note_payload(EMPTY_IMAGE, labels)

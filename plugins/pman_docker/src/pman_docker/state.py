@@ -63,14 +63,14 @@ def running_info(job: Job, container: str) -> JobInfo:
     )
 
 
-def waiting_info(job: Job, created: datetime | None) -> JobInfo:
-    """A job that has no container yet."""
+def waiting_info(job: Job, created: datetime | None, why: str = "") -> JobInfo:
+    """A job that has no container yet; ``why`` its last pull failed, if it did."""
     return JobInfo(
         jid=job.jid,
         image=job.image,
         argv=job.argv,
         status=Status.NOT_STARTED,
-        message=f"pulling image {job.image}",
+        message=f"pulling image {job.image}" + (f"; failed so far: {why}" if why else ""),
         fingerprint=job.fingerprint,
         reason=Reason.PULLING,
         created=created,
@@ -97,6 +97,8 @@ def with_outcome(first: JobInfo, second: Mapping[str, Any]) -> JobInfo:
 def verdict_of(state: Mapping[str, Any]) -> tuple[Status, str, int | None, Reason | None]:
     """Status, message, exit code and reason."""
     word, code = state["Status"], state.get("ExitCode")
+    if _is_cut_off(word, state):
+        return Status.FAILED, "lost: its machine was restarted", None, Reason.LOST
     if word in ("running", "paused", "restarting", "stopping"):
         return Status.STARTED, word, None, None
     # One that was never started and is being removed makes way for another.
@@ -114,6 +116,15 @@ def verdict_of(state: Mapping[str, Any]) -> tuple[Status, str, int | None, Reaso
     if word in ("exited", "stopped") and code is not None:
         return _end(state, code)
     return Status.FAILED, f"lost: the engine says that it is {word}", code, Reason.LOST
+
+
+def _is_cut_off(word: str, state: Mapping[str, Any]) -> bool:
+    """Whether a container began and never ended: Podman tells so after its machine is restarted.
+
+    It is as if created anew then, in newer versions as if it had ended.
+    """
+    began, ended = moment(state.get("StartedAt")), moment(state.get("FinishedAt"))
+    return word in ("created", "configured", "exited") and bool(began and not ended)
 
 
 def _end(state: Mapping[str, Any], code: int) -> tuple[Status, str, int, Reason | None]:

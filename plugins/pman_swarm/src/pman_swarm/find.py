@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from pman_core import JobInfo, Reason
+import attrs
+
+from pman_core import JobInfo, Reason, Status
 from pman_core.errors import EngineUnavailableError
 from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.engine import Engine
-from pman_docker.errors import NotThere
+from pman_docker.errors import NotThere, NotWritten
 from pman_docker.labels import is_ours
 from pman_swarm.ending import was_killed
 from pman_swarm.labels import OUT_OF_MEMORY, memory_labels, verdict_labels
@@ -108,7 +110,10 @@ class Finder:
         service, tasks = found
         if self._wanted(service, tasks, now) is None:
             return info_of(service, tasks)
-        return self.find(service["Spec"]["Labels"][JID_LABEL])
+        try:
+            return self.find(service["Spec"]["Labels"][JID_LABEL])
+        except NotWritten as error:  # one job must not hide the others
+            return _undecided(info_of(service, tasks), f"ending; {error}")
 
     def remove(self, service: Service) -> None:
         """Remove a service, and wait until its containers have ended, but not for ever."""
@@ -123,7 +128,11 @@ class Finder:
     def _left(self, service: Service) -> bool:
         """Whether there still are tasks of a service that is gone; its id finds none any more."""
         label = f"{JID_LABEL}={service['Spec']['Labels'][JID_LABEL]}"
-        return any(task["ServiceID"] == service["ID"] for task in self._swarm.tasks_labelled(label))
+        try:
+            tasks = self._swarm.tasks_labelled(label)
+        except EngineUnavailableError:
+            return True  # the removal has begun, so nobody could ask for the rest of it again
+        return any(task["ServiceID"] == service["ID"] for task in tasks)
 
     def _is_outdated(self, service: Service, tasks: Sequence[Task]) -> bool:
         """Whether a service has changed since, where its tasks look as if it was ended."""
@@ -187,3 +196,10 @@ class Finder:
 
     def _is_ours(self, service: Service, jid: str) -> bool:
         return is_ours(service["Spec"]["Labels"], jid, self._settings.instance)
+
+
+def _undecided(info: JobInfo, message: str) -> JobInfo:
+    """A job as it is while its end is not written down: an end never changes again."""
+    if info.status.is_final:
+        info = attrs.evolve(info, status=Status.STARTED, reason=None, exit_code=None, finished=None)
+    return attrs.evolve(info, message=message)

@@ -10,7 +10,7 @@ import attrs
 
 from pman_core.errors import EngineUnavailableError
 from pman_docker.engine import Engine, must_be
-from pman_docker.errors import NotThere, Refused
+from pman_docker.errors import NotThere, NotWritten, Refused
 from pman_docker.facts import EngineFacts, facts_of
 
 #: Older engines would drop the limit of processes and the capabilities of services silently.
@@ -78,7 +78,10 @@ class Swarm:
         return found if name in (found["Spec"]["Name"], found["ID"]) else None
 
     def update(self, service: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
-        """Give a service another specification, if nobody has meanwhile; whether it got it."""
+        """Give a service another specification, if nobody has meanwhile; whether it got it.
+
+        :raises NotWritten: the manager refuses it now.
+        """
         path = f"/services/{service['ID']}/update"
         try:
             self._engine.post(path, spec, version=str(service["Version"]["Index"]))
@@ -87,7 +90,7 @@ class Swarm:
         except Refused as refused:
             if "out of sequence" in str(refused):
                 return False
-            raise _unable(refused) from refused
+            raise NotWritten(f"the swarm refuses a note of it: {refused}") from refused
         return True
 
     def remove(self, service: str) -> None:
@@ -147,15 +150,11 @@ class Swarm:
         except NotThere:
             raise
         except Refused as refused:
-            raise _unable(refused) from refused
+            raise EngineUnavailableError(f"the swarm is not able to answer: {refused}") from refused
 
 
 class NameExists(Refused):
     """There is a service of that name."""
-
-
-def _unable(refused: Refused) -> EngineUnavailableError:
-    return EngineUnavailableError(f"the swarm is not able to answer: {refused}")
 
 
 def _problem(version: Mapping[str, Any], swarm: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,223 @@
+"""Engines that are played: for answers that a real one gives seldom, and in the wrong moment."""
+
+import contextlib
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+from engine_bench import until
+
+from pman_core import Job
+from pman_core.settings import load
+from pman_docker.backend import DockerBackend, PodmanBackend
+from pman_docker.engine import Engine
+from pman_docker.settings import HostSettings
+
+Answer = tuple[int, object]
+
+NEVER = "0001-01-01T00:00:00Z"
+BEGIN = "2026-11-21T01:00:00Z"
+
+#: Asks for the version, which the client does before anything else.
+_VERSION = re.compile(r"/version$")
+
+
+@contextlib.contextmanager
+def served(answer: Callable[[str, str, dict[str, Any]], Answer]) -> Iterator[str]:
+    """The address of a server that answers a method, a path and a body."""
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        def reply(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            is_json = self.headers.get("Content-Type") == "application/json"
+            asked = json.loads(body) if body and is_json else {}
+            url = urlsplit(self.path)
+            asked |= {key: values[0] for key, values in parse_qs(url.query).items()}
+            with lock:
+                code, content = answer(self.command, url.path, asked)
+            data = b"" if code == 204 else json.dumps(content).encode()
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_DELETE = reply
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield f"tcp://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def engine_that_says(*answers: Answer) -> Iterator[Engine]:
+    """An engine with these answers, one after the other; the last one stays."""
+    left = list(answers)
+
+    def answer(method: str, path: str, asked: dict[str, Any]) -> Answer:
+        if _VERSION.search(path):
+            return 200, {"ApiVersion": "1.41"}
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    with served(answer) as address:
+        yield Engine(load(HostSettings, {"ENGINE_TIMEOUT": "2"}), address)
+
+
+@attrs.define
+class Fault:
+    """What the engine says instead, to requests that match, so many times."""
+
+    request: re.Pattern[str]
+    answer: Answer
+    times: int
+
+
+class Standin:
+    """An engine that keeps containers, and fails as a test wants it."""
+
+    def __init__(self, name: str = "docker") -> None:
+        self.name = name
+        self.now = BEGIN
+        self.images = {"here:1"}
+        #: What the end of a pull says; without an error the image is there then.
+        self.pulled: dict[str, str] = {"status": "Download complete"}
+        self.containers: dict[str, dict[str, Any]] = {}
+        #: Method, path and name of each request, in one word each.
+        self.asked: list[str] = []
+        #: The name of each container that was started, each time.
+        self.started: list[str] = []
+        self._faults: list[Fault] = []
+        self._made = 0
+
+    def fail(self, request: str, words: str, code: int = 500, times: int = 1) -> None:
+        """Refuse requests, which are ``METHOD path name``, that match."""
+        self._faults.append(Fault(re.compile(request), (code, {"message": words}), times))
+
+    def mend(self) -> None:
+        """Refuse nothing any more."""
+        self._faults.clear()
+
+    def names(self) -> list[str]:
+        return sorted(made["Name"] for made in self.containers.values())
+
+    def count(self, request: str) -> int:
+        """How many requests have matched."""
+        return sum(re.search(request, asked) is not None for asked in self.asked)
+
+    def answer(self, method: str, path: str, asked: dict[str, Any]) -> Answer:
+        path = re.sub(r"^/v[\d.]+|/libpod", "", path)
+        name = asked.get("name") or self._find(path).get("Name", "")
+        self.asked.append(f"{method} {path} {name}")
+        for fault in self._faults:
+            if fault.times and fault.request.search(self.asked[-1]):
+                fault.times -= 1
+                return fault.answer
+        return self.reply(method, path, asked)
+
+    def reply(self, method: str, path: str, asked: dict[str, Any]) -> Answer:
+        match path.split("/")[1:]:
+            case ["version"]:
+                part = "Podman Engine" if self.name == "podman" else "Engine"
+                return 200, {"ApiVersion": "1.41", "Components": [{"Name": part}]}
+            case ["info"]:
+                return 200, {"SystemTime": self.now}
+            case ["images", "create"]:
+                if "error" not in self.pulled:
+                    self.images.add(f"{asked['fromImage']}:{asked['tag']}")
+                return 200, self.pulled
+            case ["images", "load"]:
+                self.images.add("localhost/pman-note:1")
+                return 200, {"stream": "loaded"}
+            case ["containers", "create"]:
+                return self._create(asked)
+            case ["containers", "json"]:
+                return 200, [self._summary(made) for made in self.containers.values()]
+            case ["containers", _, *what]:
+                return self._container(method, path, what)
+        return 404, {"message": "page not found"}
+
+    def _create(self, asked: dict[str, Any]) -> Answer:
+        name, image = asked["name"], asked.get("Image") or asked["image"]
+        if name in self.names():
+            return 409, {"message": f'the container name "{name}" is already in use'}
+        if image not in self.images:
+            return 404, {"message": f"No such image: {image}"}
+        self._made += 1
+        self.containers[f"id{self._made}"] = {
+            "Id": f"id{self._made}",
+            "Name": name,
+            "Created": self.now,
+            "Path": "true",
+            "Args": [],
+            "Config": {"Labels": asked.get("Labels") or asked["labels"]},
+            "State": {"Status": "created", "StartedAt": NEVER, "FinishedAt": NEVER},
+        }
+        return 201, {"Id": f"id{self._made}", "Warnings": []}
+
+    def _container(self, method: str, path: str, what: list[str]) -> Answer:
+        found = self._find(path)
+        if not found:
+            return 404, {"message": "No such container: x"}
+        if what == ["json"]:
+            return 200, found
+        if what == ["start"]:
+            self.started.append(found["Name"])
+            found["State"] = {"Status": "running", "StartedAt": self.now, "FinishedAt": NEVER}
+        if method == "DELETE":
+            del self.containers[found["Id"]]
+        return 204, None
+
+    def _find(self, path: str) -> dict[str, Any]:
+        parts = path.split("/")
+        wanted = parts[2] if parts[1] == "containers" and len(parts) > 2 else None
+        for made in self.containers.values():
+            if wanted in (made["Id"], made["Name"]):
+                return made
+        return {}
+
+    def _summary(self, made: dict[str, Any]) -> dict[str, Any]:
+        labels, state = made["Config"]["Labels"], made["State"]["Status"]
+        return {"Id": made["Id"], "Names": [f"/{made['Name']}"], "Labels": labels, "State": state}
+
+
+@attrs.define
+class Play:
+    """A played engine, and a pman that talks to it."""
+
+    engine: Standin
+    pman: DockerBackend
+
+    def until_quiet(self) -> None:
+        """Wait until pman goes on with no job any more."""
+        until(lambda: self.pman._launcher._busy, lambda busy: not busy)
+
+
+@contextlib.contextmanager
+def play(name: str = "docker", **environ: str) -> Iterator[Play]:
+    """pman on an engine that is played."""
+    engine = Standin(name)
+    backend = {"docker": DockerBackend, "podman": PodmanBackend}[name]
+    with served(engine.answer) as address:
+        made = Play(engine, backend({"DOCKER_HOST": address, "ENGINE_TIMEOUT": "5", **environ}))
+        try:
+            yield made
+        finally:
+            made.until_quiet()
+
+
+def job(jid: str = "aa", image: str = "here:1") -> Job:
+    """A job; of ``far:1`` it must be pulled."""
+    return Job(jid=jid, image=image, argv=("true",), mounts=(), fingerprint=f"v1-{jid}")

@@ -62,6 +62,8 @@ def main() -> None:
             # Nobody else's jobs in the engine are this demo's, and its job is nobody else's.
             "INSTANCE": f"demo-{os.getpid()}",
             "PROCESS_STATE_DIR": str(Path(folder) / "state"),
+            # A site waits longer for an image that cannot be had now.
+            "START_DEADLINE": "30",
         }
         with server(environ) as url:
             try:

@@ -150,14 +150,11 @@ class Engine:
 
         :raises NotThere: there is none of that name.
         """
-
-        def look() -> dict[str, Any]:
-            with engine_errors(self.address):
-                found: dict[str, Any] = self.api().inspect_container(name)
-                return found
-
         with look_errors(self.address, may_lack=True):
-            return self._again_while_it_ends(look)
+            found: dict[str, Any] = self._again_while_it_ends(
+                lambda: self.api().inspect_container(name)
+            )
+            return found
 
     def remove(self, container: str, *, even_running: bool = True) -> None:
         """Kill and remove a container, with its anonymous volumes; gone already is no error.
@@ -184,7 +181,8 @@ class Engine:
         deadline = time.monotonic() + self._settings.engine_timeout_s
         while True:
             try:
-                return call()
+                with engine_errors(self.address):
+                    return call()
             except Refused as refused:
                 ends = any(words in str(refused) for words in _ENDS_JUST_NOW)
                 if not ends or time.monotonic() > deadline:

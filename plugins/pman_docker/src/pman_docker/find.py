@@ -93,8 +93,10 @@ class Finder:
         labels = first["Config"]["Labels"]
         waits = labels[KIND] == WAITING
         created = moment(first["Created"])
-        why = self._launcher.last_pull(first["Id"])
-        info = waiting_info(job_of(labels), created, why) if waits else info_of(first)
+        if waits:
+            info = waiting_info(job_of(labels), created, self._launcher.last_pull(first["Id"]))
+        else:
+            info = info_of(first)
         if info.status is not Status.NOT_STARTED:
             return info
         second = self._second(name, first)

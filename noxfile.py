@@ -107,6 +107,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure, and print a table with ratios; ``-- docker`` measures an engine."""
+    session.install(*nox.project.dependency_groups(PROJECT, "bench"))
     install(session, *FOLDERS)
     names = session.posargs or ["core"]
     for name in names:

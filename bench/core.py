@@ -5,6 +5,7 @@ The targets are those that the project set itself; nothing here fails when one i
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -22,6 +23,7 @@ from flask import Flask
 
 from pman_core.app import app_for
 from pman_core.registry import BACKENDS, Offer
+from pman_core.server.asgi import Application, application
 from pman_core.startup import compose
 from pman_core.testing import MemoryBackend, MemoryEngine
 from pman_core.testing.memory_engine import MemoryMachine
@@ -66,25 +68,61 @@ def import_and_create() -> None:
         )
 
 
+#: Serves ``bench_app``: pman's own server, and gunicorn's gthread, which pman had before.
+_SERVERS = {
+    "uvicorn": [
+        "uvicorn", "--factory", "core:bench_asgi", "--app-dir", str(HERE),
+        "--http", "pman_core.server.protocol:PmanProtocol", "--lifespan", "off", "--no-access-log",
+    ],
+    "gthread": [
+        "gunicorn", "--chdir", str(HERE), "--threads", "8", "--worker-class", "gthread",
+        "--no-control-socket", "core:bench_app()",
+    ],
+}  # fmt: skip
+
+
 def requests_per_second() -> None:
-    """A status request against an empty Flask route, on the same gunicorn worker."""
+    """A status against an empty Flask route, each on pman's server and on gunicorn's gthread.
+
+    One process and one client: what a request costs, not how many there may be at once.
+    """
+    with contextlib.ExitStack() as stack:
+        ports = {name: stack.enter_context(_served(name)) for name in _SERVERS}
+        rounds = [
+            {
+                (name, path): _rate(port, path)
+                for name, port in ports.items()
+                for path in ("/api/v1/bench/", "/empty/")
+            }
+            for _ in range(7)
+        ]
+    rate = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+    status, empty = (("uvicorn", path) for path in ("/api/v1/bench/", "/empty/"))
+    old_status, old_empty = (("gthread", path) for path in ("/api/v1/bench/", "/empty/"))
+    _compare("status / empty route", rate[status], rate[empty], ">= 0.6")
+    _compare("status / on gthread", rate[status], rate[old_status], "")
+    _compare("empty route / on gthread", rate[empty], rate[old_empty], "")
+    _compare("gthread: status / empty", rate[old_status], rate[old_empty], "")
+
+
+def _compare(what: str, ours: float, other: float, target: str) -> None:
+    row(what, f"{ours:.0f} /s", f"{other:.0f} /s", f"{ours / other:.2f}", target)
+
+
+@contextlib.contextmanager
+def _served(name: str) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = ["gunicorn", "--chdir", str(HERE), "--bind", f"127.0.0.1:{port}", "--threads", "4"]
-    command += ["--worker-class", "gthread", "--no-control-socket", "core:bench_app()"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+    bind = ["--bind", f"127.0.0.1:{port}"] if name == "gthread" else ["--port", str(port)]
+    with subprocess.Popen(
+        [*_SERVERS[name], *bind], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as server:
         try:
-            connection = _connected(port)
-            _get(connection, "/api/v1/bench/", 200)
-            rounds = [
-                (_rate(connection, "/api/v1/bench/"), _rate(connection, "/empty/"))
-                for _ in range(7)
-            ]
+            _get(_connected(port), "/api/v1/bench/", 200)
+            yield port
         finally:
             server.terminate()
-    ours, empty = (statistics.median(one[side] for one in rounds) for side in (0, 1))
-    row("status requests", f"{ours:.0f} /s", f"{empty:.0f} /s", f"{ours / empty:.2f}", ">= 0.6")
 
 
 def many_jobs() -> None:
@@ -98,6 +136,11 @@ def many_jobs() -> None:
             costs.append(min(_seconds(ask, 200) for _ in range(7)))
     many, few = (f"{cost / 200 * 1e6:.0f} us" for cost in costs)
     row("status among 10,000 jobs", many, few, f"{costs[0] / costs[1]:.2f}", "~ 1")
+
+
+def bench_asgi() -> Application:
+    """The same behind pman's own server."""
+    return application(bench_app(), threads=8)
 
 
 def bench_app() -> Flask:
@@ -166,7 +209,8 @@ def _get(connection: http.client.HTTPConnection, path: str, code: int) -> None:
         sys.exit(f"GET {path} answered {answer.status}")
 
 
-def _rate(connection: http.client.HTTPConnection, path: str) -> float:
+def _rate(port: int, path: str) -> float:
+    connection = _connected(port)
     return 500 / _seconds(lambda: _get(connection, path, 200), 500)
 
 

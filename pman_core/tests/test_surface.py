@@ -90,9 +90,9 @@ def test_no_module_imports_an_engine_or_opens_a_connection() -> None:
 def test_what_plugin_authors_import_brings_no_flask() -> None:
     names = [f"pman_core.{name}" for name in ("errors", "logs", "names", "settings", "hookspecs")]
     found = modules_after("pman_core", *names)
-    assert not found & {"flask", "werkzeug", "click", "gunicorn", "requests", "pytest"}
+    assert not found & {"flask", "werkzeug", "click", "uvicorn", "requests", "pytest"}
 
 
 def test_the_service_brings_no_pytest_and_no_client_library() -> None:
     found = modules_after("pman_core.app", "pman_core.testing.memory")
-    assert not found & {"pytest", "_pytest", "gunicorn", "requests"}
+    assert not found & {"pytest", "_pytest", "uvicorn", "requests"}

@@ -1,6 +1,6 @@
 """The command ``pman``.
 
-Whatever is slow to import (gunicorn, Flask, requests) is imported by the command that needs
+Whatever is slow to import (uvicorn, Flask, requests) is imported by the command that needs
 it, so that ``pman --help`` answers at once.
 """
 

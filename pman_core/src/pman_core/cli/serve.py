@@ -1,14 +1,10 @@
-"""``pman serve``: the service, on gunicorn."""
+"""``pman serve``: the service."""
 
 from __future__ import annotations
 
-import os
 import socket
-from pathlib import Path
 
 import click
-
-from pman_core.environment import Environment, read_environment
 
 
 @click.command(context_settings={"show_default": True})
@@ -40,34 +36,22 @@ def serve(host: str, port: int, workers: int, threads: int, access_log: bool, de
     Settings come from the environment, and from a .env file in the working directory: see
     `pman config`. If any is wrong, all faults are told and nothing is served (exit code 2).
     """
-    from pman_core.cli import server
+    from pman_core.server.run import Options, run, run_in_development
 
     if dev and workers > 1:
         raise click.UsageError("--dev serves with one worker; leave --workers out")
-    # In development the parent must not import what its workers are to load anew: there, the
-    # worker finds the faults.
-    grace_s = 1 if dev else server.grace_period(_environment(dev))
-    options = {
-        "bind": f"fd://{_listen(host, port)}",
-        "workers": workers,
-        "threads": threads,
-        "graceful_timeout": grace_s,
-        "accesslog": "-" if access_log else None,
-        **(server.development_options() if dev else {}),
-    }
-    server.run(options, host, lambda: _environment(dev))
+    options = Options(host=host, workers=workers, threads=threads, access_log=access_log)
+    if dev:
+        run_in_development(options, _listen(host, port))
+    else:
+        run(options, _listen(host, port))
 
 
-def _environment(dev: bool) -> Environment:
-    overridden = {"APPLICATION_MODE": "development"} if dev else {}
-    return read_environment({**os.environ, **overridden}, Path.cwd())
-
-
-def _listen(host: str, port: int) -> int:
-    """The descriptor of a listening socket: gunicorn itself would retry a taken port for 5 s."""
+def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048).detach()
+        return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         reason = str(error.strerror).partition(" (while")[0]  # the rest repeats host and port
         raise click.ClickException(

@@ -1,0 +1,123 @@
+"""The ASGI application: reads a request whole, and only then takes a thread for Flask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from a2wsgi import WSGIMiddleware
+from flask import Flask
+
+from pman_core.server.refusals import Refusal, body_late, body_too_large, too_many_large_bodies
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+#: Seconds for the whole body of a request.
+BODY_S = 60.0
+
+#: A body beyond so many bytes is large. Of large ones only a few are held at once, so that clients
+#: which stall after many megabytes cannot fill the memory.
+LARGE_BYTES = 64 * 1024
+LARGE_AT_ONCE = 4
+
+
+class ClientGone(Exception):
+    """The client hung up before it had sent its request."""
+
+
+def application(flask: Flask, threads: int) -> Application:
+    """Flask behind ASGI.
+
+    :param threads: how many requests it works on at once.
+    """
+    most: int = flask.config["MAX_CONTENT_LENGTH"] - 1
+    wsgi: Any = flask  # a2wsgi has types of its own for what WSGI is
+    behind: Any = WSGIMiddleware(wsgi, workers=threads)
+    large = asyncio.Semaphore(LARGE_AT_ONCE)
+
+    async def serve(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await behind(scope, receive, send)  # type: ignore[no-any-return]
+        body = Body(scope, receive, most, large)
+        try:
+            async with asyncio.timeout(BODY_S):
+                await body.read()
+        except ClientGone:
+            return None
+        except TimeoutError:
+            return await _answer(body_late(BODY_S), send)
+        except Refusal as refusal:
+            return await _answer(refusal, send)
+        else:
+            return await behind(scope, body.replay, send)  # type: ignore[no-any-return]
+        finally:
+            body.close()
+
+    return serve
+
+
+class Body:
+    """The body of one request, held in memory until it has come whole.
+
+    :param most: bytes, beyond which it is refused.
+    """
+
+    def __init__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Receive,
+        most: int,
+        large: asyncio.Semaphore,
+    ) -> None:
+        self._receive, self._most, self._large = receive, most, large
+        self._content = bytearray()
+        self._has_slot = False
+        lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+        self._announced = int(lengths[0]) if lengths and lengths[0].isdigit() else 0
+
+    async def read(self) -> None:
+        """Read it whole.
+
+        :raises Refusal: it is too long, or too many are.
+        :raises ClientGone: the client hung up.
+        """
+        await self._make_room(self._announced)
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            piece = message.get("body", b"")
+            await self._make_room(len(self._content) + len(piece))
+            self._content += piece
+            if not message.get("more_body", False):
+                return
+
+    async def replay(self) -> Message:
+        """The whole body at once, for the application behind."""
+        content, self._content = bytes(self._content), bytearray()
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    def close(self) -> None:
+        """Let the next large body in."""
+        if self._has_slot:
+            self._large.release()
+            self._has_slot = False
+
+    async def _make_room(self, size: int) -> None:
+        if size > self._most:
+            raise body_too_large(self._most)
+        if size > LARGE_BYTES and not self._has_slot:
+            if self._large.locked():
+                raise too_many_large_bodies()
+            await self._large.acquire()
+            self._has_slot = True
+
+
+async def _answer(refusal: Refusal, send: Send) -> None:
+    start = {"status": refusal.status.value, "headers": refusal.headers()}
+    await send({"type": "http.response.start", **start})
+    await send({"type": "http.response.body", "body": refusal.body()})

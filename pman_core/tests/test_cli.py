@@ -57,6 +57,14 @@ def test_backends_shows_a_broken_one_without_losing_the_others(run: Run) -> None
     assert "No module named 'fake_backend_that_is_missing'" in told.output.replace("\n   ", "")
 
 
+def test_without_any_backend_each_package_is_named_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pman_core.registry.installed", lambda group: ())
+    told = run("backends").output
+    assert told.count("pman-docker") == told.count("pman-k8s") == 1
+
+
 def test_backends_tells_refusals_and_deviations_with_their_reasons(run: Run) -> None:
     told = run("backends").output
     assert "refuses cpu_limit: it has no clock" in told

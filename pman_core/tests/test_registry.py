@@ -80,6 +80,13 @@ def test_a_package_is_suggested_only_for_names_that_we_publish() -> None:
     assert all(package.startswith("pman-") for package in registry.PUBLISHED.values())
 
 
+def test_a_misspelt_name_is_asked_about() -> None:
+    with pytest.raises(BackendNotFoundError, match=r"CONTAINER_ENV=dokcer.*did you mean docker\?$"):
+        choose("dokcer", [offer("docker")])
+    with pytest.raises(BackendNotFoundError, match=r"did you mean echo\?$"):
+        choose("ehco", [offer("docker"), offer("echo")])
+
+
 def test_a_name_that_two_distributions_offer_is_refused() -> None:
     with pytest.raises(PluginLoadError) as caught:
         choose(None, [offer("docker", "one"), offer("docker", "two"), offer("process")])

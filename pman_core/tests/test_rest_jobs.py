@@ -145,6 +145,12 @@ def test_the_backend_is_never_asked_about_an_impossible_jid(
     assert (service.get(path).status_code, service.delete(path).status_code) == (404, 404)
 
 
+def test_what_is_gone_is_told_as_cube_reads_it(service: Service) -> None:
+    """It looks for 404 in the message, which pfcon hands on."""
+    for answer in (service.get("never-was/"), service.delete("never-was/"), service.get("a/b/")):
+        assert message(answer, 404).startswith("404: ")
+
+
 def test_a_second_removal_is_404(service: Service) -> None:
     service.post(body(image="hold"))
     first = service.delete("chris-jid-1/")

@@ -240,3 +240,22 @@ def test_a_server_error_is_json_too(service: Service) -> None:
     assert answer.status_code == 500
     assert answer.is_json
     assert "message" in (answer.json or {})
+
+
+def test_a_request_in_the_words_of_pman_3_is_told_what_replaces_what(service: Service) -> None:
+    old = {
+        "cmd_args": "--saveinputmeta",
+        "cmd_path_flags": "--dir",
+        "selfexec": "app",
+        "selfpath": "/usr/local/bin",
+        "execshell": "python3",
+    }
+    wanted = {key: value for key, value in body().items() if key not in ("args", "entrypoint")}
+    answer = service.post({**wanted, **old})
+    assert answer.status_code == 400
+    told = (answer.json or {})["message"]
+    assert "use args" in told["cmd_args"]
+    assert "use args_path_flags" in told["cmd_path_flags"]
+    for name in ("selfexec", "selfpath", "execshell"):
+        assert "use entrypoint" in told[name]
+    assert "args" in told  # which is missing

@@ -270,7 +270,7 @@ def port_of(process: subprocess.Popen[str]) -> int:
 def test_serve_ends_without_a_word_when_it_is_told_to(
     workers: str, pman_serve: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    process = pman_serve("--workers", workers, ENGINE_TIMEOUT="3000")
+    process = pman_serve("--workers", workers, ENGINE_TIMEOUT="90")
     port = port_of(process)
     until(lambda: get(port), lambda status: status == 200)
     with send(port, STALLED["half the headers"]), send(port, STALLED["half a body"]):

@@ -62,7 +62,7 @@ BAD: dict[str, list[str]] = {
     "JOB_LOGS_TAIL": ["0", "-5", *NOT_NUMBERS],
     "JOB_LOGS_MAX_BYTES": ["0", str(2**30 + 1), *NOT_NUMBERS],
     "JOB_LABELS": ["a", "=b", "a=b,c", "a=b,a=c", "a=b,=c"],
-    "CONTAINER_USER": ["1000", "root:root", "2-1:", ":"],
+    "CONTAINER_USER": ["1000", "root:root", "2-1:"],
     "SECURITYCONTEXT_RUN_AS_USER": ["-1", "4294967295", "root", *NOT_NUMBERS],
     "SECURITYCONTEXT_RUN_AS_GROUP": ["-1", "4294967295"],
     "SHM_SIZE": ["0", "-1", "64m", *NOT_NUMBERS],

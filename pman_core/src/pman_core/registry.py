@@ -6,6 +6,7 @@ has been chosen: a broken neighbour is never imported.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -119,6 +120,9 @@ def _not_found(wanted: str | None, name: str, available: list[str]) -> str:
     have = f"installed backends: {', '.join(available)}" if available else "none is installed"
     if name in PUBLISHED:
         hint = f"pip install {PUBLISHED[name]}"
+    elif near := difflib.get_close_matches(name, {*available, *PUBLISHED}, n=1, cutoff=0.7):
+        hint = f"did you mean {near[0]}?"
+        return f"{said}, but no such backend is installed ({have}); {hint}"
     elif wanted:
         hint = "install a distribution that offers it"
     else:

@@ -33,8 +33,10 @@ class UserRule:
     uids: IdRange | None
     gids: IdRange | None
 
-    def for_job(self, jid: str) -> User:
+    def for_job(self, jid: str) -> User | None:
         """The user of one job. It derives from the id, so that a retry gets the same one."""
+        if self.uids is None and self.gids is None:
+            return None
         return User(
             uid=self.uids.pick(f"uid/{jid}") if self.uids else None,
             gid=self.gids.pick(f"gid/{jid}") if self.gids else None,
@@ -44,10 +46,12 @@ class UserRule:
 def parse_user(value: str) -> UserRule:
     """Read ``UID:GID``; each part is a number, a range ``low-high``, or empty.
 
+    ``:`` is no user at all: it is what ``"${UID}:${GID}"`` becomes where neither is set.
+
     :raises ValueError: says what the form must be.
     """
     uid, separator, gid = value.strip().partition(":")
-    if not separator or not (uid or gid):
+    if not separator:
         raise ValueError("must be UID:GID, each a number, a range like 1000-2000, or empty")
     return UserRule(_parse_range(uid), _parse_range(gid))
 

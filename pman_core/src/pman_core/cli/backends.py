@@ -47,7 +47,7 @@ def backends(as_json: bool) -> None:
         print_json([_as_json(finding) for finding in findings])
         return
     if not findings:
-        known = ", ".join(sorted(registry.PUBLISHED.values()))
+        known = ", ".join(sorted(set(registry.PUBLISHED.values())))
         click.echo(f"No backend is installed. This project publishes: {known}", err=True)
         return
     table(

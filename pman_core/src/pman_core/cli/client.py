@@ -112,7 +112,7 @@ def _message(answer: Any) -> str | None:
     if isinstance(message, dict):
         faults = joined(f"{field}: {fault}" for field, fault in message.items())
         return f"pman refuses this request:\n{faults}"
-    return message if isinstance(message, str) else None
+    return message.removeprefix("404: ") if isinstance(message, str) else None
 
 
 def _path(jid: str) -> str:

@@ -41,10 +41,11 @@ def serve(host: str, port: int, workers: int, threads: int, access_log: bool, de
     if dev and workers > 1:
         raise click.UsageError("--dev serves with one worker; leave --workers out")
     options = Options(host=host, workers=workers, threads=threads, access_log=access_log)
-    if dev:
-        run_in_development(options, _listen(host, port))
-    else:
-        run(options, _listen(host, port))
+    with _listen(host, port) as listening:
+        if dev:
+            run_in_development(options, listening)
+        else:
+            run(options, listening)
 
 
 def _listen(host: str, port: int) -> socket.socket:

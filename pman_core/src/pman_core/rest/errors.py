@@ -30,17 +30,26 @@ def install_error_handlers(app: Flask) -> None:
 def _pman_error(error: errors.PmanError) -> Response:
     code = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     faults = error.faults if isinstance(error, errors.ClientError) else {}
-    answer = jsonify(message=dict(faults) if faults else str(error))
+    answer = jsonify(message=dict(faults) if faults else _words(code, str(error)))
     answer.status_code = code
     if isinstance(error, errors.EngineUnavailableError) and error.retry_after_s is not None:
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return answer
 
 
+def _words(code: int, message: str) -> str:
+    """The message of an error.
+
+    CUBE looks for "404" in it to learn that a job that it has removed is gone; without it, it
+    tries for two days.
+    """
+    return f"404: {message}" if code == 404 else message
+
+
 def _http_error(error: HTTPException) -> Any:
     if error.code is None or error.code < 400:
         return error  # a redirect
-    answer = jsonify(message=error.description)
+    answer = jsonify(message=_words(error.code, error.description or ""))
     answer.status_code = error.code
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):

@@ -99,6 +99,15 @@ FIELDS = (
 
 _NAMES = frozenset(field.name for field in FIELDS)
 
+#: What pman 3 called things, and what says the same now.
+_OLD_NAMES = {
+    "cmd_args": "args, a list of strings",
+    "cmd_path_flags": "args_path_flags, a list of strings",
+    "selfexec": "entrypoint, a list of strings",
+    "selfpath": "entrypoint, a list of strings",
+    "execshell": "entrypoint, a list of strings",
+}
+
 
 def read_request(body: Any, query: Mapping[str, str]) -> tuple[JobRequest, list[str]]:
     """The request that a body and a query string make, and the names that mean nothing here.
@@ -114,6 +123,11 @@ def read_request(body: Any, query: Mapping[str, str]) -> tuple[JobRequest, list[
             values[field.name] = _read_field(field, body, query)
         except ValueError as error:
             faults[field.name] = str(error)
+    faults |= {
+        old: f"was a field of pman 3; use {now}, input_dir and output_dir"
+        for old, now in _OLD_NAMES.items()
+        if old in body
+    }
     if faults:
         raise InvalidJobError(faults=faults)
     return JobRequest(**values), sorted({*body, *query} - _NAMES)

@@ -53,13 +53,19 @@ def run(options: Options, listening: socket.socket) -> None:
 
 
 def run_in_development(options: Options, listening: socket.socket) -> None:
-    """Serve, and start anew whenever code or the .env file changes, also after a fault."""
-    _announcement(options, listening, "in development")()
-    config = _config(options, None, Worker(options.threads, development=True), factory=True)
+    """Serve, and start anew whenever code or the .env file changes, also after a fault.
+
+    :raises SettingsError: as above.
+    """
+    worker = Worker(options.threads, development=True)
+    pman = worker.assemble()
+    _announcement(options, listening, pman.offer.name)()
+    config = _config(options, pman, worker, factory=True)
+    config.timeout_graceful_shutdown = 1
     Reloader(config, listening).run()
 
 
-def _config(options: Options, pman: Pman | None, app: Any, *, factory: bool = False) -> Config:
+def _config(options: Options, pman: Pman, app: Any, *, factory: bool = False) -> Config:
     """What uvicorn is told.
 
     The time to stop without haste is that of the longest call to an engine. A submission that is
@@ -78,7 +84,7 @@ def _config(options: Options, pman: Pman | None, app: Any, *, factory: bool = Fa
         access_log=options.access_log,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=pman.jobs.settings.engine_timeout_s + 5 if pman else 1,
+        timeout_graceful_shutdown=pman.jobs.settings.engine_timeout_s + 5,
     )
 
 

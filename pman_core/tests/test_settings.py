@@ -170,6 +170,7 @@ def test_the_older_names_of_user_and_group_still_hold(
     rule = load(CoreSettings, older).user_rule
     assert rule is not None
     drawn = rule.for_job("x")
+    assert drawn is not None
     assert (drawn.uid, drawn.gid) == expected
 
 

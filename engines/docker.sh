@@ -5,7 +5,7 @@
 . "$here/image.sh"
 
 docker_dir=$STATE/docker
-docker_socket=unix:///var/run/docker.sock
+docker_socket=unix://${PMAN_DOCKER_SOCKET:-/var/run/docker.sock}
 
 answers() { DOCKER_HOST=$1 timeout 20 docker version --format '{{.Server.Version}}'; }
 

@@ -14,7 +14,7 @@ machine_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 boot() {
     need_root "making a machine"
-    packages mmdebstrap iproute2 socat
+    packages mmdebstrap iproute2 procps socat
     make_root
     is_up || { shut_down && launch; }
 }

@@ -44,7 +44,7 @@ up() {
 launch() {
     local node
     need_root "starting a swarm"
-    packages docker.io iptables iproute2 socat
+    packages docker.io iptables iproute2 procps socat
     have docker || packages docker-cli
     mkdir -p "$swarm_dir"
     lay_cable

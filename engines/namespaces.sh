@@ -17,12 +17,15 @@ start_apart() {
 }
 
 # first_of NAME: the first process that start_apart started, as the host knows it.
-first_of() { pgrep -P "$(running "$STATE/run/$1.pid")"; }
+first_of() {
+    local pid
+    pid=$(running "$STATE/run/$1.pid") && pgrep -P "$pid"
+}
 
 # stop_apart NAME SECONDS: ends its first process, which has some time to end the others itself.
 stop_apart() {
     local first
-    if first=$(first_of "$1" 2>/dev/null); then
+    if first=$(first_of "$1"); then
         say "stopping $1"
         kill "$first" 2>/dev/null || true
         wait_for "$2" gone "$STATE/run/$1.pid" || say "$1 does not end by itself"

@@ -41,7 +41,7 @@ WITH_WDL = ("pman_cromwell", "standin")
 NEWER = {
     "trixie": ("pman_docker", "docker,podman,registry"),
     "sid": ("pman_docker", "docker,podman,registry"),
-    "slurm-trixie": ("pman_cromwell", "slurm,cromwell"),
+    "slurm-trixie": ("pman_cromwell", "slurm,cromwell,podman"),
 }
 
 #: The stand-in for Cromwell, a tool for tests that has tests of its own.

@@ -5,6 +5,8 @@
 # The file that sources this one sets machine (a name), suite, engines and programs (packages).
 # shellcheck source=engines/namespaces.sh
 . "$here/namespaces.sh"
+# shellcheck source=engines/image.sh
+. "$here/image.sh"
 
 machine_dir=$STATE/$machine
 root=$machine_dir/root
@@ -16,7 +18,11 @@ boot() {
     need_root "making a machine"
     packages mmdebstrap iproute2 procps socat
     make_root
-    is_up || { shut_down && launch; }
+    lend_images
+    if ! is_up; then
+        shut_down
+        launch
+    fi
 }
 
 # A machine that another copy of the repository has started does not see this one.
@@ -45,7 +51,15 @@ make_root() {
 
 # The host's own where that is a Debian too.
 debian_mirror() {
-    if [ "$(. /etc/os-release && echo "$ID")" = debian ]; then mirror; else echo http://deb.debian.org/debian; fi
+    if grep -q '^ID=debian$' /etc/os-release; then mirror; else echo http://deb.debian.org/debian; fi
+}
+
+# The test images are made once, on the host.
+lend_images() {
+    make_base
+    make_chris
+    mkdir -p "$machine_dir/images"
+    ln -f "$image_dir"/*-"$recipe.tar" "$machine_dir/images"
 }
 
 launch() {

@@ -1,11 +1,13 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # for machine.sh; lib.sh sets here, machine.sh the rest
 # engine: slurm-trixie
-# SLURM 24.11 of Debian trixie on a machine of its own, and the stand-in for Cromwell before it, on
-# the host.  Its clients are commands of that machine too: PATH gets a folder that enters it.
+# SLURM 24.11 and Podman of Debian trixie on a machine of their own, and the stand-in for Cromwell
+# before them, on the host.  SLURM's clients are commands of that machine: up puts a folder first in
+# PATH whose scripts enter it.
 machine=slurm-trixie
 suite=trixie
-engines=(slurm)
-programs=(slurm-wlm slurmdbd slurm-wlm-mysql-plugin munge openssl mariadb-server python3)
+engines=(podman slurm)
+programs=(slurm-wlm slurmdbd slurm-wlm-mysql-plugin munge openssl mariadb-server python3
+    podman runc netavark conmon catatonit iptables nftables)
 # shellcheck source=engines/machine.sh
 . "$here/machine.sh"
 # Processes have one number inside and outside: tests kill those of jobs.

@@ -87,7 +87,8 @@ class Podman(Runtime):
     def start(self, log: int) -> subprocess.Popen[bytes]:
         """Start and attach; a signal to Podman goes on to the container."""
         return subprocess.Popen(
-            ["podman", "start", "--attach", self.name],
+            # Its warnings would be lines of the job's log: Podman 5 has one about cgroup v1.
+            ["podman", "start", "--attach", "--log-level=error", self.name],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

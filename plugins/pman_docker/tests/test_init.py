@@ -15,12 +15,40 @@ from pman_docker.init import NO_INIT, argv_of, why_not_run
 TINI = b"[FATAL tini (7)] exec /no/such failed: No such file or directory\n"
 CATATONIT = b"ERROR (catatonit:6): failed to exec pid1: Permission denied\n"
 
-#: Leaves 100 processes without a parent behind, one after the other.
-ORPHANS = "i=0; while [ $i -lt 100 ]; do (true & true) || exit 9; i=$((i + 1)); done"
+#: Leaves 60 processes without a parent behind; a try that fails is repeated, while some are reaped.
+ORPHANS = """
+import os, time
+
+def leave_one():
+    try:
+        child = os.fork()
+        if child:
+            return os.waitpid(child, 0)[1] == 0
+        os.fork()
+        os._exit(0)
+    except OSError:
+        return os._exit(1) if os.getpid() != main else False
+
+main, end, left = os.getpid(), time.monotonic() + 20, 0
+while left < 60 and time.monotonic() < end:
+    if leave_one():
+        left += 1
+    else:
+        time.sleep(0.05)
+raise SystemExit(left < 60)
+"""
+
+KILL_SELF = """
+import os, signal, sys
+number = int(sys.argv[1])
+if number != signal.SIGKILL:
+    signal.signal(number, signal.SIG_DFL)
+os.kill(os.getpid(), number)
+"""
 
 
 def test_processes_without_a_parent_do_not_fill_the_limit(bench: Bench) -> None:
-    info = bench.run(bench.shell(ORPHANS), bench.pman(PIDS_LIMIT="30"))
+    info = bench.run(bench.job("python3", "-c", ORPHANS), bench.pman(PIDS_LIMIT="30"))
     assert info.status is Status.SUCCEEDED, bench.log(info)
 
 
@@ -31,7 +59,7 @@ def test_the_init_is_none_of_the_processes_that_a_job_may_have(bench: Bench) -> 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_signal_that_a_job_sends_itself_ends_it(bench: Bench, number: int) -> None:
-    info = bench.run(bench.shell(f"kill -{int(number)} $$; exit 0"))
+    info = bench.run(bench.job("python3", "-c", KILL_SELF, str(int(number))))
     assert (info.status, info.exit_code) == (Status.FAILED, 128 + number), info
 
 

@@ -119,6 +119,8 @@ def _subject(engine: RealEngine, folder: Path, between: Proxy) -> Subject:
         make_foreign=foreign,
         limits_swap=limits_swap,
         lose_run=lose,
+        suspend_run=lambda info: engine.api.pause(info.native),
+        unsuspend_run=lambda info: engine.api.unpause(info.native),
         stop_engine=between.cut,
         start_engine=between.up,
         patience_s=90,

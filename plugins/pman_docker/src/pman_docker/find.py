@@ -97,7 +97,7 @@ class Finder:
         if waits:
             info = waiting_info(job_of(labels), created, self._launcher.last_pull(first["Id"]))
         else:
-            info = self._with_init(info_of(first), first)
+            info = self._with_init(info_of(first, knows_oom=self._knows_oom()), first)
         if info.status is not Status.NOT_STARTED:
             return info
         second = self._second(name, first)
@@ -130,7 +130,11 @@ class Finder:
         )
 
     def _outcome(self, first: JobInfo, second: Mapping[str, Any]) -> JobInfo:
-        return self._with_init(with_outcome(first, second), second)
+        info = with_outcome(first, second, knows_oom=self._knows_oom())
+        return self._with_init(info, second)
+
+    def _knows_oom(self) -> bool:
+        return self._engine.facts().knows_oom
 
     def _with_init(self, info: JobInfo, container: Mapping[str, Any]) -> JobInfo:
         """Tell a program that could not be run, which the engine does not know: the init does."""

@@ -48,7 +48,7 @@ def until_run(made: Play) -> None:
     [
         BUSY,
         'Get "https://far/v2/": dial tcp: lookup far on 10.0.0.1:53: no such host',
-        "error parsing HTTP 403 response body: invalid character '<' looking for beginning of value",
+        "error parsing HTTP 403 response body: invalid character '<' looking for a value",
         "words that nobody knows",
     ],
 )

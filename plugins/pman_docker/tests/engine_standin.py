@@ -124,6 +124,7 @@ class Standin:
         for fault in self._faults:
             if fault.times and fault.request.search(self.asked[-1]):
                 fault.times -= 1
+                self._keep(path, fault.answer)
                 return fault.answer
         return self.reply(method, path, asked)
 
@@ -179,6 +180,12 @@ class Standin:
         if method == "DELETE":
             del self.containers[found["Id"]]
         return 204, None
+
+    def _keep(self, path: str, answer: Answer) -> None:
+        """Docker keeps why a start failed, as Podman does since 5."""
+        _, content = answer
+        if self.name == "docker" and path.endswith("/start") and isinstance(content, dict):
+            self._find(path)["State"] |= {"Error": content["message"], "ExitCode": 128}
 
     def _find(self, path: str) -> dict[str, Any]:
         parts = path.split("/")

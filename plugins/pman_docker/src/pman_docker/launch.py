@@ -4,6 +4,9 @@ Starting a container that has ended runs it again, and no engine has a start tha
 state. So **only the process that created a container starts it, once, and at once**. Where
 that process was killed in between, another one makes the job's second object and starts that.
 The name of each object is a lock: of several creators one succeeds.
+
+A start that failed by a passing cause, or that was cancelled, is such a start too: its container
+is not started again, and counts as abandoned.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ from pman_docker.labels import (
 from pman_docker.limits import dropped_limit
 from pman_docker.pulls import FailedPulls
 from pman_docker.settings import DockerSettings
-from pman_docker.state import info_of
+from pman_docker.state import info_of, is_passing
 
 log = logging.getLogger(__name__)
 
@@ -246,7 +249,8 @@ class Launcher:
     ) -> None:
         """See that the engine keeps why a container could not be started.
 
-        Docker does so by itself. Podman forgets: there the container makes way for a verdict.
+        Docker does so by itself, Podman since 5. Older ones forget: there the container makes way
+        for a verdict.
 
         :raises EngineUnavailableError: it could not be started now; once it counts as abandoned,
             another takes its place.
@@ -254,7 +258,7 @@ class Launcher:
         with contextlib.suppress(NotThere):
             if info_of(self._engine.inspect(container)).status.is_final:
                 return
-            if passes(refused):
+            if passes(refused) or is_passing(str(refused)):
                 raise EngineUnavailableError(f"it cannot be started now: {refused}") from refused
             if container != first:
                 self._withdraw(container)

@@ -1,6 +1,6 @@
 """What the engine says of a container, as pman tells of the job: pure translation.
 
-``GET /containers/{id}/json``, Engine API 1.41.
+``GET /containers/{id}/json``, Engine API 1.41 to 1.51.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from pman_core import Job, JobInfo, Reason, Status
+from pman_core.causes import passing_cause
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_docker.labels import IMAGE, KIND, MESSAGE, REASON, VERDICT, asked_labels
 
@@ -23,6 +24,12 @@ _NEVER = 1  # the year of a time that has not come
 PROBABLY_MEMORY = "killed (137), probably out of memory"
 
 
+#: What Docker keeps where the client went away during ``/start``: 26 "context canceled", 28
+#: "Canceled: context canceled". Docker cancels a start only before the job's process begins to run
+#: (``daemon/start.go``), so nothing of the job has run.
+_CANCELLED = re.compile(r"(^|: )context cancell?ed$")
+
+
 def info_of(container: Mapping[str, Any]) -> JobInfo:
     """The job that a container is."""
     labels = container["Config"]["Labels"]
@@ -30,6 +37,10 @@ def info_of(container: Mapping[str, Any]) -> JobInfo:
     started = moment(state.get("StartedAt"))
     finished = moment(state.get("FinishedAt"))
     status, message, code, reason = verdict_of(state)
+    created = moment(container["Created"])
+    if reason is Reason.CANNOT_START:
+        # Neither engine keeps when a start failed; pman starts what it has just created.
+        started, finished = None, finished or created
     if started and finished:
         finished = max(started, finished)  # Podman's clocks for the two differ a little
     return JobInfo(
@@ -41,8 +52,8 @@ def info_of(container: Mapping[str, Any]) -> JobInfo:
         fingerprint=labels[FINGERPRINT_LABEL],
         exit_code=code,
         reason=reason,
-        created=moment(container["Created"]),
-        started=None if reason is Reason.CANNOT_START else started,
+        created=created,
+        started=started,
         finished=finished if status.is_final else None,
         labels=asked_labels(labels),
         native=container["Id"],
@@ -105,17 +116,29 @@ def verdict_of(state: Mapping[str, Any]) -> tuple[Status, str, int | None, Reaso
     if word in ("created", "configured", "initialized") or (
         word == "removing" and not moment(state.get("StartedAt"))
     ):
-        if state.get("Error"):
-            return (
-                Status.FAILED,
-                f"cannot start: {state['Error']}",
-                code or 127,
-                Reason.CANNOT_START,
-            )
-        return Status.NOT_STARTED, "created, not started yet", None, None
+        return _not_begun(state.get("Error") or "", code)
     if word in ("exited", "stopped") and code is not None:
         return _end(state, code)
     return Status.FAILED, f"lost: the engine says that it is {word}", code, Reason.LOST
+
+
+def _not_begun(error: str, code: int | None) -> tuple[Status, str, int | None, Reason | None]:
+    """Of a container that never ran; both engines (Podman since 5) keep why its start failed."""
+    if not error:
+        return Status.NOT_STARTED, "created, not started yet", None, None
+    if is_passing(error):
+        cause = passing_cause(error)
+        message = f"it will be started again: {cause.wording if cause else 'cancelled'} ({error})"
+        return Status.NOT_STARTED, message, None, Reason.QUEUED
+    return Status.FAILED, f"cannot start: {error}", code or 127, Reason.CANNOT_START
+
+
+def is_passing(error: str) -> bool:
+    """Whether a container that could not be started for that cause can be started later.
+
+    :param error: the engine's words.
+    """
+    return bool(_CANCELLED.search(error) or passing_cause(error))
 
 
 def _is_cut_off(word: str, state: Mapping[str, Any]) -> bool:

@@ -58,9 +58,16 @@ def container(state: dict[str, Any], labels: dict[str, str] | None = None) -> di
 
 
 @pytest.mark.parametrize("state", [docker_state, podman_state])
-@pytest.mark.parametrize("word", ["running", "paused", "restarting"])
+@pytest.mark.parametrize("word", ["running", "restarting"])
 def test_what_has_a_process_is_started(state: Any, word: str) -> None:
     assert verdict_of(state(word)) == (Status.STARTED, word, None, None)
+
+
+@pytest.mark.parametrize("state", [docker_state, podman_state])
+def test_what_is_paused_is_told_as_suspended(state: Any) -> None:
+    status, message, code, reason = verdict_of(state("paused"))
+    assert (status, code, reason) == (Status.STARTED, None, None)
+    assert "suspended" in message
 
 
 @pytest.mark.parametrize(
@@ -113,6 +120,18 @@ def test_a_start_that_can_succeed_later_is_no_end(code: int, words: str) -> None
 )
 def test_a_program_with_the_name_of_a_fault_is_not_waited_for(words: str) -> None:
     assert info_of(container(docker_state("created", 127, words))).reason is Reason.CANNOT_START
+
+
+@pytest.mark.parametrize("state", [docker_state, podman_state])
+@pytest.mark.parametrize("word", ["running", "paused", "stopping"])
+def test_a_run_that_somebody_else_began_is_not_told_as_started(state: Any, word: str) -> None:
+    """The end of the job's own run is kept, and its exit code is not (seen on both engines)."""
+    again = state(word, FinishedAt="2026-11-21T01:02:03Z", StartedAt="2026-11-21T02:00:00Z")
+    info = info_of(container(again))
+    assert (info.status, info.reason, info.exit_code) == (Status.FAILED, Reason.LOST, None)
+    assert "started its container again" in info.message
+    assert info.started is None
+    assert info.finished == datetime(2026, 11, 21, 1, 2, 3, 0, UTC)
 
 
 @pytest.mark.parametrize("word", ["exited", "stopped"])

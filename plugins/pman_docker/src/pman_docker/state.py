@@ -24,6 +24,13 @@ _NEVER = 1  # the year of a time that has not come
 PROBABLY_MEMORY = "killed (137), probably out of memory"
 
 
+_RUNNING = ("running", "paused", "restarting", "stopping")
+
+#: Told while an ended container runs again: an end never becomes "started".
+RUNS_AGAIN = (
+    "lost: it had ended, and somebody started its container again, so its exit code is not known"
+)
+
 #: What Docker keeps where the client went away during ``/start``: 26 "context canceled", 28
 #: "Canceled: context canceled". Docker cancels a start only before the job's process begins to run
 #: (``daemon/start.go``), so nothing of the job has run.
@@ -41,6 +48,8 @@ def info_of(container: Mapping[str, Any]) -> JobInfo:
     if reason is Reason.CANNOT_START:
         # Neither engine keeps when a start failed; pman starts what it has just created.
         started, finished = None, finished or created
+    if _runs_again(state):
+        started = None  # that is of the other run
     if started and finished:
         finished = max(started, finished)  # Podman's clocks for the two differ a little
     return JobInfo(
@@ -110,8 +119,11 @@ def verdict_of(state: Mapping[str, Any]) -> tuple[Status, str, int | None, Reaso
     word, code = state["Status"], state.get("ExitCode")
     if _is_cut_off(word, state):
         return Status.FAILED, "lost: its machine was restarted", None, Reason.LOST
-    if word in ("running", "paused", "restarting", "stopping"):
-        return Status.STARTED, word, None, None
+    if word in _RUNNING:
+        if _runs_again(state):
+            return Status.FAILED, RUNS_AGAIN, None, Reason.LOST
+        message = "suspended: its container is paused" if word == "paused" else word
+        return Status.STARTED, message, None, None
     # One that was never started and is being removed makes way for another.
     if word in ("created", "configured", "initialized") or (
         word == "removing" and not moment(state.get("StartedAt"))
@@ -139,6 +151,14 @@ def is_passing(error: str) -> bool:
     :param error: the engine's words.
     """
     return bool(_CANCELLED.search(error) or passing_cause(error))
+
+
+def _runs_again(state: Mapping[str, Any]) -> bool:
+    """Whether somebody started a container again after its end: both engines keep when it ended.
+
+    How it ended they forget. pman starts a container once.
+    """
+    return state["Status"] in _RUNNING and moment(state.get("FinishedAt")) is not None
 
 
 def _is_cut_off(word: str, state: Mapping[str, Any]) -> bool:

@@ -28,8 +28,13 @@ _VERSION = re.compile(r"/version$")
 
 
 @contextlib.contextmanager
-def served(answer: Callable[[str, str, dict[str, Any]], Answer]) -> Iterator[str]:
-    """The address of a server that answers a method, a path and a body."""
+def served(
+    answer: Callable[[str, str, dict[str, Any]], Answer], title: Callable[[], str] = lambda: "x/1"
+) -> Iterator[str]:
+    """The address of a server that answers a method, a path and a body.
+
+    :param title: what it says in each answer that it is.
+    """
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -49,6 +54,9 @@ def served(answer: Callable[[str, str, dict[str, Any]], Answer]) -> Iterator[str
             self.wfile.write(data)
 
         do_GET = do_POST = do_DELETE = reply
+
+        def version_string(self) -> str:
+            return title()
 
         def log_message(self, *args: object) -> None:
             pass
@@ -91,6 +99,8 @@ class Standin:
     def __init__(self, name: str = "docker") -> None:
         self.name = name
         self.now = BEGIN
+        #: The least and the greatest version of the API that it takes.
+        self.versions = (24, 41)
         self.images = {"here:1"}
         #: What the end of a pull says; without an error the image is there then.
         self.pulled: dict[str, str] = {"status": "Download complete"}
@@ -118,6 +128,10 @@ class Standin:
         return sum(re.search(request, asked) is not None for asked in self.asked)
 
     def answer(self, method: str, path: str, asked: dict[str, Any]) -> Answer:
+        version = re.match(r"/v1\.(\d+)/", path)
+        refusal = self._refuse_version(int(version[1])) if version else None
+        if refusal:
+            return refusal
         path = re.sub(r"^/v[\d.]+|/libpod", "", path)
         name = asked.get("name") or self._find(path).get("Name", "")
         self.asked.append(f"{method} {path} {name}")
@@ -128,11 +142,25 @@ class Standin:
                 return fault.answer
         return self.reply(method, path, asked)
 
+    def _refuse_version(self, version: int) -> Answer | None:
+        """In the words of Docker 20.10 and 26.1."""
+        least, most = self.versions
+        told = f"client version 1.{version} is too"
+        if version > most:
+            words = f"{told} new. Maximum supported API version is 1.{most}"
+        elif version < least:
+            words = f"{told} old. Minimum supported API version is 1.{least}, please upgrade"
+        else:
+            return None
+        return 400, {"message": words}
+
     def reply(self, method: str, path: str, asked: dict[str, Any]) -> Answer:
         match path.split("/")[1:]:
             case ["version"]:
                 part = "Podman Engine" if self.name == "podman" else "Engine"
-                return 200, {"ApiVersion": "1.41", "Components": [{"Name": part}]}
+                return 200, {"ApiVersion": f"1.{self.versions[1]}", "Components": [{"Name": part}]}
+            case ["_ping"]:
+                return 200, "OK"
             case ["info"]:
                 return 200, {"SystemTime": self.now}
             case ["images", "create"]:
@@ -217,7 +245,7 @@ def play(name: str = "docker", **environ: str) -> Iterator[Play]:
     """pman on an engine that is played."""
     engine = Standin(name)
     backend = {"docker": DockerBackend, "podman": PodmanBackend}[name]
-    with served(engine.answer) as address:
+    with served(engine.answer, lambda: f"{engine.name}/1") as address:
         made = Play(engine, backend({"DOCKER_HOST": address, "ENGINE_TIMEOUT": "5", **environ}))
         try:
             yield made

@@ -37,6 +37,9 @@ _PASSES = re.compile(
     re.IGNORECASE,
 )
 
+#: Docker 20.10 to 28, of a version beyond those that it takes; Podman 4.3 to 5.8 takes any.
+_OTHER_VERSION = re.compile(r"client version \S+ is too (new|old)")
+
 
 class Refused(Exception):
     """The engine answered, and said no."""
@@ -147,6 +150,11 @@ def passes(refused: Refused) -> bool:
     """
     may = refused.code >= 500 or refused.code == 429
     return may and _PASSES.search(str(refused)) is not None
+
+
+def is_other_version(error: docker.errors.APIError) -> bool:
+    """Whether the engine refused a call since it does not take that version of its API."""
+    return error.status_code == 400 and _OTHER_VERSION.search(str(error.explanation)) is not None
 
 
 def accepted(answer: requests.Response) -> requests.Response:

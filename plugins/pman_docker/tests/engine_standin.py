@@ -102,6 +102,8 @@ class Standin:
         #: The least and the greatest version of the API that it takes.
         self.versions = (24, 41)
         self.images = {"here:1"}
+        #: More of what it says of itself.
+        self.info: dict[str, Any] = {}
         #: What the end of a pull says; without an error the image is there then.
         self.pulled: dict[str, str] = {"status": "Download complete"}
         self.containers: dict[str, dict[str, Any]] = {}
@@ -162,7 +164,7 @@ class Standin:
             case ["_ping"]:
                 return 200, "OK"
             case ["info"]:
-                return 200, {"SystemTime": self.now}
+                return 200, {"SystemTime": self.now, **self.info}
             case ["images", "create"]:
                 if "error" not in self.pulled:
                     self.images.add(f"{asked['fromImage']}:{asked['tag']}")

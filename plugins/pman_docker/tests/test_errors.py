@@ -206,3 +206,11 @@ def test_the_engine_is_named() -> None:
     assert facts_of(DOCKER_VERSION, INFO).title == "Docker 20.10.24"
     assert facts_of(PODMAN_VERSION, {**INFO, **ROOTLESS}).title == "Podman 4.3.1 (rootless)"
     assert not facts_of(DOCKER_VERSION, {**INFO, "SwapLimit": False}).limits_swap
+
+
+@pytest.mark.parametrize(
+    ("version", "knows"), [("4.3.1", False), ("5.4.2", True), ("10.0", True), ("?", False)]
+)
+def test_only_a_newer_podman_knows_of_memory(version: str, knows: bool) -> None:
+    assert facts_of({**PODMAN_VERSION, "Version": version}, INFO).knows_oom is knows
+    assert facts_of({**DOCKER_VERSION, "Version": version}, INFO).knows_oom is True

@@ -64,7 +64,7 @@ def test_what_has_a_process_is_started(state: Any, word: str) -> None:
 
 
 @pytest.mark.parametrize("state", [docker_state, podman_state])
-def test_what_is_paused_is_told_as_suspended(state: Any) -> None:
+def test_a_paused_container_is_a_suspended_job(state: Any) -> None:
     status, message, code, reason = verdict_of(state("paused"))
     assert (status, code, reason) == (Status.STARTED, None, None)
     assert "suspended" in message
@@ -151,10 +151,19 @@ def test_out_of_memory_is_told_where_the_engine_knows_it(code: int) -> None:
 
 
 @pytest.mark.parametrize("word", ["exited", "stopped"])
-def test_137_without_an_explanation_is_told_as_probably_memory(word: str) -> None:
-    status, message, code, reason = verdict_of(podman_state(word, 137))
-    assert (status, code, reason) == (Status.FAILED, 137, Reason.KILLED)
-    assert message == "killed (137), probably out of memory"
+@pytest.mark.parametrize(
+    ("knows", "wanted"),
+    [(False, "killed (137), probably out of memory"), (True, "killed (137)")],
+)
+def test_137_is_told_as_probably_memory_where_the_engine_does_not_know_it(
+    word: str, knows: bool, wanted: str
+) -> None:
+    for made in (container(podman_state(word, 137)), container(docker_state(word, 137))):
+        info = info_of(made, knows_oom=knows)
+        assert (info.status, info.exit_code) == (Status.FAILED, 137)
+        assert (info.reason, info.message) == (Reason.KILLED, wanted)
+        second = container(made["State"], container_labels(JOB, "pman", of="f1257"))
+        assert with_outcome(waiting_info(JOB, None), second, knows_oom=knows).message == wanted
 
 
 def test_another_code_is_told_with_the_engines_words() -> None:

@@ -122,8 +122,8 @@ PODMAN = Dialect(
                 "swap is limited only where the kernel accounts for it (podman info tells)"
             ),
             Deviation.OOM_NOT_TOLD: (
-                "Podman 4.3 does not know that a container ran out of memory; exit code 137 is "
-                "told as killed, probably out of memory"
+                "Podman before 5 does not know that a container ran out of memory; exit code 137 "
+                "is told as killed, probably out of memory"
             ),
         },
         notes=_NOTES,

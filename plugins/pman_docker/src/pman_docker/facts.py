@@ -17,6 +17,8 @@ class EngineFacts:
     rootless: bool
     enforces_limits: bool
     limits_swap: bool
+    has_init: bool = True
+    knows_oom: bool = True
 
     @property
     def title(self) -> str:
@@ -38,10 +40,21 @@ def facts_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFacts
     enforced = bool(info.get("MemoryLimit", True) and info.get("CpuCfsQuota", True))
     if rootless and str(info.get("CgroupVersion", "1")) != "2":
         enforced = False
+    number = str(version.get("Version", "?"))
     return EngineFacts(
         "Podman" if podman else "Docker",
-        str(version.get("Version", "?")),
+        number,
         rootless,
         enforced,
         limits_swap=bool(info.get("SwapLimit", True)),
+        # So says Docker (20.10 to 28) of an init that it cannot run. Podman tells nothing here.
+        has_init=(info.get("InitCommit") or {}).get("ID") != "N/A",
+        # Podman 4.3 says OOMKilled of no container, 5.4 of each; what is between was not tried.
+        knows_oom=not (podman and _major(number) < 5),
     )
+
+
+def _major(version: str) -> int:
+    """The first number of a version; 0 where it has none."""
+    first = version.split(".")[0]
+    return int(first) if first.isdecimal() else 0

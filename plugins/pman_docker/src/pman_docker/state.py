@@ -15,14 +15,19 @@ import attrs
 from pman_core import Job, JobInfo, Reason, Status
 from pman_core.causes import passing_cause
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
+from pman_docker.init import argv_of
 from pman_docker.labels import IMAGE, KIND, MESSAGE, REASON, VERDICT, asked_labels
 
 _NEVER = 1  # the year of a time that has not come
 
-#: Told where the engine has no explanation: the kernel's out-of-memory killer is the likeliest
-#: cause of a SIGKILL that nobody asked for.
+#: A job that got SIGKILL, or ended with its code, where the engine knows that it was not memory.
+KILLED = "killed (137)"
+
+#: The same where the engine does not know: the kernel's out-of-memory killer is the likeliest cause
+#: of a SIGKILL that nobody asked for.
 PROBABLY_MEMORY = "killed (137), probably out of memory"
 
+SUSPENDED = "suspended: somebody has paused its container"
 
 _RUNNING = ("running", "paused", "restarting", "stopping")
 
@@ -37,13 +42,16 @@ RUNS_AGAIN = (
 _CANCELLED = re.compile(r"(^|: )context cancell?ed$")
 
 
-def info_of(container: Mapping[str, Any]) -> JobInfo:
-    """The job that a container is."""
+def info_of(container: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
+    """The job that a container is.
+
+    :param knows_oom: whether the engine knows of each container that ran out of memory.
+    """
     labels = container["Config"]["Labels"]
     state = container["State"]
     started = moment(state.get("StartedAt"))
     finished = moment(state.get("FinishedAt"))
-    status, message, code, reason = verdict_of(state)
+    status, message, code, reason = verdict_of(state, knows_oom=knows_oom)
     created = moment(container["Created"])
     if reason is Reason.CANNOT_START:
         # Neither engine keeps when a start failed; pman starts what it has just created.
@@ -55,7 +63,7 @@ def info_of(container: Mapping[str, Any]) -> JobInfo:
     return JobInfo(
         jid=labels[JID_LABEL],
         image=labels[IMAGE],
-        argv=(container["Path"], *(container["Args"] or ())),
+        argv=argv_of(container),
         status=status,
         message=message,
         fingerprint=labels[FINGERPRINT_LABEL],
@@ -98,11 +106,11 @@ def waiting_info(job: Job, created: datetime | None, why: str = "") -> JobInfo:
     )
 
 
-def with_outcome(first: JobInfo, second: Mapping[str, Any]) -> JobInfo:
+def with_outcome(first: JobInfo, second: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
     """A job whose first object could not become the running job, by its second object."""
     labels = second["Config"]["Labels"]
     if labels[KIND] != VERDICT:
-        return attrs.evolve(info_of(second), created=first.created)
+        return attrs.evolve(info_of(second, knows_oom=knows_oom), created=first.created)
     return attrs.evolve(
         first,
         status=Status.FAILED,
@@ -114,7 +122,21 @@ def with_outcome(first: JobInfo, second: Mapping[str, Any]) -> JobInfo:
     )
 
 
-def verdict_of(state: Mapping[str, Any]) -> tuple[Status, str, int | None, Reason | None]:
+def not_run(info: JobInfo, why: str) -> JobInfo:
+    """A job whose init ended since it could not run the job's program."""
+    return attrs.evolve(
+        info,
+        reason=Reason.CANNOT_START,
+        message=f"cannot start: {info.argv[0]}: {why}",
+        # catatonit ends with 1 then; these are a shell's codes, and tini's
+        exit_code=127 if "No such file" in why else 126,
+        started=None,
+    )
+
+
+def verdict_of(
+    state: Mapping[str, Any], *, knows_oom: bool = True
+) -> tuple[Status, str, int | None, Reason | None]:
     """Status, message, exit code and reason."""
     word, code = state["Status"], state.get("ExitCode")
     if _is_cut_off(word, state):
@@ -122,7 +144,7 @@ def verdict_of(state: Mapping[str, Any]) -> tuple[Status, str, int | None, Reaso
     if word in _RUNNING:
         if _runs_again(state):
             return Status.FAILED, RUNS_AGAIN, None, Reason.LOST
-        message = "suspended: its container is paused" if word == "paused" else word
+        message = SUSPENDED if word == "paused" else word
         return Status.STARTED, message, None, None
     # One that was never started and is being removed makes way for another.
     if word in ("created", "configured", "initialized") or (
@@ -130,7 +152,7 @@ def verdict_of(state: Mapping[str, Any]) -> tuple[Status, str, int | None, Reaso
     ):
         return _not_begun(state.get("Error") or "", code)
     if word in ("exited", "stopped") and code is not None:
-        return _end(state, code)
+        return _end(state, code, knows_oom=knows_oom)
     return Status.FAILED, f"lost: the engine says that it is {word}", code, Reason.LOST
 
 
@@ -170,14 +192,16 @@ def _is_cut_off(word: str, state: Mapping[str, Any]) -> bool:
     return word in ("created", "configured", "exited") and bool(began and not ended)
 
 
-def _end(state: Mapping[str, Any], code: int) -> tuple[Status, str, int, Reason | None]:
+def _end(
+    state: Mapping[str, Any], code: int, *, knows_oom: bool
+) -> tuple[Status, str, int, Reason | None]:
     if code == 0:
         return Status.SUCCEEDED, "finished", 0, None
     if state.get("OOMKilled"):
         message = f"out of memory: it wanted more than its memory limit (exit code {code})"
         return Status.FAILED, message, code, Reason.OUT_OF_MEMORY
     if code == 137:
-        return Status.FAILED, PROBABLY_MEMORY, code, Reason.KILLED
+        return Status.FAILED, KILLED if knows_oom else PROBABLY_MEMORY, code, Reason.KILLED
     if state.get("Error"):
         return Status.FAILED, f"{state['Error']} (exit code {code})", code, Reason.EXIT_CODE
     return Status.FAILED, f"exited with code {code}", code, Reason.EXIT_CODE

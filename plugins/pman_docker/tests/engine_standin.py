@@ -102,6 +102,7 @@ class Standin:
         #: The least and the greatest version of the API that it takes.
         self.versions = (24, 41)
         self.images = {"here:1"}
+        self.image_labels: dict[str, dict[str, str]] = {}
         #: More of what it says of itself.
         self.info: dict[str, Any] = {}
         #: What the end of a pull says; without an error the image is there then.
@@ -174,8 +175,15 @@ class Standin:
                 return 200, {"stream": "loaded"}
             case ["containers", "create"]:
                 return self._create(asked)
+            case ["images", image, "json"]:
+                return 200, {"Config": {"Labels": self.image_labels.get(image)}}
             case ["containers", "json"]:
-                return 200, [self._summary(made) for made in self.containers.values()]
+                wanted = json.loads(asked["filters"])["label"]
+                return 200, [
+                    self._summary(made)
+                    for made in self.containers.values()
+                    if {f"{key}={value}" for key, value in _labels(made).items()} >= set(wanted)
+                ]
             case ["containers", _, *what]:
                 return self._container(method, path, what)
         return 404, {"message": "page not found"}
@@ -191,6 +199,7 @@ class Standin:
             "Id": f"id{self._made}",
             "Name": name,
             "Created": self.now,
+            "Image": image.replace("/", "-"),  # an id, in truth
             "Path": "true",
             "Args": [],
             "Config": {"Labels": asked.get("Labels") or asked["labels"]},
@@ -226,8 +235,18 @@ class Standin:
         return {}
 
     def _summary(self, made: dict[str, Any]) -> dict[str, Any]:
-        labels, state = made["Config"]["Labels"], made["State"]["Status"]
-        return {"Id": made["Id"], "Names": [f"/{made['Name']}"], "Labels": labels, "State": state}
+        return {
+            "Id": made["Id"],
+            "Names": [f"/{made['Name']}"],
+            "Created": 0,
+            "ImageID": made["Image"],
+            "Labels": _labels(made),
+            "State": made["State"]["Status"],
+        }
+
+
+def _labels(made: dict[str, Any]) -> dict[str, str]:
+    return made["Config"]["Labels"] or {}
 
 
 @attrs.define

@@ -237,4 +237,4 @@ def test_the_removal_of_what_was_never_there_asks_twice() -> None:
             made.pman.pman_status("aa")
         made.engine.asked.clear()
         assert made.pman.pman_remove("aa") is False
-        assert made.engine.asked == ["GET /containers/aa/json ", "GET /containers/aa.run/json "]
+        assert made.engine.asked == ["GET /containers/aa/json ", "GET /containers/json "]

@@ -17,6 +17,7 @@ import requests
 
 from pman_core.errors import EngineUnavailableError
 from pman_docker.errors import (
+    ImageMissing,
     NotThere,
     Refused,
     accepted,
@@ -309,6 +310,13 @@ class Engine:
             for message in news(accepted(answer).iter_lines()):
                 if "error" in message:
                     raise docker.errors.APIError(message["error"], explanation=message["error"])
+
+    def labels_of_image(self, image: str) -> Mapping[str, str]:
+        """The labels that containers of an image inherit; none where it is there no more."""
+        with contextlib.suppress(ImageMissing), look_errors(self.address, may_lack=True):
+            found = self.get(f"/images/{image}/json")
+            return (found.get("Config") or {}).get("Labels") or {}
+        return {}
 
     def load_image(self, archive: bytes) -> None:
         """Load an image from an archive as ``docker save`` writes it."""

@@ -98,14 +98,14 @@ def look_errors(address: str, *, may_lack: bool = False) -> Iterator[None]:
     """For looks, which an engine has no reason to refuse: whoever asked can only ask again.
 
     :param may_lack: whether one thing is looked for, which may not be there.
-    :raises NotThere: there is no such thing.
+    :raises NotThere: there is no such thing; ``ImageMissing`` of an image.
     :raises EngineUnavailableError: the engine did not answer, or cannot tell.
     """
     try:
         with engine_errors(address):
             yield
     except Refused as refused:
-        if may_lack and isinstance(refused, NotThere):
+        if may_lack and isinstance(refused, (NotThere, ImageMissing)):
             raise
         raise EngineUnavailableError(f"the engine at {address} cannot tell: {refused}") from refused
 

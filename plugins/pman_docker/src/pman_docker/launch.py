@@ -38,6 +38,7 @@ from pman_docker.labels import (
     waiting_labels,
 )
 from pman_docker.limits import dropped_limit
+from pman_docker.members import Members, firsts, seconds_of
 from pman_docker.pulls import FailedPulls
 from pman_docker.settings import DockerSettings
 from pman_docker.state import info_of, is_passing
@@ -55,6 +56,7 @@ class Launcher:
         self._engine = engine
         self._dialect = dialect
         self._settings = settings
+        self._members = Members(engine, settings.instance)
         self._failed = FailedPulls(settings.start_deadline_s)
         self._busy: set[str] = set()
         self._lock = threading.Lock()
@@ -79,12 +81,14 @@ class Launcher:
         """
         return self._run(name, job, container_labels(job, self._settings.instance))
 
-    def note_waiting(self, name: str, job: Job) -> str:
-        """Write down that a job waits for its image; the note's id.
+    def note_waiting(self, name: str, job: Job) -> None:
+        """Write down that a job waits for its image.
 
         :raises NameInUse: as above.
         """
-        return self._note(name, waiting_labels(job, self._settings.instance))
+        note = self._note(name, waiting_labels(job, self._settings.instance))
+        if self._is_needless(note, job.jid):
+            self._withdraw(note)
 
     # ----------------------------------------------------------- the second object
 
@@ -170,7 +174,7 @@ class Launcher:
         for _ in range(2):
             try:
                 note = self._note(second, labels)
-                if not self._is_there(first):
+                if self._is_needless(note, job.jid, first):
                     self._engine.remove(note)
             except NameInUse:
                 if self._clear_abandoned(second, first):
@@ -189,7 +193,7 @@ class Launcher:
         except NotThere:
             return True
         labels = second["Config"]["Labels"] or {}
-        if OF not in labels:
+        if not labels.get(OF):
             log.warning("container %s is none of pman's, and keeps a job from running", name)
             return False
         of_another = labels[OF] != first
@@ -200,6 +204,15 @@ class Launcher:
                 self._engine.remove(second["Id"], even_running=of_another)
             return True
         return False
+
+    def is_free(self, first: str) -> bool:
+        """Whether this process would go on with a job now, and is not at it already."""
+        return first not in self._busy and not self._failed.are_too_many(first)
+
+    def clear(self, container: str) -> None:
+        """Remove a container that was never started."""
+        with contextlib.suppress(Refused):  # it runs after all
+            self._engine.remove(container, even_running=False)
 
     def is_abandoned(self, container: Mapping[str, Any]) -> bool:
         """Whether a container was never started, and its creator will not start it either."""
@@ -222,9 +235,9 @@ class Launcher:
                 raise EngineUnavailableError(f"{NO_INIT} ({refused})") from refused
             raise
         self._heed(warnings, job, container)
-        if of and not self._is_there(of):
+        if self._is_needless(container, job.jid, of):
             self._withdraw(container)
-            return container, False  # the job has been removed meanwhile
+            return container, False
         if time.monotonic() - begun > self._settings.engine_timeout_s:
             raise EngineUnavailableError("the engine took too long to create a container")
         try:
@@ -236,6 +249,18 @@ class Launcher:
         else:
             return container, True
         return container, False
+
+    def _is_needless(self, made: str, jid: str, of: str = "") -> bool:
+        """Whether an object that has just been made has no place.
+
+        Its job has such an object already, which has another name now. Or its first object is gone:
+        the job has been removed meanwhile.
+        """
+        members = self._members.of_job(jid)
+        if of and all(member["Id"] != of for member in members):
+            return True
+        alike = seconds_of(of, members) if of else firsts(members)
+        return any(member["Id"] != made for member in alike)
 
     def _heed(self, warnings: list[str], job: Job, container: str) -> None:
         """Nothing is silently ignored, also where the engine does so."""

@@ -222,8 +222,11 @@ class Engine:
         """
         self._again_while_it_ends(lambda: self.remove(container))
 
-    def _again_while_it_ends(self, call: Callable[[], T]) -> T:
-        """Ask again, within the time-out, where the engine cannot since the container just ends."""
+    def _again_while_it_ends(self, call: Callable[[], T], *, lists: bool = False) -> T:
+        """Ask again, within the time-out, where the engine cannot since a container just ends.
+
+        :param lists: whether it is one of many, which may also be gone meanwhile (Podman).
+        """
         deadline = time.monotonic() + self._settings.engine_timeout_s
         while True:
             try:
@@ -231,6 +234,7 @@ class Engine:
                     return call()
             except Refused as refused:
                 ends = any(words in str(refused) for words in _ENDS_JUST_NOW)
+                ends |= lists and isinstance(refused, NotThere)
                 if not ends or time.monotonic() > deadline:
                     raise
             time.sleep(0.05)
@@ -244,8 +248,11 @@ class Engine:
     def labelled(self, *labels: str) -> list[dict[str, Any]]:
         """Summaries of all containers that have these labels."""
         with look_errors(self.address):
-            found: list[dict[str, Any]] = self._ask(
-                lambda api: api.containers(all=True, filters={"label": list(labels)})
+            found: list[dict[str, Any]] = self._again_while_it_ends(
+                lambda: self._ask(
+                    lambda api: api.containers(all=True, filters={"label": list(labels)})
+                ),
+                lists=True,
             )
             return found
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from engine_bench import until
-from engine_standin import Play, job, play
+from engine_standin import NEVER, Play, job, play
 
 from pman_core import JobFilter, Reason, Status
 from pman_core.errors import EngineUnavailableError, UnknownJobError
@@ -116,6 +116,23 @@ def test_a_start_that_may_succeed_later_makes_one_run(name: str, words: str) -> 
         made.engine.now = LATER  # its creator would have started it by now
         until_run(made)
         assert made.engine.started == ["aa.run"]
+
+
+@BOTH
+def test_an_end_stays_where_somebody_starts_what_another_container_replaced(name: str) -> None:
+    """``docker start $(docker ps -aq)`` starts it, too: that is no run of the job."""
+    with play(name) as made:
+        made.engine.fail(r"start aa$", LOCKED)
+        with pytest.raises(EngineUnavailableError):
+            made.pman.pman_submit(job())
+        made.engine.now = LATER
+        until_run(made)
+        first, second = made.engine.containers.values()
+        second["State"] |= {"Status": "exited", "ExitCode": 3, "FinishedAt": LATER}
+        end = made.pman.pman_status("aa")
+        first["State"] = {"Status": "running", "StartedAt": LATER, "FinishedAt": NEVER}
+        assert made.pman.pman_status("aa") == end
+        assert end.exit_code == 3
 
 
 @BOTH

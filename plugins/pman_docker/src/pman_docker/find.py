@@ -84,7 +84,7 @@ class Finder:
         else:
             info = self._with_init(info_of(first, knows_oom=self._knows_oom()), first)
         if info.status is not Status.NOT_STARTED:
-            return info
+            return self._instead(jid, first, info) if self._launcher.came_late(info) else info
         second = self.members.named_second(jid, first["Id"])
         now = self._outcome(info, second) if second else info
         # The first object may have got its turn since it was looked at.
@@ -95,6 +95,12 @@ class Finder:
             return now
         renamed = self._renamed(jid, first["Id"])
         return self._outcome(info, renamed) if renamed else self._go_on(jid, first, info)
+
+    def _instead(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo:
+        """The job of a first object that counted as abandoned, and that somebody started later."""
+        second = self.members.named_second(jid, first["Id"])
+        outcome = self._outcome(info, second) if second else info
+        return info if outcome.status is Status.NOT_STARTED else outcome
 
     def _renamed(self, jid: str, first: str) -> dict[str, Any] | None:
         """A second object of another name: it is looked for only where pman would make one."""

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from pman_core import Job, Reason
+from pman_core import Job, JobInfo, Reason
 from pman_core.errors import EngineUnavailableError
 from pman_docker.dialect import Dialect
 from pman_docker.emptyimage import empty_image
@@ -220,6 +220,12 @@ class Launcher:
         if info.status.is_final or info.started or info.created is None:
             return False
         return self._engine.now() - info.created > self.grace
+
+    def came_late(self, info: JobInfo) -> bool:
+        """Whether a container was started when it may have counted as abandoned."""
+        if info.started is None or info.created is None:
+            return False
+        return info.started - info.created > self.grace
 
     # -------------------------------------------------------------------- the engine
 

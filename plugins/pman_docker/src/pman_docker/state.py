@@ -72,16 +72,19 @@ def running_info(job: Job, container: str) -> JobInfo:
     )
 
 
-def waiting_info(job: Job, created: datetime | None, why: str = "") -> JobInfo:
-    """A job that has no container yet; ``why`` its last pull failed, if it did."""
+def waiting_info(
+    job: Job, created: datetime | None, why: tuple[Reason, str] | None = None
+) -> JobInfo:
+    """A job that has no container yet; ``why`` the last attempt failed, if it did."""
+    reason, message = why or (Reason.PULLING, f"pulling image {job.image}")
     return JobInfo(
         jid=job.jid,
         image=job.image,
         argv=job.argv,
         status=Status.NOT_STARTED,
-        message=f"pulling image {job.image}" + (f"; failed so far: {why}" if why else ""),
+        message=message,
         fingerprint=job.fingerprint,
-        reason=Reason.PULLING,
+        reason=reason,
         created=created,
         labels=job.labels,
     )

@@ -4,13 +4,13 @@ import signal
 from typing import Any
 
 import pytest
-from engine_bench import Bench
+from engine_bench import Bench, until
 from engine_standin import job, play
 
 from pman_core import Reason, Status
 from pman_core.capabilities import Deviation
 from pman_core.errors import EngineUnavailableError
-from pman_docker.init import NO_INIT, argv_of, why_not_run
+from pman_docker.init import argv_of, why_not_run
 
 TINI = b"[FATAL tini (7)] exec /no/such failed: No such file or directory\n"
 CATATONIT = b"ERROR (catatonit:6): failed to exec pid1: Permission denied\n"
@@ -168,6 +168,15 @@ def test_no_job_fails_for_an_engine_without_an_init() -> None:
 def test_no_job_fails_for_a_podman_without_an_init(words: str) -> None:
     with play("podman") as made:
         made.engine.fail("create aa$", words)
-        with pytest.raises(EngineUnavailableError, match=NO_INIT.split(":")[0]):
+        with pytest.raises(EngineUnavailableError, match="JOB_INIT=no"):
             made.pman.pman_submit(job())
         assert made.pman.pman_submit(job()).status is Status.STARTED
+
+
+def test_a_job_that_waits_for_an_init_says_so() -> None:
+    """Its image had to be pulled first."""
+    with play("podman") as made:
+        made.engine.fail(r"create aa\.run$", "container-init binary not found", times=-1)
+        made.pman.pman_submit(job(image="far:1"))
+        info = until(lambda: made.pman.pman_status("aa"), lambda info: "JOB_INIT" in info.message)
+        assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)

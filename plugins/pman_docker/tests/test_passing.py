@@ -7,6 +7,7 @@ from engine_bench import until
 from engine_standin import NEVER, Play, job, play
 
 from pman_core import JobFilter, Reason, Status
+from pman_core.causes import pull_message
 from pman_core.errors import EngineUnavailableError, UnknownJobError
 from pman_docker.labels import container_labels
 
@@ -23,7 +24,7 @@ PULL = "POST /images/create"
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a pause between pulls."""
-    monkeypatch.setattr("pman_docker.pulls._PAUSE_S", 0.0)
+    monkeypatch.setattr("pman_docker.attempts._PAUSE_S", 0.0)
 
 
 def until_told(made: Play, words: str) -> None:
@@ -43,11 +44,20 @@ def until_run(made: Play) -> None:
 
 
 @BOTH
-def test_a_pull_that_may_succeed_later_is_tried_again(name: str, hurried: None) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        BUSY,
+        'Get "https://far/v2/": dial tcp: lookup far on 10.0.0.1:53: no such host',
+        "error parsing HTTP 403 response body: invalid character '<' looking for a value",
+        "words that nobody knows",
+    ],
+)
+def test_a_pull_that_may_succeed_later_is_tried_again(name: str, words: str, hurried: None) -> None:
     with play(name) as made:
-        made.engine.pulled = {"error": BUSY}
+        made.engine.pulled = {"error": words}
         made.pman.pman_submit(job(image="far:1"))
-        until_told(made, BUSY)
+        until_told(made, pull_message("far:1", words))
         made.engine.pulled = {"status": "done"}
         until_run(made)
 
@@ -59,6 +69,7 @@ def test_a_pull_that_is_refused_for_good_ends_the_job() -> None:
         made.until_quiet()
         info = made.pman.pman_status("aa")
         assert (info.status, info.reason) == (Status.FAILED, Reason.IMAGE_NOT_FOUND)
+        assert info.message == pull_message("far:1", made.engine.pulled["error"])
 
 
 def test_what_kept_an_image_away_until_the_deadline_is_told_in_the_end() -> None:
@@ -73,7 +84,7 @@ def test_what_kept_an_image_away_until_the_deadline_is_told_in_the_end() -> None
 
 
 def test_polls_do_not_hammer_a_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pman_docker.pulls._PAUSE_S", 3600.0)
+    monkeypatch.setattr("pman_docker.attempts._PAUSE_S", 3600.0)
     with play() as made:
         made.engine.pulled = {"error": BUSY}
         made.pman.pman_submit(job(image="far:1"))
@@ -94,9 +105,11 @@ def test_polls_do_not_hammer_a_registry(monkeypatch: pytest.MonkeyPatch) -> None
 @BOTH
 def test_a_create_that_may_succeed_later_is_tried_again(name: str) -> None:
     with play(name) as made:
-        made.engine.fail(r"create aa\.run$", LOCKED)
+        made.engine.fail(r"create aa\.run$", LOCKED, times=-1)
         made.pman.pman_submit(job(image="far:1"))
-        until(lambda: made.engine.count(r"create aa\.run$"), lambda tried: tried > 0)
+        info = until(lambda: made.pman.pman_status("aa"), lambda info: LOCKED in info.message)
+        assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
+        made.engine.mend()
         until_run(made)
 
 

@@ -296,7 +296,7 @@ def test_a_pull_without_news_is_given_up_and_tried_again(bench: Bench, image: Sl
 def test_a_registry_that_is_away_for_a_while_delays_the_job(
     bench: Bench, image: SlowImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pman_docker.pulls._PAUSE_S", 1.0)
+    monkeypatch.setattr("pman_docker.attempts._PAUSE_S", 1.0)
     image.way.cut()
     place = bench.place()
     job = bench.count(place, image=image.name)

@@ -122,7 +122,7 @@ def rename(made: Play, old: str, new: str = "by-hand") -> None:
 def test_a_renamed_job_that_waits_for_its_image_runs_once(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pman_docker.pulls._PAUSE_S", 0.0)
+    monkeypatch.setattr("pman_docker.attempts._PAUSE_S", 0.0)
     with play(name) as made:
         made.engine.pulled = {"error": "503 Service Unavailable"}
         made.pman.pman_submit(job(image="far:1"))

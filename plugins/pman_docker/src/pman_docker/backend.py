@@ -28,7 +28,7 @@ from pman_core.paging import page_by_name
 from pman_core.settings import load
 from pman_docker.dialect import DOCKER, PODMAN, Dialect
 from pman_docker.engine import Engine, expect
-from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, passes
+from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, passing
 from pman_docker.facts import EngineFacts
 from pman_docker.find import Finder
 from pman_docker.init import NO_INIT
@@ -217,7 +217,7 @@ class DockerBackend:
         if self._settings.job_init and not facts.has_init:
             facts = self._engine.facts(anew=True)  # somebody may have installed one
             if not facts.has_init:
-                raise EngineUnavailableError(NO_INIT)
+                raise EngineUnavailableError(NO_INIT.wording)
         return facts
 
     def _wait_for_image(self, name: str, job: Job) -> JobInfo | None:
@@ -242,6 +242,8 @@ def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 def _told(refused: Refused) -> InvalidJobError | EngineUnavailableError:
     """What a refusal to create a container means: Podman has one code for nearly everything."""
-    if passes(refused):
-        return EngineUnavailableError(f"the engine cannot create containers now: {refused}")
+    cause = passing(refused)
+    if cause:
+        told = f"the engine cannot create containers now: {cause.wording} ({refused})"
+        return EngineUnavailableError(told)
     return InvalidJobError(f"the engine refused the job: {refused}")

@@ -125,6 +125,10 @@ PODMAN = Dialect(
                 "Podman before 5 does not know that a container ran out of memory; exit code 137 "
                 "is told as killed, probably out of memory"
             ),
+            Deviation.LOG_TAIL: (
+                "Podman before 5 puts newlines into wrong places in the end of a log; pman reads "
+                "logs of up to 8 MiB whole instead"
+            ),
         },
         notes=_NOTES,
     ),

@@ -19,6 +19,7 @@ class EngineFacts:
     limits_swap: bool
     has_init: bool = True
     knows_oom: bool = True
+    exact_tail: bool = True
 
     @property
     def title(self) -> str:
@@ -41,6 +42,8 @@ def facts_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFacts
     if rootless and str(info.get("CgroupVersion", "1")) != "2":
         enforced = False
     number = str(version.get("Version", "?"))
+    # Podman 4.3 was tried, and 5.4; what is between counts as old.
+    old_podman = podman and _major(number) < 5
     return EngineFacts(
         "Podman" if podman else "Docker",
         number,
@@ -49,8 +52,10 @@ def facts_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFacts
         limits_swap=bool(info.get("SwapLimit", True)),
         # So says Docker (20.10 to 28) of an init that it cannot run. Podman tells nothing here.
         has_init=(info.get("InitCommit") or {}).get("ID") != "N/A",
-        # Podman 4.3 says OOMKilled of no container, 5.4 of each; what is between was not tried.
-        knows_oom=not (podman and _major(number) < 5),
+        # The old one says OOMKilled of no container.
+        knows_oom=not old_podman,
+        # The old one joins the pieces of a line to the line before; see ``logs.py``.
+        exact_tail=not old_podman,
     )
 
 

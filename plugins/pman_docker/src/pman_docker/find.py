@@ -80,7 +80,7 @@ class Finder:
         waits = labels[KIND] == WAITING
         created = moment(first["Created"])
         if waits:
-            info = waiting_info(job_of(labels), created, self._launcher.last_pull(first["Id"]))
+            info = waiting_info(job_of(labels), created, self._launcher.last_fault(first["Id"]))
         else:
             info = self._with_init(info_of(first, knows_oom=self._knows_oom()), first)
         if info.status is not Status.NOT_STARTED:

@@ -13,6 +13,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pman_core import Reason
+from pman_core.causes import Cause
+
 #: Where Podman mounts the init, which is then the program that it tells (4 and later; before).
 _PODMAN_PATHS = ("/run/podman-init", "/dev/init")
 
@@ -30,12 +33,14 @@ _CANNOT_RUN = re.compile(
 
 #: Podman refuses to create a container with an init that it does not have (4.3: "container-init
 #: binary not found on the host"; 5: 'lookup init binary: could not find "catatonit" in one of').
-_NO_INIT = re.compile("container-init binary not found|lookup init binary", re.IGNORECASE)
-
-#: For an operator.
-NO_INIT = (
-    "the engine has no init for jobs: install one on its machine (tini for Docker, catatonit for "
-    "Podman), or set JOB_INIT=no to run jobs without"
+#: Docker would fail its start, and is asked before.
+NO_INIT = Cause(
+    "no-init",
+    is_final=False,
+    reason=Reason.QUEUED,
+    wording="the engine has no init for jobs: install one on its machine (tini for Docker, "
+    "catatonit for Podman), or set JOB_INIT=no to run jobs without",
+    words=re.compile("container-init binary not found|lookup init binary", re.IGNORECASE),
 )
 
 
@@ -77,8 +82,3 @@ def why_not_run(log: Iterable[tuple[int, bytes]], program: str) -> str | None:
 def log_size(program: str) -> int:
     """How much of a log must be read to know that there is more than the init's words in it."""
     return len(program.encode()) + 1024
-
-
-def lacks_init(words: str) -> bool:
-    """Whether an engine refused a container since it has no init."""
-    return _NO_INIT.search(words) is not None

@@ -20,12 +20,13 @@ from datetime import timedelta
 from typing import Any
 
 from pman_core import Job, JobInfo, Reason
+from pman_core.causes import pull_cause, pull_message
 from pman_core.errors import EngineUnavailableError
+from pman_docker.attempts import FailedAttempts
 from pman_docker.dialect import Dialect
 from pman_docker.emptyimage import empty_image
 from pman_docker.engine import Engine
-from pman_docker.errors import ImageMissing, NameInUse, NotThere, NotWritten, Refused, passes
-from pman_docker.init import NO_INIT, lacks_init
+from pman_docker.errors import ImageMissing, NameInUse, NotThere, NotWritten, Refused, passing
 from pman_docker.labels import (
     EMPTY_IMAGE,
     KIND,
@@ -39,9 +40,8 @@ from pman_docker.labels import (
 )
 from pman_docker.limits import dropped_limit
 from pman_docker.members import Members, firsts, seconds_of
-from pman_docker.pulls import FailedPulls
 from pman_docker.settings import DockerSettings
-from pman_docker.state import info_of, is_passing
+from pman_docker.state import info_of, passing_start
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Launcher:
         self._dialect = dialect
         self._settings = settings
         self._members = Members(engine, settings.instance)
-        self._failed = FailedPulls(settings.start_deadline_s)
+        self._failed = FailedAttempts(settings.start_deadline_s)
         self._busy: set[str] = set()
         self._lock = threading.Lock()
 
@@ -110,9 +110,9 @@ class Launcher:
                 self._busy.discard(first["Id"])
             raise EngineUnavailableError(f"no job can be gone on with: {error}") from error
 
-    def last_pull(self, first: str) -> str:
-        """Why the last pull for a job failed, as far as this process knows."""
-        return self._failed.words(first)
+    def last_fault(self, first: str) -> tuple[Reason, str] | None:
+        """Why a job that waits could not be brought to run, as far as this process knows."""
+        return self._failed.last(first)
 
     def _go_on(self, name: str, first: Mapping[str, Any]) -> None:
         try:
@@ -140,13 +140,14 @@ class Launcher:
                 pulled = True
                 if not told:
                     continue
-                message = f"cannot get image {job.image}: {told}"
+                message = pull_message(job.image, told)
                 self.condemn(name, job, first, Reason.IMAGE_NOT_FOUND, message)
             except Refused as refused:
-                if passes(refused):
-                    raise EngineUnavailableError(
-                        f"it cannot be created now: {refused}"
-                    ) from refused
+                cause = passing(refused)
+                if cause:
+                    message = f"it cannot be created now: {cause.wording} ({refused})"
+                    self._failed.add(first, cause.reason, message)
+                    raise EngineUnavailableError(message) from refused
                 self.condemn(name, job, first, Reason.CANNOT_START, f"cannot create: {refused}")
             return
 
@@ -158,9 +159,11 @@ class Launcher:
         try:
             self._engine.pull(image, self._settings.pull_timeout_s)
         except Refused as refused:
-            if passes(refused):
-                self._failed.add(first, str(refused))
-                raise EngineUnavailableError(f"cannot get image {image}: {refused}") from refused
+            cause = pull_cause(str(refused))
+            if not cause.is_final:
+                message = pull_message(image, str(refused))
+                self._failed.add(first, cause.reason, message, pause=True)
+                raise EngineUnavailableError(message) from refused
             return str(refused)
         return ""
 
@@ -234,12 +237,7 @@ class Launcher:
     ) -> tuple[str, bool]:
         begun = time.monotonic()
         body = self._dialect.job_payload(job, self._settings, labels)
-        try:
-            container, warnings = self._dialect.create(self._engine, name, body)
-        except Refused as refused:
-            if lacks_init(str(refused)):
-                raise EngineUnavailableError(f"{NO_INIT} ({refused})") from refused
-            raise
+        container, warnings = self._dialect.create(self._engine, name, body)
         self._heed(warnings, job, container)
         if self._is_needless(container, job.jid, of):
             self._withdraw(container)
@@ -295,8 +293,10 @@ class Launcher:
         with contextlib.suppress(NotThere):
             if info_of(self._engine.inspect(container)).status.is_final:
                 return
-            if passes(refused) or is_passing(str(refused)):
-                raise EngineUnavailableError(f"it cannot be started now: {refused}") from refused
+            cause = passing(refused) or passing_start(str(refused))
+            if cause:
+                message = f"it cannot be started now: {cause.wording} ({refused})"
+                raise EngineUnavailableError(message) from refused
             if container != first:
                 self._withdraw(container)
             message = f"cannot start: {refused}"

@@ -13,9 +13,9 @@ from typing import Any
 import attrs
 
 from pman_core import Job, JobInfo, Reason, Status
-from pman_core.causes import passing_cause
+from pman_core.causes import Cause, passing_cause
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
-from pman_docker.init import argv_of
+from pman_docker.init import NO_INIT, argv_of
 from pman_docker.labels import IMAGE, KIND, MESSAGE, REASON, VERDICT, asked_labels
 
 _NEVER = 1  # the year of a time that has not come
@@ -39,7 +39,13 @@ RUNS_AGAIN = (
 #: What Docker keeps where the client went away during ``/start``: 26 "context canceled", 28
 #: "Canceled: context canceled". Docker cancels a start only before the job's process begins to run
 #: (``daemon/start.go``), so nothing of the job has run.
-_CANCELLED = re.compile(r"(^|: )context cancell?ed$")
+_CANCELLED = Cause(
+    "start-cancelled",
+    False,
+    Reason.QUEUED,
+    "its start was cancelled",
+    re.compile("(^|: )context cancell?ed$"),
+)
 
 
 def info_of(container: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
@@ -91,16 +97,19 @@ def running_info(job: Job, container: str) -> JobInfo:
     )
 
 
-def waiting_info(job: Job, created: datetime | None, why: str = "") -> JobInfo:
-    """A job that has no container yet; ``why`` its last pull failed, if it did."""
+def waiting_info(
+    job: Job, created: datetime | None, why: tuple[Reason, str] | None = None
+) -> JobInfo:
+    """A job that has no container yet; ``why`` the last attempt failed, if it did."""
+    reason, message = why or (Reason.PULLING, f"pulling image {job.image}")
     return JobInfo(
         jid=job.jid,
         image=job.image,
         argv=job.argv,
         status=Status.NOT_STARTED,
-        message=f"pulling image {job.image}" + (f"; failed so far: {why}" if why else ""),
+        message=message,
         fingerprint=job.fingerprint,
-        reason=Reason.PULLING,
+        reason=reason,
         created=created,
         labels=job.labels,
     )
@@ -160,19 +169,23 @@ def _not_begun(error: str, code: int | None) -> tuple[Status, str, int | None, R
     """Of a container that never ran; both engines (Podman since 5) keep why its start failed."""
     if not error:
         return Status.NOT_STARTED, "created, not started yet", None, None
-    if is_passing(error):
-        cause = passing_cause(error)
-        message = f"it will be started again: {cause.wording if cause else 'cancelled'} ({error})"
+    cause = passing_start(error)
+    if cause:
+        message = f"it will be started again: {cause.wording} ({error})"
+        # The image is there, also where the table of causes says "pulling" of a network.
         return Status.NOT_STARTED, message, None, Reason.QUEUED
     return Status.FAILED, f"cannot start: {error}", code or 127, Reason.CANNOT_START
 
 
-def is_passing(error: str) -> bool:
-    """Whether a container that could not be started for that cause can be started later.
+def passing_start(error: str) -> Cause | None:
+    """Why a container could not be started, if it can be later.
 
     :param error: the engine's words.
     """
-    return bool(_CANCELLED.search(error) or passing_cause(error))
+    for cause in (_CANCELLED, NO_INIT):
+        if cause.words.search(error):
+            return cause
+    return passing_cause(error)
 
 
 def _runs_again(state: Mapping[str, Any]) -> bool:

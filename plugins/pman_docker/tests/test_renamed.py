@@ -154,6 +154,17 @@ def test_a_renamed_second_object_is_the_job(name: str) -> None:
         assert made.engine.names() == []
 
 
+def test_a_renamed_note_of_an_end_is_the_end() -> None:
+    with play() as made:
+        made.engine.pulled = {"error": "manifest unknown"}
+        made.pman.pman_submit(job(image="far:1"))
+        made.until_quiet()
+        end = made.pman.pman_status("aa")
+        assert end.status is Status.FAILED
+        rename(made, second_name("aa"))
+        assert made.pman.pman_status("aa") == end
+
+
 def test_a_renamed_second_object_that_was_never_started_is_replaced() -> None:
     with play() as made:
         made.engine.fail(r"start aa\.run$", "database is locked")

@@ -93,8 +93,7 @@ class Finder:
         )
         if not undone:
             return now
-        renamed = self._renamed(jid, first["Id"])
-        return self._outcome(info, renamed) if renamed else self._go_on(jid, first, info)
+        return self._by_renamed(jid, first, info) or self._go_on(jid, first, info)
 
     def _instead(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo:
         """The job of a first object that counted as abandoned, and that somebody started later."""
@@ -102,13 +101,17 @@ class Finder:
         outcome = self._outcome(info, second) if second else info
         return info if outcome.status is Status.NOT_STARTED else outcome
 
-    def _renamed(self, jid: str, first: str) -> dict[str, Any] | None:
-        """A second object of another name: it is looked for only where pman would make one."""
-        found = self.members.renamed_second(jid, first) if self._launcher.is_free(first) else None
-        if found and self._launcher.is_abandoned(found):
-            self._launcher.clear(found["Id"])
+    def _by_renamed(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo | None:
+        """The job by a second object of another name, looked for only where pman would make one."""
+        if not self._launcher.is_free(first["Id"]):
             return None
-        return found
+        second = self.members.renamed_second(jid, first["Id"])
+        outcome = self._outcome(info, second) if second else None
+        undone = outcome and outcome.status is Status.NOT_STARTED
+        if second and undone and self._launcher.is_abandoned(second):
+            self._launcher.clear(second["Id"])
+            return None
+        return outcome
 
     def _go_on(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo:
         """Bring the job to run, unless it has waited too long."""

@@ -113,6 +113,10 @@ def _subject(engine: RealEngine, folder: Path, between: Proxy) -> Subject:
     def lose(info: JobInfo) -> None:
         engine.api.kill(info.native)
 
+    def restart(info: JobInfo) -> None:
+        engine.api.start(info.native)
+        engine.api.wait(info.native)
+
     return Subject(
         factory=BACKENDS[engine.name],
         environ=engine.environ(),
@@ -123,6 +127,7 @@ def _subject(engine: RealEngine, folder: Path, between: Proxy) -> Subject:
         make_foreign=foreign,
         limits_swap=limits_swap,
         lose_run=lose,
+        restart_run=restart,
         faulty_image=faulty_images(),
         suspend_run=lambda info: engine.api.pause(info.native),
         unsuspend_run=lambda info: engine.api.unpause(info.native),

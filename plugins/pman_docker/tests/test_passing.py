@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from engine_bench import until
-from engine_standin import Play, job, play
+from engine_standin import NEVER, Play, job, play
 
 from pman_core import JobFilter, Reason, Status
 from pman_core.causes import pull_message
@@ -15,6 +15,7 @@ BOTH = pytest.mark.parametrize("name", ["docker", "podman"])
 
 BUSY = "received unexpected HTTP status: 503 Service Unavailable"
 LOCKED = "beginning transaction: database is locked"
+CANCELLED = "Canceled: context canceled"
 LATER = "2026-11-21T02:00:00Z"
 
 PULL = "POST /images/create"
@@ -112,13 +113,17 @@ def test_a_create_that_may_succeed_later_is_tried_again(name: str) -> None:
         until_run(made)
 
 
-def test_a_start_that_may_succeed_later_makes_one_run() -> None:
-    """Podman keeps nothing of a failed start; Docker does, and ends the job."""
-    with play("podman") as made:
-        made.engine.fail(r"start aa$", LOCKED)
-        with pytest.raises(EngineUnavailableError, match="database is locked"):
+@BOTH
+@pytest.mark.parametrize("words", [LOCKED, CANCELLED])
+def test_a_start_that_may_succeed_later_makes_one_run(name: str, words: str) -> None:
+    """Docker keeps the fault of a start, and Podman (before 5) nothing."""
+    with play(name) as made:
+        made.engine.fail(r"start aa$", words)
+        with pytest.raises(EngineUnavailableError, match=words):
             made.pman.pman_submit(job())
-        assert made.pman.pman_submit(job()).status is Status.NOT_STARTED
+        info = made.pman.pman_submit(job())
+        assert info.status is Status.NOT_STARTED
+        assert (words in info.message) == (name == "docker")
         made.until_quiet()
         assert made.engine.started == []
         made.engine.now = LATER  # its creator would have started it by now
@@ -126,9 +131,28 @@ def test_a_start_that_may_succeed_later_makes_one_run() -> None:
         assert made.engine.started == ["aa.run"]
 
 
-def test_a_start_after_a_pull_that_may_succeed_later_makes_one_run() -> None:
-    with play("podman") as made:
-        made.engine.fail(r"start aa\.run$", LOCKED)
+@BOTH
+def test_an_end_stays_where_somebody_starts_what_another_container_replaced(name: str) -> None:
+    """``docker start $(docker ps -aq)`` starts it, too: that is no run of the job."""
+    with play(name) as made:
+        made.engine.fail(r"start aa$", LOCKED)
+        with pytest.raises(EngineUnavailableError):
+            made.pman.pman_submit(job())
+        made.engine.now = LATER
+        until_run(made)
+        first, second = made.engine.containers.values()
+        second["State"] |= {"Status": "exited", "ExitCode": 3, "FinishedAt": LATER}
+        end = made.pman.pman_status("aa")
+        first["State"] = {"Status": "running", "StartedAt": LATER, "FinishedAt": NEVER}
+        assert made.pman.pman_status("aa") == end
+        assert end.exit_code == 3
+
+
+@BOTH
+@pytest.mark.parametrize("words", [LOCKED, CANCELLED])
+def test_a_start_after_a_pull_that_may_succeed_later_makes_one_run(name: str, words: str) -> None:
+    with play(name) as made:
+        made.engine.fail(r"start aa\.run$", words)
         made.pman.pman_submit(job(image="far:1"))
         made.until_quiet()
         assert made.pman.pman_status("aa").status is Status.NOT_STARTED
@@ -243,4 +267,4 @@ def test_the_removal_of_what_was_never_there_asks_twice() -> None:
             made.pman.pman_status("aa")
         made.engine.asked.clear()
         assert made.pman.pman_remove("aa") is False
-        assert made.engine.asked == ["GET /containers/aa/json ", "GET /containers/aa.run/json "]
+        assert made.engine.asked == ["GET /containers/aa/json ", "GET /containers/json "]

@@ -88,7 +88,50 @@ def test_a_container_that_failed_to_start_is_an_error(code: int, told: int) -> N
     info = info_of(container(docker_state("created", code, words)))
     assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START)
     assert words in info.message
-    assert (info.exit_code, info.started, info.finished) == (told, None, None)
+    # The engine has no time of it: it was started right after it had been created.
+    assert (info.exit_code, info.started, info.finished) == (told, None, info.created)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "context canceled",  # Docker 26.1, whose client went away during the start
+        "Canceled: context canceled",  # Docker 28.5, likewise
+        "failed to create task for container: context canceled",
+        "mkdir /var/lib/docker/overlay2/x/merged: no space left on device",
+        "failed to create shim task: fork/exec /usr/bin/containerd-shim: cannot allocate memory",
+        "error while mounting volume: failed to mount local volume: mount :/x: connection refused",
+    ],
+)
+@pytest.mark.parametrize("code", [0, 128])
+def test_a_start_that_can_succeed_later_is_no_end(code: int, words: str) -> None:
+    info = info_of(container(docker_state("created", code, words)))
+    assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
+    assert words in info.message
+    assert (info.exit_code, info.started, info.finished) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'exec: "context canceled": executable file not found in $PATH: unknown',
+        'exec: "/x/context canceled/y": stat /x/context canceled/y: no such file or directory',
+    ],
+)
+def test_a_program_with_the_name_of_a_fault_is_not_waited_for(words: str) -> None:
+    assert info_of(container(docker_state("created", 127, words))).reason is Reason.CANNOT_START
+
+
+@pytest.mark.parametrize("state", [docker_state, podman_state])
+@pytest.mark.parametrize("word", ["running", "paused", "stopping"])
+def test_a_run_that_somebody_else_began_is_not_told_as_started(state: Any, word: str) -> None:
+    """The end of the job's own run is kept, and its exit code is not (seen on both engines)."""
+    again = state(word, FinishedAt="2026-11-21T01:02:03Z", StartedAt="2026-11-21T02:00:00Z")
+    info = info_of(container(again))
+    assert (info.status, info.reason, info.exit_code) == (Status.FAILED, Reason.LOST, None)
+    assert "started its container again" in info.message
+    assert info.started is None
+    assert info.finished == datetime(2026, 11, 21, 1, 2, 3, 0, UTC)
 
 
 @pytest.mark.parametrize("word", ["exited", "stopped"])

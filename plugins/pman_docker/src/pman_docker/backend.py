@@ -96,9 +96,12 @@ class DockerBackend:
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
-        """Create is the lock, so nothing is looked up before it."""
+        """Create is the lock, so nothing is looked up before it.
+
+        Three calls: create, a look for an object of the job that has another name now, start.
+        """
         refuse_unlimited(job, self._facts())
-        name = self._finder.name(job.jid)
+        name = self._finder.members.name(job.jid)
         for _ in range(_ATTEMPTS):
             try:
                 container, started = self._launcher.run(name, job)
@@ -112,7 +115,7 @@ class DockerBackend:
                 info = running_info(job, container) if started else self._finder.find(job.jid)
             if info:
                 return info
-            if self._finder.is_foreign(job.jid):
+            if self._finder.members.is_foreign(job.jid):
                 raise NameTakenError(job.jid, name)
         raise EngineUnavailableError(f"job {job.jid!r} is removed again and again")
 
@@ -150,21 +153,23 @@ class DockerBackend:
 
         The second object stays until the first is gone: its name keeps others from going on.
         """
-        first = self._finder.first(jid)
+        members = self._finder.members
+        first = members.named_first(jid)
         try:
-            if first is None:
-                return self._remove_rest(jid)
-            second = self._finder.second(jid, first)
-            if second:
-                self._engine.kill(second["Id"])
-            self._engine.remove_wholly(first["Id"])
+            if first:
+                second = members.named_second(jid, first["Id"])
+                if second:
+                    self._engine.kill(second["Id"])
+                self._engine.remove_wholly(first["Id"])
             # One that was made meanwhile is not started any more: its first object is gone.
-            second = self._finder.second(jid, first)
-            if second:
-                self._engine.remove_wholly(second["Id"])
+            renamed, seconds = self._finder.rest(jid)
+            for container in seconds if renamed else ():
+                self._engine.kill(container)
+            for container in (*renamed, *seconds):
+                self._engine.remove_wholly(container)
         except Refused as refused:
             raise EngineUnavailableError(f"job {jid!r} cannot be removed: {refused}") from refused
-        return True
+        return bool(first or renamed or seconds)
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
@@ -176,7 +181,7 @@ class DockerBackend:
             # A waiting job tells its labels only when it is looked at.
             if labels[KIND] != WAITING and not _has(asked_labels(labels), job_filter.labels):
                 return None
-            return self._finder.find_named(labels)
+            return self._finder.find_labelled(labels)
 
         return page_by_name(summaries, look, job_filter, limit, cursor)
 
@@ -190,7 +195,7 @@ class DockerBackend:
             functools.partial(self._engine.remove, orphan) for orphan in self._finder.orphans()
         ]
         steps += [
-            functools.partial(self._finder.find_named, summary["Labels"])
+            functools.partial(self._finder.find_labelled, summary["Labels"])
             for summary in self._finder.summaries().values()
             if summary["State"] == "created"
         ]
@@ -214,14 +219,6 @@ class DockerBackend:
             if not facts.has_init:
                 raise EngineUnavailableError(NO_INIT.wording)
         return facts
-
-    def _remove_rest(self, jid: str) -> bool:
-        """Remove what an interrupted removal has left; whether there was anything."""
-        rest = self._finder.rest(jid)
-        if rest is None:
-            return False
-        self._engine.remove_wholly(rest["Id"])
-        return True
 
     def _wait_for_image(self, name: str, job: Job) -> JobInfo | None:
         try:

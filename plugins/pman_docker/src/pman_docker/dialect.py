@@ -55,6 +55,10 @@ class Dialect:
 
 _TWO_PIPES = "the engine reads stdout and stderr from two pipes, one after the other"
 _NO_TIME_LIMIT = "the engine has no time limit for containers"
+_RESTARTABLE = (
+    "the engine keeps only the last end of a container, takes no note on one that exists, and "
+    "cannot be kept from starting it again"
+)
 _ONE_CONTAINER = "a job is one container"
 
 _NOTES = (
@@ -86,6 +90,7 @@ DOCKER = Dialect(
         refusals={Option.WORKERS: _ONE_CONTAINER, Option.TIME_LIMIT: _NO_TIME_LIMIT},
         deviations={
             Deviation.LOG_ORDER: _TWO_PIPES,
+            Deviation.RESTARTABLE: _RESTARTABLE,
             Deviation.SWAP_NOT_LIMITED: (
                 "swap is limited only where the kernel accounts for it (docker info tells)"
             ),
@@ -112,6 +117,7 @@ PODMAN = Dialect(
         },
         deviations={
             Deviation.LOG_ORDER: _TWO_PIPES,
+            Deviation.RESTARTABLE: _RESTARTABLE,
             Deviation.SWAP_NOT_LIMITED: (
                 "swap is limited only where the kernel accounts for it (podman info tells)"
             ),

@@ -22,6 +22,9 @@ from pman_docker.init import NO_INIT
 
 _TIME_OUTS = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 
+#: Docker 20.10 to 28, of a version beyond those that it takes; Podman 4.3 to 5.8 takes any.
+_OTHER_VERSION = re.compile(r"client version \S+ is too (new|old)")
+
 
 class Refused(Exception):
     """The engine answered, and said no."""
@@ -80,14 +83,14 @@ def look_errors(address: str, *, may_lack: bool = False) -> Iterator[None]:
     """For looks, which an engine has no reason to refuse: whoever asked can only ask again.
 
     :param may_lack: whether one thing is looked for, which may not be there.
-    :raises NotThere: there is no such thing.
+    :raises NotThere: there is no such thing; ``ImageMissing`` of an image.
     :raises EngineUnavailableError: the engine did not answer, or cannot tell.
     """
     try:
         with engine_errors(address):
             yield
     except Refused as refused:
-        if may_lack and isinstance(refused, NotThere):
+        if may_lack and isinstance(refused, (NotThere, ImageMissing)):
             raise
         raise EngineUnavailableError(f"the engine at {address} cannot tell: {refused}") from refused
 
@@ -134,6 +137,11 @@ def passing(refused: Refused) -> Cause | None:
         return None
     words = str(refused)
     return NO_INIT if NO_INIT.words.search(words) else passing_cause(words)
+
+
+def is_other_version(error: docker.errors.APIError) -> bool:
+    """Whether the engine refused a call since it does not take that version of its API."""
+    return error.status_code == 400 and _OTHER_VERSION.search(str(error.explanation)) is not None
 
 
 def accepted(answer: requests.Response) -> requests.Response:

@@ -1,6 +1,6 @@
 """What the engine says of a container, as pman tells of the job: pure translation.
 
-``GET /containers/{id}/json``, Engine API 1.41.
+``GET /containers/{id}/json``, Engine API 1.41 to 1.51.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 import attrs
 
 from pman_core import Job, JobInfo, Reason, Status
+from pman_core.causes import Cause, passing_cause
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
-from pman_docker.init import argv_of
+from pman_docker.init import NO_INIT, argv_of
 from pman_docker.labels import IMAGE, KIND, MESSAGE, REASON, VERDICT, asked_labels
 
 _NEVER = 1  # the year of a time that has not come
@@ -28,6 +29,24 @@ PROBABLY_MEMORY = "killed (137), probably out of memory"
 
 SUSPENDED = "suspended: somebody has paused its container"
 
+_RUNNING = ("running", "paused", "restarting", "stopping")
+
+#: Told while an ended container runs again: an end never becomes "started".
+RUNS_AGAIN = (
+    "lost: it had ended, and somebody started its container again, so its exit code is not known"
+)
+
+#: What Docker keeps where the client went away during ``/start``: 26 "context canceled", 28
+#: "Canceled: context canceled". Docker cancels a start only before the job's process begins to run
+#: (``daemon/start.go``), so nothing of the job has run.
+_CANCELLED = Cause(
+    "start-cancelled",
+    False,
+    Reason.QUEUED,
+    "its start was cancelled",
+    re.compile("(^|: )context cancell?ed$"),
+)
+
 
 def info_of(container: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
     """The job that a container is.
@@ -39,6 +58,12 @@ def info_of(container: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
     started = moment(state.get("StartedAt"))
     finished = moment(state.get("FinishedAt"))
     status, message, code, reason = verdict_of(state, knows_oom=knows_oom)
+    created = moment(container["Created"])
+    if reason is Reason.CANNOT_START:
+        # Neither engine keeps when a start failed; pman starts what it has just created.
+        started, finished = None, finished or created
+    if _runs_again(state):
+        started = None  # that is of the other run
     if started and finished:
         finished = max(started, finished)  # Podman's clocks for the two differ a little
     return JobInfo(
@@ -50,8 +75,8 @@ def info_of(container: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
         fingerprint=labels[FINGERPRINT_LABEL],
         exit_code=code,
         reason=reason,
-        created=moment(container["Created"]),
-        started=None if reason is Reason.CANNOT_START else started,
+        created=created,
+        started=started,
         finished=finished if status.is_final else None,
         labels=asked_labels(labels),
         native=container["Id"],
@@ -125,25 +150,50 @@ def verdict_of(
     word, code = state["Status"], state.get("ExitCode")
     if _is_cut_off(word, state):
         return Status.FAILED, "lost: its machine was restarted", None, Reason.LOST
-    if word == "paused":
-        return Status.STARTED, SUSPENDED, None, None
-    if word in ("running", "restarting", "stopping"):
-        return Status.STARTED, word, None, None
+    if word in _RUNNING:
+        if _runs_again(state):
+            return Status.FAILED, RUNS_AGAIN, None, Reason.LOST
+        message = SUSPENDED if word == "paused" else word
+        return Status.STARTED, message, None, None
     # One that was never started and is being removed makes way for another.
     if word in ("created", "configured", "initialized") or (
         word == "removing" and not moment(state.get("StartedAt"))
     ):
-        if state.get("Error"):
-            return (
-                Status.FAILED,
-                f"cannot start: {state['Error']}",
-                code or 127,
-                Reason.CANNOT_START,
-            )
-        return Status.NOT_STARTED, "created, not started yet", None, None
+        return _not_begun(state.get("Error") or "", code)
     if word in ("exited", "stopped") and code is not None:
         return _end(state, code, knows_oom=knows_oom)
     return Status.FAILED, f"lost: the engine says that it is {word}", code, Reason.LOST
+
+
+def _not_begun(error: str, code: int | None) -> tuple[Status, str, int | None, Reason | None]:
+    """Of a container that never ran; both engines (Podman since 5) keep why its start failed."""
+    if not error:
+        return Status.NOT_STARTED, "created, not started yet", None, None
+    cause = passing_start(error)
+    if cause:
+        message = f"it will be started again: {cause.wording} ({error})"
+        # The image is there, also where the table of causes says "pulling" of a network.
+        return Status.NOT_STARTED, message, None, Reason.QUEUED
+    return Status.FAILED, f"cannot start: {error}", code or 127, Reason.CANNOT_START
+
+
+def passing_start(error: str) -> Cause | None:
+    """Why a container could not be started, if it can be later.
+
+    :param error: the engine's words.
+    """
+    for cause in (_CANCELLED, NO_INIT):
+        if cause.words.search(error):
+            return cause
+    return passing_cause(error)
+
+
+def _runs_again(state: Mapping[str, Any]) -> bool:
+    """Whether somebody started a container again after its end: both engines keep when it ended.
+
+    How it ended they forget. pman starts a container once.
+    """
+    return state["Status"] in _RUNNING and moment(state.get("FinishedAt")) is not None
 
 
 def _is_cut_off(word: str, state: Mapping[str, Any]) -> bool:

@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 from engine_bench import until
-from swarm_bench import FIRST, SECOND, SwarmBench
+from swarm_bench import FIRST, FOR_EVER, SECOND, SwarmBench
 from swarm_subjects import RealSwarm
 
 from pman_core import JobInfo, Status
@@ -62,6 +62,17 @@ def test_a_log_is_live(bench: SwarmBench) -> None:
     (place / "in" / "go").touch()
     bench.end_of(pman, job.jid)
     assert pman.pman_logs(info, 10, MIB) == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize("label", [FIRST, SECOND] * 3)
+def test_a_job_whose_log_has_lines_has_begun(
+    bench: SwarmBench, two_nodes: RealSwarm, label: str
+) -> None:
+    """The node that starts a job knows it before the swarm does."""
+    pman = bench.pman(NODE_SELECTOR=label)
+    info = pman.pman_submit(bench.shell(f"echo one; {FOR_EVER}"))
+    until(lambda: pman.pman_logs(info, 10, MIB), bool)
+    assert pman.pman_status(info.jid).status is Status.STARTED
 
 
 def test_each_worker_has_its_share_under_its_header(bench: SwarmBench) -> None:

@@ -101,7 +101,7 @@ def attempts(tasks: Iterable[Task]) -> list[Task]:
 
 
 def is_waiting(task: Task) -> bool:
-    """Whether a task has done nothing yet."""
+    """Whether a task has done nothing yet, as far as its node has told the swarm."""
     return task["Status"]["State"] in _WAITING
 
 

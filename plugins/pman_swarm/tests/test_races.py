@@ -5,15 +5,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 import pytest
 from swarm_jobs import JOB, service, task
 
 from pman_core import JobInfo, Reason, Status
 from pman_core.settings import load
 from pman_swarm.find import Finder
-from pman_swarm.labels import verdict_labels
+from pman_swarm.labels import end_labels
 from pman_swarm.payload import ended
 from pman_swarm.settings import SwarmSettings
+from pman_swarm.state import ended_info, info_of
 
 #: When the job of ``swarm_jobs`` was created, and when it has waited long enough.
 EARLY = datetime(2026, 11, 21, 1, 2, tzinfo=UTC)
@@ -46,6 +48,10 @@ class PlayedSwarm:
 
     def down(self, _: str) -> None:
         return None
+
+    def node(self) -> Any:
+        self.happen("node")
+        return attrs.make_class("Node", ["id"])("n1")
 
     def update(self, seen: Any, spec: Any) -> bool:
         if seen["Version"] != self.found["Version"]:
@@ -83,8 +89,9 @@ def test_a_verdict_that_another_pman_writes_meanwhile_is_told(left: list[Any]) -
     swarm.time = EARLY
 
     def end() -> None:
-        spec = ended(swarm.found["Spec"], verdict_labels(Reason.LOST, "lost: its node n is down"))
-        swarm.update(swarm.found, spec)
+        info = info_of(swarm.found, swarm.all)
+        verdict = ended_info(info, Reason.LOST, "lost: its node n is down", EARLY)
+        swarm.update(swarm.found, ended(swarm.found["Spec"], end_labels(verdict)))
         swarm.all = left
 
     swarm.before["tasks"] = end
@@ -136,3 +143,70 @@ def test_a_removal_waits_for_tasks_that_were_made_while_it_began() -> None:
     swarm.before["tasks"] = look
     swarm.finder().remove(found)
     assert swarm.all == []
+
+
+# ------------------------------------------------------------------ ends that are noted
+
+AGAIN: Any = {"ID": "again", "CreatedAt": "2026-11-21T01:03:00Z"}
+
+
+def begin_again(swarm: PlayedSwarm) -> None:
+    """Somebody updates the service, and the swarm makes another task of it."""
+    swarm.update(swarm.found, swarm.found["Spec"])
+    swarm.all = [*swarm.all, task("running", **AGAIN)]
+
+
+def test_an_end_is_noted_once_and_stays() -> None:
+    swarm = PlayedSwarm(task("complete"))
+    first = swarm.told()
+    version = swarm.found["Version"]
+    assert swarm.told() == first
+    assert swarm.found["Version"] == version
+    swarm.all = [task("failed", "task: non-zero exit (3)")]
+    assert swarm.told() == first
+
+
+def test_a_second_run_after_the_end_is_ended_and_the_end_stays() -> None:
+    swarm = PlayedSwarm(task("complete"))
+    first = swarm.told()
+    begin_again(swarm)
+    assert swarm.told() == first
+    assert swarm.found["Spec"]["Mode"] == {"Replicated": {"Replicas": 0}}
+    version = swarm.found["Version"]
+    assert swarm.told() == first  # while its tasks are removed
+    assert swarm.found["Version"] == version
+
+
+def test_a_second_run_that_has_ended_too_needs_no_end() -> None:
+    swarm = PlayedSwarm(task("complete"))
+    first = swarm.told()
+    begin_again(swarm)
+    swarm.all[-1] = task("complete", **AGAIN)
+    version = swarm.found["Version"]
+    assert swarm.told() == first
+    assert swarm.found["Version"] == version
+
+
+def test_an_end_that_nobody_was_told_before_the_second_run_is_lost() -> None:
+    """It is not known which of the two made what is there."""
+    swarm = PlayedSwarm(task("complete"))
+    swarm.before["tasks"] = lambda: begin_again(swarm)
+    assert swarm.told().reason is Reason.LOST
+
+
+def test_an_end_is_not_told_where_somebody_changes_the_service_meanwhile() -> None:
+    """The note names the version of the service that was seen, and is refused."""
+    swarm = PlayedSwarm(task("failed", "task: non-zero exit (137)", NodeID="n2"))
+    swarm.before["node"] = lambda: begin_again(swarm)
+    assert swarm.told().reason is Reason.LOST
+
+
+def test_what_a_list_saw_before_another_pman_noted_the_end_is_no_second_run() -> None:
+    """A list asks for the tasks first: they may be older than the service."""
+    swarm = PlayedSwarm(task("running"))
+    old = swarm.tasks("")
+    swarm.all = [task("complete")]
+    first = swarm.told()
+    info = swarm.finder().look((swarm.service(""), old), lambda: EARLY)
+    assert info == first
+    assert swarm.found["Spec"]["Mode"] == {"Replicated": {"Replicas": 1}}

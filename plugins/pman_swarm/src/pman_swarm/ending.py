@@ -15,12 +15,29 @@ import attrs
 from pman_core import Reason
 from pman_docker.state import PROBABLY_MEMORY
 
+#: The exit code of a process that was ended by SIGKILL, as the out-of-memory killer does it.
+_KILLED = 137
+
 _EXIT = re.compile(r"non-zero exit \((\d+)\)")
 _NO_IMAGE = re.compile("no such image|pull access denied|manifest unknown", re.IGNORECASE)
 _NO_START = re.compile("starting container failed|failed to create|executable file not found")
 
 #: Said also of tasks that ran: the swarm looks at them again whenever their node changes.
 _UNFIT = "no longer meets constraints"
+
+
+@attrs.frozen
+class Evidence:
+    """What the swarm does not know of an end, but the nodes of its tasks do.
+
+    :param out_of_memory: whether a killed worker was out of memory; ``None`` if no node could be
+        asked.
+    """
+
+    out_of_memory: bool | None = None
+
+
+UNKNOWN = Evidence()
 
 
 @attrs.frozen
@@ -37,12 +54,8 @@ class Ending:
         return self.reason is not None
 
 
-def ending_of(task: Mapping[str, Any], *, out_of_memory: bool = False) -> Ending:
-    """How a task that is over ended.
-
-    :param out_of_memory: whether a worker of the job is known to have been out of memory; a
-        task does not tell.
-    """
+def ending_of(task: Mapping[str, Any], evidence: Evidence = UNKNOWN) -> Ending:
+    """How a task that is over ended."""
     status = task["Status"]
     state = status["State"]
     words = status.get("Err") or status.get("Message") or state
@@ -51,9 +64,9 @@ def ending_of(task: Mapping[str, Any], *, out_of_memory: bool = False) -> Ending
         return Ending("finished", exit_code=0)
     if state == "rejected":
         return _rejected(words)
-    exited = _EXIT.search(words)
-    if state == "failed" and exited:
-        return _exited(int(exited[1]), out_of_memory)
+    exit_code = exit_code_of(task)
+    if exit_code is not None:
+        return _exited(exit_code, evidence)
     if state == "failed" and _NO_START.search(words):
         return Ending(f"cannot start: {words}", Reason.CANNOT_START, code)
     if state == "failed":
@@ -63,9 +76,16 @@ def ending_of(task: Mapping[str, Any], *, out_of_memory: bool = False) -> Ending
     )
 
 
+def exit_code_of(task: Mapping[str, Any]) -> int | None:
+    """The code that the container of a failed task ended with; ``None`` if it never ran."""
+    status = task["Status"]
+    found = _EXIT.search(status.get("Err") or "") if status["State"] == "failed" else None
+    return int(found[1]) if found else None
+
+
 def was_killed(task: Mapping[str, Any]) -> bool:
     """Whether a task was killed by nobody knows whom; its container may tell."""
-    return task["Status"]["State"] == "failed" and ending_of(task).reason is Reason.KILLED
+    return exit_code_of(task) == _KILLED
 
 
 def _rejected(words: str) -> Ending:
@@ -79,12 +99,13 @@ def _rejected(words: str) -> Ending:
     return Ending(f"cannot start: {words}", Reason.IMAGE_NOT_FOUND)
 
 
-def _exited(code: int, out_of_memory: bool) -> Ending:
-    if code == 137 and out_of_memory:
+def _exited(code: int, evidence: Evidence) -> Ending:
+    if code == _KILLED and evidence.out_of_memory:
         message = f"out of memory: it wanted more than its memory limit (exit code {code})"
         return Ending(message, Reason.OUT_OF_MEMORY, code)
-    if code == 137:
-        return Ending(PROBABLY_MEMORY, Reason.KILLED, code)
+    if code == _KILLED:
+        told = PROBABLY_MEMORY if evidence.out_of_memory is None else f"killed ({code})"
+        return Ending(told, Reason.KILLED, code)
     # What a container is told to have ended with when its engine was killed.
     restarted = ", or its engine was restarted" if code == 255 else ""
     return Ending(f"exited with code {code}{restarted}", Reason.EXIT_CODE, code)

@@ -22,7 +22,7 @@ found() {
 
 up() {
     if ! found; then
-        packages podman runc iptables containernetworking-plugins
+        packages podman catatonit runc iptables containernetworking-plugins
         found || launch
     fi
     export PMAN_PODMAN_HOST

@@ -92,6 +92,8 @@ class Standin:
         self.name = name
         self.now = BEGIN
         self.images = {"here:1"}
+        #: More of what it says of itself.
+        self.info: dict[str, Any] = {}
         #: What the end of a pull says; without an error the image is there then.
         self.pulled: dict[str, str] = {"status": "Download complete"}
         self.containers: dict[str, dict[str, Any]] = {}
@@ -132,8 +134,10 @@ class Standin:
             case ["version"]:
                 part = "Podman Engine" if self.name == "podman" else "Engine"
                 return 200, {"ApiVersion": "1.41", "Components": [{"Name": part}]}
+            case ["_ping"]:
+                return 200, "OK"
             case ["info"]:
-                return 200, {"SystemTime": self.now}
+                return 200, {"SystemTime": self.now, **self.info}
             case ["images", "create"]:
                 if "error" not in self.pulled:
                     self.images.add(f"{asked['fromImage']}:{asked['tag']}")

@@ -29,7 +29,9 @@ from pman_core.settings import load
 from pman_docker.dialect import DOCKER, PODMAN, Dialect
 from pman_docker.engine import Engine, expect
 from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, passes
+from pman_docker.facts import EngineFacts
 from pman_docker.find import Finder
+from pman_docker.init import NO_INIT
 from pman_docker.labels import KIND, WAITING, asked_labels
 from pman_docker.launch import Launcher
 from pman_docker.limits import refuse_unlimited
@@ -65,9 +67,11 @@ class DockerBackend:
     def pman_capabilities(self) -> Capabilities:
         """See ``dialect.py``."""
         declared = self.dialect.capabilities
-        if self._settings.confine_jobs:
-            return declared
-        weaker = {Deviation.PRIVILEGES_GAINABLE: "CONFINE_JOBS is no"}
+        weaker = {}
+        if not self._settings.confine_jobs:
+            weaker[Deviation.PRIVILEGES_GAINABLE] = "CONFINE_JOBS is no"
+        if not self._settings.job_init:
+            weaker[Deviation.NO_INIT] = "JOB_INIT is no"
         return attrs.evolve(declared, deviations={**declared.deviations, **weaker})
 
     @hookimpl
@@ -86,14 +90,14 @@ class DockerBackend:
     def pman_ping(self) -> str:
         """Ask the engine who it is."""
         self._engine.ping()
-        facts = expect(self._engine, self.dialect.name)
+        facts = self._facts()
         swap = "" if facts.limits_swap else "; its kernel does not limit swap"
         return f"{facts.title} at {self._engine.address}{swap}"
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
         """Create is the lock, so nothing is looked up before it."""
-        refuse_unlimited(job, expect(self._engine, self.dialect.name))
+        refuse_unlimited(job, self._facts())
         name = self._finder.name(job.jid)
         for _ in range(_ATTEMPTS):
             try:
@@ -198,6 +202,18 @@ class DockerBackend:
                 fault = error
         if fault:
             raise EngineUnavailableError(f"not every job can be gone on with: {fault}") from fault
+
+    def _facts(self) -> EngineFacts:
+        """What the engine is.
+
+        :raises EngineUnavailableError: it cannot run these jobs: see ``expect`` and ``NO_INIT``.
+        """
+        facts = expect(self._engine, self.dialect.name)
+        if self._settings.job_init and not facts.has_init:
+            facts = self._engine.facts(anew=True)  # somebody may have installed one
+            if not facts.has_init:
+                raise EngineUnavailableError(NO_INIT)
+        return facts
 
     def _remove_rest(self, jid: str) -> bool:
         """Remove what an interrupted removal has left; whether there was anything."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -70,9 +70,12 @@ class Engine:
             self._api = api
         return self._api
 
-    def facts(self) -> EngineFacts:
-        """What the engine is; asked once, since it does not change under a connection."""
-        if self._facts is None:
+    def facts(self, *, anew: bool = False) -> EngineFacts:
+        """What the engine is; asked once, since it does not change under a connection.
+
+        :param anew: ask again all the same.
+        """
+        if self._facts is None or anew:
             self._facts = facts_of(*self.about())
         return self._facts
 
@@ -127,16 +130,21 @@ class Engine:
         :param splits_lines: whether the engine is Docker, which does not give a line that it had
             to split as it was.
         """
-        api = self.api()
-        query = {"stdout": "1", "stderr": "1", "tail": str(tail_lines or "all")}
         if splits_lines:
-            query["timestamps"] = "1"
-        read = rejoined if splits_lines else contents
+            yield from rejoined(self._frames(path, tail_lines, timestamps="1"))
+        else:
+            yield from contents(self._frames(path, tail_lines))
+
+    def _frames(
+        self, path: str, tail_lines: int | None, **more: str
+    ) -> Generator[tuple[int, bytes]]:
+        api = self.api()
+        query = {"stdout": "1", "stderr": "1", "tail": str(tail_lines or "all"), **more}
         with (
             engine_errors(self.address),
             api.get(api.base_url + path, params=query, stream=True, timeout=api.timeout) as answer,
         ):
-            yield from read(frames(accepted(answer).iter_content(_CHUNK)))
+            yield from frames(accepted(answer).iter_content(_CHUNK))
 
     # ------------------------------------------------------------- containers
 
@@ -209,6 +217,17 @@ class Engine:
         """The log of a container; see ``log_of``."""
         path = f"/containers/{container}/logs"
         return self.log_of(path, tail_lines, splits_lines=splits_lines)
+
+    def log_start(self, container: str, size: int) -> list[tuple[int, bytes]]:
+        """The first frames of a log, stream and content, with so many bytes or all that it has."""
+        found: list[tuple[int, bytes]] = []
+        with contextlib.closing(self._frames(f"/containers/{container}/logs", None)) as log:
+            for stream, content in log:
+                found.append((stream, content))
+                size -= len(content)
+                if size < 0:
+                    break
+        return found
 
     # ----------------------------------------------------------------- images
 

@@ -17,6 +17,7 @@ class EngineFacts:
     rootless: bool
     enforces_limits: bool
     limits_swap: bool
+    has_init: bool = True
 
     @property
     def title(self) -> str:
@@ -44,4 +45,6 @@ def facts_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFacts
         rootless,
         enforced,
         limits_swap=bool(info.get("SwapLimit", True)),
+        # So says Docker (20.10 to 28) of an init that it cannot run. Podman tells nothing here.
+        has_init=(info.get("InitCommit") or {}).get("ID") != "N/A",
     )

@@ -11,11 +11,12 @@ import attrs
 from pman_core import JobInfo, Reason, Status
 from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.engine import Engine
-from pman_docker.errors import NotThere, NotWritten
+from pman_docker.errors import NotThere, NotWritten, Refused
+from pman_docker.init import log_size, may_have_failed, why_not_run
 from pman_docker.labels import KIND, OF, WAITING, is_ours, job_of, second_name
 from pman_docker.launch import Launcher
 from pman_docker.settings import DockerSettings
-from pman_docker.state import info_of, moment, waiting_info, with_outcome
+from pman_docker.state import info_of, moment, not_run, waiting_info, with_outcome
 
 
 class Finder:
@@ -96,11 +97,11 @@ class Finder:
         if waits:
             info = waiting_info(job_of(labels), created, self._launcher.last_pull(first["Id"]))
         else:
-            info = info_of(first)
+            info = self._with_init(info_of(first), first)
         if info.status is not Status.NOT_STARTED:
             return info
         second = self._second(name, first)
-        now = with_outcome(info, second) if second else info
+        now = self._outcome(info, second) if second else info
         # The first object may have got its turn since it was looked at.
         undone = now.status is Status.NOT_STARTED and (
             (waits and not second) or self._launcher.is_abandoned(second or first)
@@ -122,11 +123,27 @@ class Finder:
             return attrs.evolve(info, message=f"{message}; {error}")
         second = self._second(name, first)
         if second:
-            return with_outcome(info, second)
+            return self._outcome(info, second)
         # A foreign object has the second's name: this cannot be written down, but stays true.
         return attrs.evolve(
             info, status=Status.FAILED, reason=Reason.START_DEADLINE, message=message
         )
+
+    def _outcome(self, first: JobInfo, second: Mapping[str, Any]) -> JobInfo:
+        return self._with_init(with_outcome(first, second), second)
+
+    def _with_init(self, info: JobInfo, container: Mapping[str, Any]) -> JobInfo:
+        """Tell a program that could not be run, which the engine does not know: the init does."""
+        failed = info.reason is Reason.EXIT_CODE and may_have_failed(container, info.exit_code)
+        if not failed:
+            return info
+        program = info.argv[0]
+        try:
+            log = self._engine.log_start(container["Id"], log_size(program))
+        except Refused:  # a log that the engine does not give, or that is removed just now
+            return info
+        why = why_not_run(log, program)
+        return not_run(info, why) if why else info
 
     def _second(self, name: str, first: Mapping[str, Any]) -> dict[str, Any] | None:
         second = self._inspect(second_name(name))

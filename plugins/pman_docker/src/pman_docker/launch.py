@@ -22,6 +22,7 @@ from pman_docker.dialect import Dialect
 from pman_docker.emptyimage import empty_image
 from pman_docker.engine import Engine
 from pman_docker.errors import ImageMissing, NameInUse, NotThere, NotWritten, Refused, passes
+from pman_docker.init import NO_INIT, lacks_init
 from pman_docker.labels import (
     EMPTY_IMAGE,
     KIND,
@@ -211,7 +212,12 @@ class Launcher:
     ) -> tuple[str, bool]:
         begun = time.monotonic()
         body = self._dialect.job_payload(job, self._settings, labels)
-        container, warnings = self._dialect.create(self._engine, name, body)
+        try:
+            container, warnings = self._dialect.create(self._engine, name, body)
+        except Refused as refused:
+            if lacks_init(str(refused)):
+                raise EngineUnavailableError(f"{NO_INIT} ({refused})") from refused
+            raise
         self._heed(warnings, job, container)
         if of and not self._is_there(of):
             self._withdraw(container)

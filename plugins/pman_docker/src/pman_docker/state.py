@@ -14,6 +14,7 @@ import attrs
 
 from pman_core import Job, JobInfo, Reason, Status
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
+from pman_docker.init import argv_of
 from pman_docker.labels import IMAGE, KIND, MESSAGE, REASON, VERDICT, asked_labels
 
 _NEVER = 1  # the year of a time that has not come
@@ -35,7 +36,7 @@ def info_of(container: Mapping[str, Any]) -> JobInfo:
     return JobInfo(
         jid=labels[JID_LABEL],
         image=labels[IMAGE],
-        argv=(container["Path"], *(container["Args"] or ())),
+        argv=argv_of(container),
         status=status,
         message=message,
         fingerprint=labels[FINGERPRINT_LABEL],
@@ -91,6 +92,18 @@ def with_outcome(first: JobInfo, second: Mapping[str, Any]) -> JobInfo:
         exit_code=127 if labels[REASON] == Reason.CANNOT_START else None,
         started=None,
         finished=moment(second["Created"]),
+    )
+
+
+def not_run(info: JobInfo, why: str) -> JobInfo:
+    """A job whose init ended since it could not run the job's program."""
+    return attrs.evolve(
+        info,
+        reason=Reason.CANNOT_START,
+        message=f"cannot start: {info.argv[0]}: {why}",
+        # catatonit ends with 1 then; these are a shell's codes, and tini's
+        exit_code=127 if "No such file" in why else 126,
+        started=None,
     )
 
 

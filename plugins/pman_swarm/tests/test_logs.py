@@ -1,5 +1,6 @@
 """The end of the logs: of all workers, on all nodes, in all states."""
 
+import re
 import tracemalloc
 
 import pytest
@@ -90,11 +91,16 @@ def test_each_worker_has_its_share_under_its_header(bench: SwarmBench) -> None:
 
 
 def test_what_was_rejected_has_an_empty_log(bench: SwarmBench) -> None:
-    for argv, image in ((("/no/such",), None), (("true",), "localhost:1/no-such:1")):
-        job = bench.job(*argv)
-        info = bench.run(bench.job(*argv, image=image or job.image))
-        assert info.status is Status.FAILED
-        assert tail(bench, info) == b""
+    info = bench.run(bench.job("true", image="localhost:1/no-such:1"))
+    assert info.status is Status.FAILED
+    assert tail(bench, info) == b""
+
+
+def test_the_log_of_a_program_that_cannot_be_started_has_the_words_of_the_init(
+    bench: SwarmBench,
+) -> None:
+    log = tail(bench, bench.run(bench.job("/no/such")))
+    assert re.fullmatch(rb"\[FATAL tini \(\d+\)\] exec /no/such failed: .*\n", log)
 
 
 def test_what_waits_has_an_empty_log(bench: SwarmBench) -> None:

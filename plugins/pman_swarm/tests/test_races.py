@@ -187,6 +187,12 @@ def test_a_second_run_that_has_ended_too_needs_no_end() -> None:
     assert swarm.found["Version"] == version
 
 
+def test_a_container_that_could_not_be_started_is_no_end_of_an_init() -> None:
+    words = 'starting container failed: exec: "docker-init": executable file not found in $PATH'
+    info = PlayedSwarm(task("failed", words, code=127)).told()
+    assert (info.reason, info.message) == (Reason.CANNOT_START, f"cannot start: {words}")
+
+
 def test_an_end_that_nobody_was_told_before_the_second_run_is_lost() -> None:
     """It is not known which of the two made what is there."""
     swarm = PlayedSwarm(task("complete"))

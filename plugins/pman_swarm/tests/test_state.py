@@ -8,7 +8,7 @@ import pytest
 from swarm_jobs import JOB, OVER, WAITING, service, task, told
 
 from pman_core import Reason, Status
-from pman_swarm.ending import Evidence, was_killed
+from pman_swarm.ending import was_killed
 from pman_swarm.labels import end_labels
 from pman_swarm.payload import ended, noted
 from pman_swarm.state import (
@@ -159,14 +159,14 @@ def test_memory_is_told_as_far_as_a_node_knows(
     known: bool | None, reason: Reason, message: str
 ) -> None:
     killed = task("failed", "task: non-zero exit (137)", code=137)
-    info = info_of(service(), [killed], Evidence(out_of_memory=known))
+    info = info_of(service(), [killed], known)
     assert (info.status, info.reason, info.exit_code) == (Status.FAILED, reason, 137)
     assert info.message == message
 
 
 def test_what_nodes_know_explains_no_other_end() -> None:
     other = task("failed", "task: non-zero exit (3)", code=3)
-    assert info_of(service(), [other], Evidence(out_of_memory=True)).reason is Reason.EXIT_CODE
+    assert info_of(service(), [other], out_of_memory=True).reason is Reason.EXIT_CODE
 
 
 def test_only_137_is_a_question_of_memory() -> None:

@@ -27,20 +27,6 @@ _UNFIT = "no longer meets constraints"
 
 
 @attrs.frozen
-class Evidence:
-    """What the swarm does not know of an end, but the nodes of its tasks do.
-
-    :param out_of_memory: whether a killed worker was out of memory; ``None`` if no node could be
-        asked.
-    """
-
-    out_of_memory: bool | None = None
-
-
-UNKNOWN = Evidence()
-
-
-@attrs.frozen
 class Ending:
     """How a task ended, and why."""
 
@@ -54,8 +40,12 @@ class Ending:
         return self.reason is not None
 
 
-def ending_of(task: Mapping[str, Any], evidence: Evidence = UNKNOWN) -> Ending:
-    """How a task that is over ended."""
+def ending_of(task: Mapping[str, Any], out_of_memory: bool | None = None) -> Ending:
+    """How a task that is over ended.
+
+    :param out_of_memory: whether a killed worker of the job was out of memory, which a task does
+        not tell; ``None`` if no node could be asked.
+    """
     status = task["Status"]
     state = status["State"]
     words = status.get("Err") or status.get("Message") or state
@@ -66,7 +56,7 @@ def ending_of(task: Mapping[str, Any], evidence: Evidence = UNKNOWN) -> Ending:
         return _rejected(words)
     exit_code = exit_code_of(task)
     if exit_code is not None:
-        return _exited(exit_code, evidence)
+        return _exited(exit_code, out_of_memory)
     if state == "failed" and _NO_START.search(words):
         return Ending(f"cannot start: {words}", Reason.CANNOT_START, code)
     if state == "failed":
@@ -99,12 +89,12 @@ def _rejected(words: str) -> Ending:
     return Ending(f"cannot start: {words}", Reason.IMAGE_NOT_FOUND)
 
 
-def _exited(code: int, evidence: Evidence) -> Ending:
-    if code == _KILLED and evidence.out_of_memory:
+def _exited(code: int, out_of_memory: bool | None) -> Ending:
+    if code == _KILLED and out_of_memory:
         message = f"out of memory: it wanted more than its memory limit (exit code {code})"
         return Ending(message, Reason.OUT_OF_MEMORY, code)
     if code == _KILLED:
-        told = PROBABLY_MEMORY if evidence.out_of_memory is None else f"killed ({code})"
+        told = PROBABLY_MEMORY if out_of_memory is None else f"killed ({code})"
         return Ending(told, Reason.KILLED, code)
     # What a container is told to have ended with when its engine was killed.
     restarted = ", or its engine was restarted" if code == 255 else ""

@@ -17,7 +17,7 @@ from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.engine import Engine
 from pman_docker.errors import NotThere, NotWritten
 from pman_docker.labels import is_ours
-from pman_swarm.evidence import evidence_of
+from pman_swarm.evidence import Nodes
 from pman_swarm.labels import end_labels
 from pman_swarm.payload import ended, noted
 from pman_swarm.settings import SwarmSettings
@@ -57,6 +57,7 @@ class Finder:
         self._swarm = swarm
         self._engine = engine
         self._settings = settings
+        self._nodes = Nodes(swarm, engine)
 
     def name(self, jid: str) -> str:
         """The name of a job's service."""
@@ -157,7 +158,7 @@ class Finder:
         info = info_of(service, tasks)
         if not info.status.is_final:
             return info
-        info = info_of(service, tasks, evidence_of(self._swarm, self._engine, attempts(tasks)))
+        info = self._nodes.ended_info(service, tasks)
         is_noted = self._swarm.update(service, noted(service["Spec"], end_labels(info)))
         return info if is_noted else None
 

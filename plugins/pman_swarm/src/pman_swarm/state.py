@@ -16,7 +16,7 @@ from pman_core import Job, JobInfo, Reason, Status
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_docker.labels import IMAGE, MESSAGE, REASON, asked_labels
 from pman_docker.state import moment
-from pman_swarm.ending import UNKNOWN, Evidence, ending_of
+from pman_swarm.ending import ending_of
 from pman_swarm.labels import EXIT_CODE, FINISHED
 
 _TAKEN = "the swarm has taken it, and has not placed it yet"
@@ -30,10 +30,10 @@ _WAITING = frozenset(
 )
 
 
-def info_of(service: Service, tasks: Iterable[Task], evidence: Evidence = UNKNOWN) -> JobInfo:
+def info_of(service: Service, tasks: Iterable[Task], out_of_memory: bool | None = None) -> JobInfo:
     """The job that a service is.
 
-    :param evidence: what the nodes know of an end that has not been noted yet.
+    :param out_of_memory: see ``ending_of``; only of an end that has not been noted yet.
     """
     spec = service["Spec"]
     container = spec["TaskTemplate"]["ContainerSpec"]
@@ -57,7 +57,7 @@ def info_of(service: Service, tasks: Iterable[Task], evidence: Evidence = UNKNOW
         return _waiting(info, workers)
     if len(workers) < replicas(service) or not all(map(is_over, workers)):
         return _begun(info, workers)
-    return _over(info, workers, evidence)
+    return _over(info, workers, out_of_memory)
 
 
 def taken_info(job: Job, service: str) -> JobInfo:
@@ -177,9 +177,9 @@ def _noted(info: JobInfo, labels: Mapping[str, str]) -> JobInfo:
     )
 
 
-def _over(info: JobInfo, workers: Sequence[Task], evidence: Evidence) -> JobInfo:
+def _over(info: JobInfo, workers: Sequence[Task], out_of_memory: bool | None) -> JobInfo:
     """All workers have ended; the first that failed tells why the job did."""
-    endings = [ending_of(task, evidence) for task in workers]
+    endings = [ending_of(task, out_of_memory) for task in workers]
     failed = [index for index, ending in enumerate(endings) if ending.is_failure]
     ending = endings[failed[0]] if failed else endings[0]
     whose = f"worker {failed[0] + 1} of {len(workers)}: " if failed and len(workers) > 1 else ""

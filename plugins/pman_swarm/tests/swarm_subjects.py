@@ -14,6 +14,7 @@ import docker
 import docker.errors
 from engine_bench import until
 from proxies import Proxy, proxy
+from swarm_networks import MANAGER, faulty_image
 
 from pman_core import Job
 from pman_core.info import JobInfo
@@ -158,6 +159,7 @@ def _subject(swarm: RealSwarm, host: str, folder: Path, between: Proxy) -> Subje
         unplaceable=unplaceable,
         lose_run=lose,
         restart_run=restart,
+        faulty_image=faulty_image if MANAGER.exists() else None,
         limits_swap=limits_swap,
         stop_engine=between.cut,
         start_engine=between.up,

@@ -13,13 +13,14 @@ from typing import Any
 import attrs
 
 from pman_core import Reason
+from pman_core.causes import passing_cause, pull_message
 from pman_docker.state import PROBABLY_MEMORY
 
 #: The exit code of a process that was ended by SIGKILL, as the out-of-memory killer does it.
 _KILLED = 137
 
 _EXIT = re.compile(r"non-zero exit \((\d+)\)")
-_NO_IMAGE = re.compile("no such image|pull access denied|manifest unknown", re.IGNORECASE)
+_NO_IMAGE = re.compile("pull access denied|manifest unknown", re.IGNORECASE)
 _NO_START = re.compile("starting container failed|failed to create|executable file not found")
 
 #: Said also of tasks that ran: the swarm looks at them again whenever their node changes.
@@ -40,7 +41,7 @@ class Ending:
         return self.reason is not None
 
 
-def ending_of(task: Mapping[str, Any], out_of_memory: bool | None = None) -> Ending:
+def ending_of(task: Mapping[str, Any], image: str, out_of_memory: bool | None = None) -> Ending:
     """How a task that is over ended.
 
     :param out_of_memory: whether a killed worker of the job was out of memory, which a task does
@@ -53,7 +54,7 @@ def ending_of(task: Mapping[str, Any], out_of_memory: bool | None = None) -> End
     if state == "complete":
         return Ending("finished", exit_code=0)
     if state == "rejected":
-        return _rejected(words)
+        return _rejected(words, image)
     exit_code = exit_code_of(task)
     if exit_code is not None:
         return _exited(exit_code, out_of_memory)
@@ -78,15 +79,19 @@ def was_killed(task: Mapping[str, Any]) -> bool:
     return exit_code_of(task) == _KILLED
 
 
-def _rejected(words: str) -> Ending:
+def _rejected(words: str, image: str) -> Ending:
     if _UNFIT in words:
         why = "its node no longer has the labels or resources that it needs"
         return Ending(f"lost: the swarm stopped it: {why}", Reason.LOST)
-    if not _NO_IMAGE.search(words):
-        return Ending(f"cannot start: {words}", Reason.CANNOT_START)
     if "no such image" in words.lower():  # for whatever reason: the registry's words are dropped
         words += "; it is missing, or not allowed, or its registry was not reached"
-    return Ending(f"cannot start: {words}", Reason.IMAGE_NOT_FOUND)
+        return Ending(f"cannot start: {words}", Reason.IMAGE_NOT_FOUND)
+    # Other words may quote paths of the job: the whole table of causes is not for them.
+    if _NO_IMAGE.search(words):
+        return Ending(pull_message(image, words), Reason.IMAGE_NOT_FOUND)
+    cause = passing_cause(words)
+    told = f"{cause.wording} ({words})" if cause else words
+    return Ending(f"cannot start: {told}", Reason.CANNOT_START)
 
 
 def _exited(code: int, out_of_memory: bool | None) -> Ending:

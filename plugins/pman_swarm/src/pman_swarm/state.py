@@ -179,7 +179,7 @@ def _noted(info: JobInfo, labels: Mapping[str, str]) -> JobInfo:
 
 def _over(info: JobInfo, workers: Sequence[Task], out_of_memory: bool | None) -> JobInfo:
     """All workers have ended; the first that failed tells why the job did."""
-    endings = [ending_of(task, out_of_memory) for task in workers]
+    endings = [ending_of(task, info.image, out_of_memory) for task in workers]
     failed = [index for index, ending in enumerate(endings) if ending.is_failure]
     ending = endings[failed[0]] if failed else endings[0]
     whose = f"worker {failed[0] + 1} of {len(workers)}: " if failed and len(workers) > 1 else ""

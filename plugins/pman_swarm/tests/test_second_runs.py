@@ -56,6 +56,19 @@ def test_a_forced_second_run_is_ended_and_the_end_stays(
     assert runs(place) == 1
 
 
+def test_a_worker_that_somebody_adds_after_the_end_is_ended(bench: SwarmBench) -> None:
+    """What ``docker service scale`` does."""
+    place = bench.place()
+    job = once(bench, place)
+    pman = bench.pman()
+    first = bench.run(job, pman)
+    bench.update(job.jid, Mode={"Replicated": {"Replicas": 2}})
+    until((place / "out" / "again").exists, bool)
+    assert pman.pman_status(job.jid) == first
+    until(lambda: bench.containers(ended=False), lambda left: not left)
+    assert pman.pman_status(job.jid) == first
+
+
 def test_a_list_ends_a_second_run_too(bench: SwarmBench) -> None:
     place = bench.place()
     job = once(bench, place)

@@ -18,7 +18,6 @@ from pman_swarm.state import (
     is_given_up,
     is_over,
     is_waiting,
-    runs_again,
     taken_info,
 )
 
@@ -200,11 +199,3 @@ def test_a_verdict_is_final_whatever_the_tasks_are(tasks: list[Any]) -> None:
     assert (info.status, info.reason, info.message) == (Status.FAILED, Reason.LOST, "lost: because")
     assert info.finished == now
     assert info.labels == JOB.labels
-
-
-def test_only_a_later_task_that_has_not_ended_runs_again() -> None:
-    again: Any = {"ID": "again", "CreatedAt": "2026-11-21T01:03:00Z"}
-    assert runs_again([task("running", **again), task("complete")])
-    assert runs_again([task("pending", **again), task("complete")])
-    assert not runs_again([task("complete", **again), task("complete")])
-    assert not runs_again([task("running", slot=1), task("complete", slot=2)])

@@ -30,9 +30,9 @@ from pman_swarm.state import (
     info_of,
     is_being_ended,
     is_given_up,
+    is_over,
     is_waiting,
     replicas,
-    runs_again,
 )
 from pman_swarm.swarm import Swarm
 
@@ -164,8 +164,10 @@ class Finder:
 
     def _end_second_run(self, service: Service, tasks: Sequence[Task]) -> None:
         """End what somebody had begun after the job's end, which stays as it was told."""
-        if not replicas(service) or not runs_again(tasks):
+        if not replicas(service) or all(map(is_over, tasks)):
             return
+        if all(map(is_over, self._swarm.tasks(service["ID"]))):
+            return  # a list asks for the tasks first: they were older than the note
         name = service["Spec"]["Name"]
         log.warning("job %s: somebody has it run again; that run is ended", name)
         try:

@@ -111,12 +111,6 @@ def attempts(tasks: Iterable[Task]) -> list[Task]:
     return [found[slot] for slot in sorted(found)]
 
 
-def runs_again(tasks: Sequence[Task]) -> bool:
-    """Whether a later task than the first of its worker has not ended."""
-    first = attempts(tasks)
-    return any(task not in first and not is_over(task) for task in tasks)
-
-
 def is_waiting(task: Task) -> bool:
     """Whether a task has done nothing yet, as far as its node has told the swarm."""
     return task["Status"]["State"] in _WAITING

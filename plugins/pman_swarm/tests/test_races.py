@@ -31,6 +31,8 @@ class PlayedSwarm:
         self.all = list(tasks)
         self.time = LATE
         self.before: dict[str, Callable[[], None]] = {}
+        #: Whether the containers of this node, which is n1, were out of memory.
+        self.out_of_memory = False
 
     def happen(self, call: str) -> None:
         self.before.pop(call, lambda: None)()
@@ -64,6 +66,9 @@ class PlayedSwarm:
         self.happen("remove")
 
     # the engine's part
+
+    def inspect(self, _: str) -> Any:
+        return {"State": {"OOMKilled": self.out_of_memory}}
 
     def now(self) -> datetime:
         self.happen("now")
@@ -216,3 +221,30 @@ def test_what_a_list_saw_before_another_pman_noted_the_end_is_no_second_run() ->
     info = swarm.finder().look((swarm.service(""), old), lambda: EARLY)
     assert info == first
     assert swarm.found["Spec"]["Mode"] == {"Replicated": {"Replicas": 1}}
+
+
+# ------------------------------------------------------------------ what nodes know
+
+
+@pytest.mark.parametrize(
+    ("nodes", "out_of_memory", "message"),
+    [
+        (["n1"], True, "out of memory: it wanted more than its memory limit (exit code 137)"),
+        (["n1"], False, "killed (137)"),
+        (["n2"], False, "killed (137), probably out of memory"),
+        (["n1", "n1"], False, "worker 1 of 2: killed (137)"),
+        (["n1", "n2"], False, "worker 1 of 2: killed (137), probably out of memory"),
+    ],
+)
+def test_memory_is_not_mentioned_where_every_killed_worker_could_be_asked(
+    nodes: list[str], out_of_memory: bool, message: str
+) -> None:
+    swarm = PlayedSwarm(
+        *(
+            task("failed", "task: non-zero exit (137)", slot=slot, code=137, NodeID=node)
+            for slot, node in enumerate(nodes, 1)
+        ),
+        replicas=len(nodes),
+    )
+    swarm.out_of_memory = out_of_memory
+    assert swarm.told().message == message

@@ -13,7 +13,7 @@ from k8s_cluster import PYTHON_LEAVES_SOCKETS, admin, kubectl, part, until
 
 from pman_core import JobFilter, Reason, Resources, Status
 from pman_core.errors import EngineUnavailableError
-from pman_k8s.state import conditions
+from pman_k8s.jobs import conditions
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(PYTHON_LEAVES_SOCKETS)]
 

@@ -17,10 +17,11 @@ from pman_core.errors import EngineUnavailableError
 from pman_core.names import native_name
 from pman_k8s.cluster import FEW_PODS, Answer, Cluster
 from pman_k8s.errors import Conflict, NotThere, Refused
+from pman_k8s.jobs import counted_pods, workers_of
 from pman_k8s.labels import STARTED, is_ours, noted_pods, notes_of, of_jobs
 from pman_k8s.pods import Pod
 from pman_k8s.settings import K8sSettings
-from pman_k8s.state import counted_pods, info_of, refused, tell, too_late, waits_for, workers_of
+from pman_k8s.state import info_of, refused, tell, too_late, waits_for
 from pman_k8s.verdict import Told, run_patch, verdict_of, verdict_patch
 from pman_k8s.waiting import Waiting, told_by_events
 

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from pman_core import Reason
+from pman_k8s.containers import NOT_BEGUN, Failure, end_of
 from pman_k8s.moments import moment
 from pman_k8s.payload import CONTAINER
 from pman_k8s.waiting import Waiting, container_waits, pod_waits
@@ -29,20 +30,6 @@ _TAKEN = (
     "Preempting",
     "Preempted",
 )
-
-#: Of containers that could not be begun: Docker, containerd.
-_NOT_BEGUN = ("ContainerCannotRun", "StartError", "CreateContainerError", "RunContainerError")
-
-_KILLED = 137
-
-
-@attrs.frozen(kw_only=True)
-class Failure:
-    """Why a run failed."""
-
-    reason: Reason
-    message: str
-    exit_code: int | None = None
 
 
 @attrs.frozen
@@ -80,7 +67,7 @@ class Pod:
     def started(self) -> datetime | None:
         """When its process began; ``None`` if it has not."""
         state = self._state
-        if state.get("terminated", {}).get("reason") in _NOT_BEGUN:
+        if state.get("terminated", {}).get("reason") in NOT_BEGUN:
             return None
         part = state.get("running") or state.get("terminated") or {}
         return moment(part.get("startedAt"))
@@ -128,7 +115,7 @@ class Pod:
             return Failure(reason=Reason.LOST, message=message, exit_code=self._code)
         ended = self._state.get("terminated")
         if ended:
-            return _end(ended)
+            return end_of(ended)
         if word or words:
             message = f"cannot start: {word}: {words}"
             return Failure(reason=Reason.CANNOT_START, message=message)
@@ -162,21 +149,3 @@ class Pod:
     @property
     def _code(self) -> int | None:
         return (self._state.get("terminated") or {}).get("exitCode")
-
-
-def _end(ended: Object) -> Failure:
-    word, code = ended.get("reason", ""), ended.get("exitCode")
-    words = (ended.get("message") or "").strip()
-    if word == "OOMKilled":
-        message = f"out of memory: it wanted more than its memory limit (OOMKilled, {code})"
-        return Failure(reason=Reason.OUT_OF_MEMORY, message=message, exit_code=code)
-    if word in _NOT_BEGUN:
-        message = f"cannot start: {words or word}"
-        return Failure(reason=Reason.CANNOT_START, message=message, exit_code=code)
-    if word == "ContainerStatusUnknown":
-        message = f"lost: {words or word}"
-        return Failure(reason=Reason.LOST, message=message)
-    if code == _KILLED:
-        message = f"killed (exit code {code})"
-        return Failure(reason=Reason.KILLED, message=message, exit_code=code)
-    return Failure(reason=Reason.EXIT_CODE, message=f"exited with code {code}", exit_code=code)

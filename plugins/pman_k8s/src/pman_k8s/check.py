@@ -9,7 +9,7 @@ from pman_k8s.cluster import Cluster
 #: deploy/kubernetes has exactly these.
 PERMISSIONS = (
     ("batch", "jobs", "", ("create", "get", "list", "patch", "delete")),
-    ("", "pods", "", ("get", "list", "delete")),
+    ("", "pods", "", ("get", "list", "patch", "delete")),
     ("", "pods", "log", ("get",)),
     ("", "events", "", ("list",)),
     ("", "persistentvolumeclaims", "", ("get",)),

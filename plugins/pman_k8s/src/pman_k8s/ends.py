@@ -10,7 +10,7 @@ import attrs
 
 from pman_core import Reason, Status
 from pman_k8s.containers import Failure
-from pman_k8s.jobs import workers_of
+from pman_k8s.jobs import conditions, workers_of
 from pman_k8s.labels import STARTED, noted_pods, notes_of
 from pman_k8s.moments import moment
 from pman_k8s.pods import Pod
@@ -20,8 +20,8 @@ Object = Mapping[str, Any]
 
 
 def failed_pods(pods: Iterable[Pod]) -> list[Pod]:
-    """The pods that failed by themselves, the first one first."""
-    failed = [pod for pod in pods if pod.phase == "Failed" and not pod.is_deleted]
+    """The pods whose job failed, or that failed as a whole, the first one first."""
+    failed = [pod for pod in pods if pod.has_failed]
     return sorted(failed, key=lambda pod: (pod.finished is None, str(pod.finished)))
 
 
@@ -57,8 +57,37 @@ def _begun_anew(job: Object, names: Collection[str]) -> Failure | None:
     return Failure(reason=Reason.LOST, message=message)
 
 
-def success(job: Object, condition: Object, pods: Sequence[Pod]) -> Told:
-    """The end of a Job that is complete; a job that ran twice did not succeed."""
+def outlived(job: Object, pods: Sequence[Pod]) -> Told | None:
+    """The end of a job that other containers of its pods outlive; they are ended with it.
+
+    ``None`` while there are none, while a worker has not ended and none has failed, and where there
+    is a pod too many: such a job is lost.
+    """
+    if not any(pod.is_outlived for pod in pods) or len(pods) > workers_of(job):
+        return None
+    failed = failed_pods(pods)
+    if failed:
+        told = _ended(
+            job, _of_worker(job, failed[0], pods), pods, failed[0].finished, ends_it=False
+        )
+    elif all_succeeded(job, pods):
+        told = success(job, _last_end(pods), pods)
+    else:
+        return None
+    return attrs.evolve(told, rest=tuple(pod.name for pod in pods if not pod.is_over))
+
+
+def all_succeeded(job: Object, pods: Sequence[Pod]) -> bool:
+    """Whether the job of each worker ended with 0."""
+    return sum(pod.has_succeeded for pod in pods) >= workers_of(job)
+
+
+def _last_end(pods: Iterable[Pod]) -> datetime | None:
+    return max((pod.finished for pod in pods if pod.finished), default=None)
+
+
+def success(job: Object, finished: datetime | None, pods: Sequence[Pod]) -> Told:
+    """The end of a job whose workers all ended with 0; a job that ran twice did not succeed."""
     twice = _begun_anew(job, _known_runs(job, pods))
     if twice:
         return _ended(job, twice, pods, None, ends_it=False)
@@ -66,32 +95,44 @@ def success(job: Object, condition: Object, pods: Sequence[Pod]) -> Told:
     started = started_at(job, pods) or not_before(
         moment(job["metadata"]["creationTimestamp"]), moment(status.get("startTime"))
     )
-    ended = moment(status.get("completionTime")) or moment(condition.get("lastTransitionTime"))
     return Told(
         status=Status.SUCCEEDED,
         message="finished",
         exit_code=0,
         started=started,
-        finished=not_before(started, ended),
+        finished=not_before(started, finished),
     )
 
 
+def completed(job: Object) -> datetime | None:
+    """When a Job was complete."""
+    time = (job.get("status") or {}).get("completionTime")
+    return moment(time or conditions(job)["Complete"].get("lastTransitionTime"))
+
+
 def failure(job: Object, condition: Object, pods: Sequence[Pod]) -> Told:
-    """The end of a Job that has failed."""
+    """The end of a Job that has failed; perhaps for another container than that of the job."""
     failed = failed_pods(pods)
+    failed_at = moment(condition.get("lastTransitionTime"))
     if failed:
-        why = failed[0].failure()
-        finished = failed[0].finished
-        if len(pods) > 1:
-            number = [pod.name for pod in pods].index(failed[0].name) + 1
-            message = f"worker {number} of {workers_of(job)}: {why.message}"
-            why = attrs.evolve(why, message=message)
-    else:
-        deleted = [pod for pod in pods if pod.is_deleted]
-        why = deleted[0].loss() if deleted else _unexplained(condition)
-        finished = None
-    finished = finished or moment(condition.get("lastTransitionTime"))
-    return _ended(job, why, pods, finished, ends_it=False)
+        why = _of_worker(job, failed[0], pods)
+        return _ended(job, why, pods, failed[0].finished or failed_at, ends_it=False)
+    if all_succeeded(job, pods):
+        return success(job, _last_end(pods) or failed_at, pods)
+    deleted = [pod for pod in pods if pod.is_deleted]
+    why = deleted[0].loss() if deleted else _unexplained(condition)
+    for side in filter(None, (pod.side_failure for pod in pods)):
+        why = attrs.evolve(why, message=f"{why.message}; {side}")
+    return _ended(job, why, pods, failed_at, ends_it=False)
+
+
+def _of_worker(job: Object, pod: Pod, pods: Sequence[Pod]) -> Failure:
+    """Why a worker failed, with its number if there are others."""
+    why = pod.failure()
+    if len(pods) == 1:
+        return why
+    number = [one.name for one in pods].index(pod.name) + 1
+    return attrs.evolve(why, message=f"worker {number} of {workers_of(job)}: {why.message}")
 
 
 def _unexplained(condition: Object) -> Failure:

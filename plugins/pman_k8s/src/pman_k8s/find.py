@@ -5,6 +5,7 @@ A running job costs two calls, an ended one only one.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,14 +19,16 @@ from pman_core.names import native_name
 from pman_k8s.cluster import FEW_PODS, Answer, Cluster
 from pman_k8s.errors import Conflict, NotThere, Refused
 from pman_k8s.jobs import counted_pods, workers_of
-from pman_k8s.labels import STARTED, is_ours, noted_pods, notes_of, of_jobs
+from pman_k8s.labels import STARTED, is_ours, noted_pods, noted_rest, notes_of, of_jobs
 from pman_k8s.pods import Pod
 from pman_k8s.settings import K8sSettings
 from pman_k8s.state import info_of, refused, tell, too_late, waits_for
-from pman_k8s.verdict import Told, run_patch, verdict_of, verdict_patch
+from pman_k8s.verdict import Told, rest_patch, run_patch, verdict_of, verdict_patch
 from pman_k8s.waiting import Waiting, told_by_events
 
 Object = Mapping[str, Any]
+
+log = logging.getLogger(__name__)
 
 #: How often a Job is read again that somebody else changes whenever it has just been read.
 _ATTEMPTS = 10
@@ -68,6 +71,7 @@ class Finder:
             job, now = answer.body, answer.date
             verdict = verdict_of(job)
             if verdict:
+                self.end_rest(job)
                 return info_of(job, verdict)
             pods = self._pods(job)
             told = self._told(job, pods, now)
@@ -90,6 +94,23 @@ class Finder:
                 if not told.status.is_final:
                     return info_of(job, told)
         raise EngineUnavailableError("the Job is changed by others again and again")
+
+    def end_rest(self, job: Object) -> None:
+        """End the containers that outlive a job whose end is written down.
+
+        Where that fails the end is told all the same, and the next look tries again.
+        """
+        names = noted_rest(job)
+        if not names:
+            return
+        try:
+            for name in names:
+                self._cluster.end_pod(name)
+            self._cluster.patch(job["metadata"]["name"], rest_patch())
+        except NotThere:
+            return  # removed meanwhile
+        except (Refused, EngineUnavailableError) as error:
+            log.warning("pods %s run on after their job: %s", ", ".join(names), error)
 
     def wait_for_removal(self, jid: str) -> None:
         """Give way to somebody who removes the Job of that name just now."""

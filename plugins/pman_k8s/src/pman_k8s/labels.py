@@ -27,6 +27,9 @@ PODS = LABEL_PREFIX + "pods"
 #: When the job was first seen to have begun; its pods may go, or forget it.
 STARTED = LABEL_PREFIX + "started"
 
+#: The names of pods whose job has ended, and whose other containers are still to be ended.
+REST = LABEL_PREFIX + "rest"
+
 #: How the job ended, as it was first told; see ``verdict.py``.
 VERDICT = LABEL_PREFIX + "verdict"
 
@@ -67,6 +70,11 @@ def asked_labels(found: Mapping[str, Any]) -> dict[str, str]:
 def noted_pods(found: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the pods that were seen first."""
     return tuple(notes_of(found).get(PODS, "").split())
+
+
+def noted_rest(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the pods that are still to be ended after their job."""
+    return tuple(notes_of(found).get(REST, "").split())
 
 
 def selector(labels: Mapping[str, str]) -> str:

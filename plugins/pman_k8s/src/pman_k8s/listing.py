@@ -77,6 +77,7 @@ class Lister:
     def _info(self, job: Object, pods: list[Object], answer: Answer) -> JobInfo | None:
         verdict = verdict_of(job)
         if verdict:
+            self._finder.end_rest(job)
             return info_of(job, verdict)
         told = tell(job, pods)
         late = told.waits and too_late(job, told, answer.date, self._settings.start_deadline_s)

@@ -2,7 +2,8 @@
 
 API reference, JobStatus. Between the end of the pods and the condition of the Job there is a while,
 longer since 1.31, where FailureTarget and SuccessCriteriaMet come before Failed and Complete: the
-job is told as started until the last word.
+job is told as started until the last word. Only where another container of a pod outlives the job,
+which it may do for ever, the end of the job's own container is the last word.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ from typing import Any
 from pman_core import JobInfo, Reason, Status
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_k8s.dollars import unescaped
-from pman_k8s.ends import failed_pods, failure, loss, not_before, started_at, success
+from pman_k8s.ends import (
+    completed,
+    failed_pods,
+    failure,
+    loss,
+    not_before,
+    outlived,
+    started_at,
+    success,
+)
 from pman_k8s.jobs import conditions, workers_of
 from pman_k8s.labels import IMAGE, asked_labels, noted_pods, notes_of
 from pman_k8s.moments import moment
@@ -53,13 +63,15 @@ def tell(job: Object, found: Iterable[Object]) -> Told:
     pods = [Pod(one) for one in found]
     ends = conditions(job)
     if "Complete" in ends:
-        return success(job, ends["Complete"], pods)
+        return success(job, completed(job), pods)
     if "Failed" in ends:
         return failure(job, ends["Failed"], pods)
-    if not ends.keys() & {"FailureTarget", "SuccessCriteriaMet"} and not failed_pods(pods):
-        lost = loss(job, pods)
-        if lost:
-            return lost
+    if not ends.keys() & {"FailureTarget", "SuccessCriteriaMet"}:
+        end = outlived(job, pods)
+        if end is None and not any(pod.phase == "Failed" and not pod.is_deleted for pod in pods):
+            end = loss(job, pods)
+        if end:
+            return end
     started = started_at(job, pods)
     # One that was evicted says nothing of its run any more; it may well have had one.
     failures = [pod.failure() for pod in failed_pods(pods)]

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from pman_core import Reason, Status
-from pman_k8s.labels import PODS, STARTED, VERDICT, notes_of
+from pman_k8s.labels import PODS, REST, STARTED, VERDICT, notes_of
 from pman_k8s.moments import moment
 
 Payload = dict[str, Any]
@@ -31,6 +31,7 @@ class Told:
 
     :param waits: whether it waits to begin, which it does not do for ever.
     :param ends_it: whether pman ends the job with this, rather than the engine.
+    :param rest: the pods that still run although their job has ended, by name.
     """
 
     status: Status
@@ -41,6 +42,7 @@ class Told:
     finished: datetime | None = None
     waits: bool = False
     ends_it: bool = False
+    rest: tuple[str, ...] = ()
 
 
 def verdict_of(job: Mapping[str, Any]) -> Told | None:
@@ -80,8 +82,14 @@ def verdict_patch(job: Mapping[str, Any], told: Told, pods: Iterable[str] = ()) 
         "finished": told.finished.isoformat() if told.finished else None,
     }
     known = {key: value for key, value in text.items() if value is not None}
-    patch = _patch(job, {VERDICT: json.dumps(known), PODS: " ".join(pods)})
+    rest = {REST: " ".join(told.rest)} if told.rest else {}
+    patch = _patch(job, {VERDICT: json.dumps(known), PODS: " ".join(pods), **rest})
     return {**patch, "spec": _STOPPED} if told.ends_it else patch
+
+
+def rest_patch() -> Payload:
+    """Writes down that nothing is left to be ended."""
+    return {"metadata": {"annotations": {REST: None}}}
 
 
 def run_patch(job: Mapping[str, Any], told: Told, pods: Iterable[str]) -> Payload:

@@ -135,7 +135,7 @@ def test_a_quota_for_jobs_is_nobodys_fault_but_times(bench: K8sBench) -> None:
 
 def test_fields_that_the_server_refuses_are_told(bench: K8sBench) -> None:
     with pytest.raises(InvalidJobError, match=r"env.*name"):
-        bench.pman().pman_submit(bench.shell("true", env={"not a name": "secret-value"}))
+        bench.pman().pman_submit(bench.shell("true", env={"ünï": "secret-value"}))
 
 
 def test_logs_say_why_there_are_none(bench: K8sBench) -> None:

@@ -27,6 +27,7 @@ from k8s_objects import (
 from k8s_standin import Answer, Request, said, standin
 
 from pman_core import Job, JobFilter, Reason, Resources, Status
+from pman_core.causes import pull_message
 from pman_core.settings import load
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.jobs import conditions
@@ -184,7 +185,8 @@ def test_a_native_sidecar_that_still_ends_is_waited_for() -> None:
 def initialized(state: Object, phase: str = "Pending", restart: str | None = None) -> Object:
     found = pod(phase, {"waiting": {"reason": "PodInitializing"}})
     found["spec"]["initContainers"] = [{"name": "mesh", "restartPolicy": restart}]
-    found["status"]["initContainerStatuses"] = [{"name": "mesh", "state": state}]
+    status = {"name": "mesh", "state": state, "image": "r/mesh:1"}
+    found["status"]["initContainerStatuses"] = [status]
     return found
 
 
@@ -222,9 +224,9 @@ def test_a_native_sidecar_that_was_ended_is_not_what_failed() -> None:
         (RUNS, "Always", "PodInitializing"),
         ({"waiting": {"reason": "PodInitializing"}}, None, "PodInitializing"),
         (
-            {"waiting": {"reason": "ErrImagePull", "message": "no basic auth"}},
+            {"waiting": {"reason": "ErrImagePull", "message": "manifest unknown"}},
             None,
-            "init container mesh: ErrImagePull: no basic auth",
+            "init container mesh: " + pull_message("r/mesh:1", "ErrImagePull: manifest unknown"),
         ),
     ],
 )

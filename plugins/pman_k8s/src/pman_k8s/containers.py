@@ -77,8 +77,7 @@ def init_waits(statuses: Iterable[Object], sidecars: Collection[str]) -> Waiting
         told = f"init container {status['name']}"
         waiting = state.get("waiting") or {}
         if waiting.get("reason") and waiting["reason"] != INITIALIZING:
-            found = container_waits(waiting)
-            return attrs.evolve(found, message=f"{told}: {found.message}")
+            return container_waits(status, f"{told}: ")
         if "running" in state and status["name"] not in sidecars:
             return Waiting(f"{told} runs")
     return None

@@ -18,13 +18,14 @@ from pman_core.errors import EngineUnavailableError
 from pman_core.names import native_name
 from pman_k8s.cluster import FEW_PODS, Answer, Cluster
 from pman_k8s.errors import Conflict, NotThere, Refused
+from pman_k8s.events import told_by_events
 from pman_k8s.jobs import counted_pods, workers_of
 from pman_k8s.labels import STARTED, is_ours, noted_pods, noted_rest, notes_of, of_jobs
 from pman_k8s.pods import Pod
 from pman_k8s.settings import K8sSettings
 from pman_k8s.state import info_of, refused, tell, too_late, waits_for
 from pman_k8s.verdict import Told, rest_patch, run_patch, verdict_of, verdict_patch
-from pman_k8s.waiting import Waiting, told_by_events
+from pman_k8s.waiting import Waiting
 
 Object = Mapping[str, Any]
 
@@ -125,7 +126,7 @@ class Finder:
             if waiting.is_in_vain:
                 if _waited_s(job, pods, now) >= waiting.patience_s:
                     return refused(job, waiting, now)
-                waiting = attrs.evolve(waiting, reason=None)
+                waiting = waiting.doubted()
             told = attrs.evolve(told, message=waiting.message, reason=waiting.reason)
             return too_late(job, told, now, self._settings.start_deadline_s) or told
         if told.status.is_final and told.finished is None:

@@ -134,7 +134,7 @@ class Pod:
         waiting = self._state.get("waiting")
         if waiting and waiting.get("reason"):
             init = waiting["reason"] == INITIALIZING and init_waits(self._inits, self._sidecars)
-            return init or container_waits(waiting)
+            return init or container_waits(self._job)
         return pod_waits(self._status)
 
     def failure(self) -> Failure:
@@ -215,8 +215,13 @@ class Pod:
     @property
     def _state(self) -> Object:
         """The state of the container that is the job."""
+        return self._job.get("state") or {}
+
+    @property
+    def _job(self) -> Object:
+        """The status of the container that is the job, once there is one."""
         mine = [status for status in self._statuses if status.get("name") == CONTAINER]
-        return (mine[0].get("state") or {}) if mine else {}
+        return mine[0] if mine else {}
 
     @property
     def _code(self) -> int | None:

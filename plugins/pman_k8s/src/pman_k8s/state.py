@@ -107,11 +107,11 @@ def waits_for(job: Object, pods: Sequence[Pod]) -> Waiting:
 
 def refused(job: Object, waiting: Waiting, now: datetime) -> Told:
     """The end of a job that waits in vain."""
-    message = f"cannot start: {waiting.message}"
+    is_image = waiting.reason is Reason.IMAGE_NOT_FOUND
     return Told(
         status=Status.FAILED,
-        message=message,
-        reason=Reason.CANNOT_START,
+        message=waiting.message if is_image else f"cannot start: {waiting.message}",
+        reason=waiting.reason,
         finished=not_before(moment(job["metadata"]["creationTimestamp"]), now),
         ends_it=True,
     )

@@ -22,7 +22,7 @@ from k8s_standin import Answer, Request, said, standin
 
 from pman_core import JobFilter, Reason, Status
 from pman_core.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
-from pman_k8s.backend import KubernetesBackend
+from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
 from pman_k8s.moments import moment
 from pman_k8s.state import info_of, tell
 from pman_k8s.verdict import Told, verdict_patch
@@ -60,6 +60,32 @@ def test_every_hook_tells_of_a_server_that_cannot_serve(
             with pytest.raises(EngineUnavailableError, match=words) as caught:
                 ask()
             assert caught.value.retry_after_s == after
+
+
+@pytest.mark.parametrize(
+    ("backend", "group", "words"),
+    [
+        (KubernetesBackend, "apps", None),
+        (OpenShiftBackend, "security.openshift.io", None),
+        (OpenShiftBackend, "apps", "set CONTAINER_ENV=kubernetes"),
+        (KubernetesBackend, "security.openshift.io", "set CONTAINER_ENV=openshift"),
+        (OpenShiftBackend, None, None),  # the server does not say
+    ],
+)
+def test_a_server_of_the_other_platform_is_noted(
+    tmp_path: Path, backend: type[KubernetesBackend], group: str | None, words: str | None
+) -> None:
+    def answer(request: Request) -> Answer:
+        if request.path == "/apis" and group is None:
+            return said(403, 'forbidden: User "u" cannot get path "/apis"')
+        if request.path == "/version":
+            return said(200, {"gitVersion": "v1.36.2"})
+        return said(200, {"groups": [{"name": group}], "status": {"allowed": True}})
+
+    with standin(tmp_path, answer) as server:
+        told = backend(server.environ()).pman_ping()
+    assert told.startswith(f"{backend.platform.name} v1.36.2 at ")
+    assert (words in told) if words else ("note" not in told)
 
 
 def test_a_cursor_that_has_expired_is_told(tmp_path: Path) -> None:

@@ -243,6 +243,10 @@ class Cluster:
         """The server's version, like v1.20.2."""
         return str(self.ask("GET", "/version").body["gitVersion"])
 
+    def api_groups(self) -> list[str]:
+        """The names of the API groups that it serves."""
+        return [str(group["name"]) for group in self.ask("GET", "/apis").body["groups"]]
+
     def may(self, verb: str, group: str, resource: str, part: str = "") -> bool:
         """Whether pman has a permission in the namespace."""
         wanted = {

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import attrs
-
 from pman_core import Reason
 from pman_core.causes import passing_cause
 from pman_k8s.waiting import HICCUP_S, NO_MEMORY, NO_POD, Waiting, image_waits
@@ -76,6 +74,7 @@ def _why_not_pulled(latest_first: Iterable[Object], waiting: Waiting) -> Waiting
     """What the last attempt met, where the kubelet says only that it waits for the next one."""
     for event in latest_first:
         found = _NOT_PULLED.fullmatch(event.get("message", ""))
-        if found and found[1] == waiting.image:
+        # The kubelet may name the tag that is the default.
+        if found and found[1].removesuffix(":latest") == waiting.image.removesuffix(":latest"):
             return image_waits(waiting.image, found[2], waiting.whose)
-    return attrs.evolve(waiting, is_vague=False)
+    return waiting

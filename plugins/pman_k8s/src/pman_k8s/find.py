@@ -14,17 +14,18 @@ from typing import Any
 import attrs
 
 from pman_core import JobInfo
+from pman_core.causes import pull_cause
 from pman_core.errors import EngineUnavailableError
 from pman_core.names import native_name
 from pman_k8s.cluster import FEW_PODS, Answer, Cluster
 from pman_k8s.errors import Conflict, NotThere, Refused
 from pman_k8s.events import told_by_events
 from pman_k8s.jobs import counted_pods, workers_of
-from pman_k8s.labels import STARTED, is_ours, noted_pods, noted_rest, notes_of, of_jobs
+from pman_k8s.labels import STARTED, is_ours, noted_pods, noted_pull, noted_rest, notes_of, of_jobs
 from pman_k8s.pods import Pod
 from pman_k8s.settings import K8sSettings
 from pman_k8s.state import info_of, refused, tell, too_late, waits_for
-from pman_k8s.verdict import Told, rest_patch, run_patch, verdict_of, verdict_patch
+from pman_k8s.verdict import MOST_WORDS, Told, rest_patch, run_patch, verdict_of, verdict_patch
 from pman_k8s.waiting import Waiting
 
 Object = Mapping[str, Any]
@@ -127,7 +128,12 @@ class Finder:
                 if _waited_s(job, pods, now) >= waiting.patience_s:
                     return refused(job, waiting, now)
                 waiting = waiting.doubted()
-            told = attrs.evolve(told, message=waiting.message, reason=waiting.reason)
+            told = attrs.evolve(
+                told,
+                message=waiting.message,
+                reason=waiting.reason,
+                pull=_pull_note(job, waiting),
+            )
             return too_late(job, told, now, self._settings.start_deadline_s) or told
         if told.status.is_final and told.finished is None:
             return attrs.evolve(told, finished=max(now, told.started or now))
@@ -183,4 +189,15 @@ def _change(job: Object, pods: Sequence[Object], told: Told) -> dict[str, Any] |
     if told.status.is_final:
         return verdict_patch(job, told, names)
     has_begun = told.started is not None and STARTED not in notes_of(job)
-    return run_patch(job, told, names) if has_begun or names != noted else None
+    is_new = has_begun or told.pull or names != noted
+    return run_patch(job, told, names) if is_new else None
+
+
+def _pull_note(job: Object, waiting: Waiting) -> str:
+    """What to note of an image that cannot be had: the first words of each cause will do."""
+    if waiting.is_vague or not waiting.image:
+        return ""
+    image, words = noted_pull(job)
+    if image == waiting.image and pull_cause(words) == pull_cause(waiting.words):
+        return ""
+    return f"{waiting.image}\n{waiting.words[:MOST_WORDS]}"

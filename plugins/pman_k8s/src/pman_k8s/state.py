@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import attrs
+
 from pman_core import JobInfo, Reason, Status
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_k8s.dollars import unescaped
@@ -26,12 +28,12 @@ from pman_k8s.ends import (
     success,
 )
 from pman_k8s.jobs import conditions, workers_of
-from pman_k8s.labels import IMAGE, asked_labels, noted_pods, notes_of
+from pman_k8s.labels import IMAGE, asked_labels, noted_pods, noted_pull, notes_of
 from pman_k8s.moments import moment
 from pman_k8s.payload import CONTAINER
 from pman_k8s.pods import Pod
 from pman_k8s.verdict import Told
-from pman_k8s.waiting import NO_POD, Waiting
+from pman_k8s.waiting import NO_POD, Waiting, image_waits
 
 Object = Mapping[str, Any]
 
@@ -102,7 +104,15 @@ def waits_for(job: Object, pods: Sequence[Pod]) -> Waiting:
     waiting = [pod.waits for pod in pods]
     # One that waits in vain, or for a reason, tells more than one that is being made.
     waiting.sort(key=lambda one: (not one.is_in_vain, one.reason is None))
-    return waiting[0] if waiting else NO_POD
+    return _recalled(job, waiting[0]) if waiting else NO_POD
+
+
+def _recalled(job: Object, waiting: Waiting) -> Waiting:
+    """A waiting for an image, with what was noted of the last attempt if nothing else tells it."""
+    image, words = noted_pull(job)
+    if waiting.is_vague and waiting.image and waiting.image == image:
+        return attrs.evolve(image_waits(image, words, waiting.whose), is_vague=True)
+    return waiting
 
 
 def refused(job: Object, waiting: Waiting, now: datetime) -> Told:

@@ -333,6 +333,36 @@ def test_why_an_image_cannot_be_had_is_told_for_longer_than_events_last(
     assert [note["metadata"]["annotations"][PULL] for note in notes] == [f"{image}\n{words}"]
 
 
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        ("manifest unknown", (Status.FAILED, Reason.IMAGE_NOT_FOUND)),
+        ("unauthorized", (Status.NOT_STARTED, Reason.PULLING)),  # not believed yet
+    ],
+)
+def test_a_list_ends_what_is_refused_for_good_as_a_status_does(
+    tmp_path: Path, words: str, end: tuple[Status, Reason]
+) -> None:
+    kept = named(job(active=1, pods="the-job-abcde"))
+    refused = waiting("ErrImagePull", words)
+    refused["metadata"]["labels"] = {"controller-uid": "u-1"}
+
+    def answer(request: Request) -> Answer:
+        if request.method == "PATCH":
+            kept["metadata"]["annotations"] |= request.body["metadata"]["annotations"]
+        if request.path.endswith("/jobs"):
+            return said(200, {"metadata": {}, "items": [kept]})
+        if request.path.endswith("/pods"):
+            return said(200, {"items": [refused]})
+        return said(200, kept if "/jobs/" in request.path else refused)
+
+    with standin(tmp_path, answer) as server:
+        pman = KubernetesBackend(server.environ())
+        (info,) = pman.pman_list(JobFilter(), 10, None).jobs
+        assert pman.pman_status(BASE.jid) == info
+    assert (info.status, info.reason) == end
+
+
 @pytest.mark.parametrize(("at", "is_over"), [(CREATED, False), ("2026-11-21T00:59:00Z", True)])
 def test_a_file_server_has_a_minute_to_come_back(tmp_path: Path, at: str, is_over: bool) -> None:
     found = waiting("CreateContainerConfigError", 'failed to prepare subPath for volumeMount "x"')

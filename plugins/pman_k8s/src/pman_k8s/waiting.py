@@ -57,6 +57,11 @@ HICCUP_S = 60
 _LOGIN_S = 30
 
 
+def is_refusal(reason: Reason | None) -> bool:
+    """Whether a reason is of what no waiting mends."""
+    return reason in (Reason.CANNOT_START, Reason.IMAGE_NOT_FOUND)
+
+
 @attrs.frozen
 class Waiting:
     """What a job waits for.
@@ -79,7 +84,7 @@ class Waiting:
     @property
     def is_in_vain(self) -> bool:
         """Whether the engine has refused it for good, if that lasts."""
-        return self.reason in (Reason.CANNOT_START, Reason.IMAGE_NOT_FOUND)
+        return is_refusal(self.reason)
 
     def doubted(self) -> Waiting:
         """A refusal while it is not believed yet."""

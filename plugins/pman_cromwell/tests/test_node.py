@@ -120,7 +120,7 @@ def test_the_command_line_of_podman(monkeypatch: pytest.MonkeyPatch) -> None:
         *["--security-opt=no-new-privileges", "--cap-drop=ALL", "--env-file", "/tmp/env"],
         *["--env=TEXT", "--env=A B=1"],
         *["--user=7:8", "--memory=1000m", "--memory-swap=1000m", "--cpus=0.250"],
-        *["--shm-size=100m", "--timeout=120"],
+        *["--shm-size=100m", "--timeout=2592060"],
         "--mount",
         "type=bind,\"source=/data/in, 'one'\",destination=/share/incoming,ro=true",
         "--mount",

@@ -12,6 +12,7 @@ from cromwell_bench import (
     Server,
     kill_processes,
     server,
+    slurm,
     slurm_job,
     subject_of,
     why_missing,
@@ -23,6 +24,7 @@ from pman_core.names import native_name
 from pman_core.testing.conformance import Workbench
 from pman_core.testing.conformance.argv import ArgvPromises
 from pman_core.testing.conformance.directories import DirectoryPromises
+from pman_core.testing.conformance.lifecycle import LifecyclePromises, WaitingPromises
 from pman_core.testing.conformance.limits import LimitPromises
 from pman_core.testing.conformance.logs import LogPromises
 from pman_core.testing.conformance.surroundings import SurroundingsPromises
@@ -78,6 +80,9 @@ class TestPodmanOnSlurm:
 
     test_memory_limit_covers_all_processes_of_a_job = (
         LimitPromises.test_memory_limit_covers_all_processes_of_a_job
+    )
+    test_a_suspended_job_says_so_and_its_time_does_not_count = (
+        LimitPromises.test_a_suspended_job_says_so_and_its_time_does_not_count
     )
     test_out_of_memory_is_told = LimitPromises.test_out_of_memory_is_told
     test_cpu_limit_is_in_force = LimitPromises.test_cpu_limit_is_in_force
@@ -153,6 +158,36 @@ class TestPodmanOnSlurm:
         info = bench.hold(place)
         number = slurm_job(native_name(info.jid))
         try:
+    def test_a_suspended_container_stands_still(self, bench: Workbench) -> None:
+        place = bench.place()
+        info = bench.hold(place)
+        number = slurm_job(native_name(info.jid))
+        slurm("scontrol", "suspend", number)
+        bench.until("it stands still", lambda: _states(number), lambda seen: seen == ["paused"])
+        slurm("scontrol", "resume", number)
+        bench.until("it goes on", lambda: _states(number), lambda seen: seen == ["running"])
+        place.release()
+        assert bench.end_of(info.jid).status is Status.SUCCEEDED
+
+    def test_the_epilog_removes_a_container_whose_job_was_cancelled_while_suspended(
+        self, bench: Workbench
+    ) -> None:
+        """SLURM kills such a job at once, so nobody else can."""
+        place = bench.place()
+        info = bench.hold(place)
+        number = slurm_job(native_name(info.jid))
+        try:
+            slurm("scontrol", "suspend", number)
+            bench.until("it stands still", lambda: _states(number), lambda seen: seen == ["paused"])
+            slurm("scancel", number)
+            assert bench.end_of(info.jid).status is Status.FAILED
+            _srun("sh", "-c", _EPILOG, "epilog", number)
+            bench.until("the process to end", place.is_held, lambda held: not held)
+            assert _containers(number) == []
+        finally:
+            for container in _containers(number):
+                _podman("rm", "--force", container)
+
             kill_processes(number)
             assert bench.end_of(info.jid).status is Status.FAILED
             assert place.is_held()
@@ -197,3 +232,11 @@ def _containers(number: str) -> list[str]:
     done = _podman("ps", "--all", "--quiet", "--filter", label)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
+
+
+def _states(number: str) -> list[str]:
+    """How the containers of a job of SLURM are."""
+    containers = _containers(number)
+    if not containers:
+        return []
+    return _podman("inspect", "--format={{.State.Status}}", *containers).stdout.split()

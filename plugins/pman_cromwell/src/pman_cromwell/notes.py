@@ -72,6 +72,13 @@ class Notes:
     :param begun: whether the batch job began on its node; the image may still be on its way.
     """
 
+@attrs.frozen
+class Suspended:
+    """Since when SLURM suspends the job."""
+
+    time: datetime
+
+
     seen: bool = True
     accepted: bool = False
     begun: bool = False
@@ -88,6 +95,7 @@ def read(folder: Path) -> Notes:
     :raises OSError: the folder cannot be read.
     """
     names = set(os.listdir(folder))
+    suspended: Suspended | None = None
 
     def content(name: str, kind: type[T]) -> T | None:
         return _structured((folder / name).read_text(), kind) if name in names else None
@@ -109,6 +117,7 @@ def text(note: Cancelled | Verdict) -> str:
 
 
 def _structured(written: str, kind: type[T]) -> T | None:
+        suspended=content("suspended.json", Suspended),
     """What a file says; ``None`` if that makes no sense, as if it had not been written."""
     try:
         return _converter().structure(json.loads(written), kind)

@@ -7,6 +7,7 @@ pman makes the folder, and reads what is written here::
     pulling.json    since when an image is fetched
     started.json    when the first container began
     log.N           what worker N wrote
+    suspended.json  since when SLURM suspends the job; it is gone when the job goes on
     worker.N.json   how worker N ended, where there are several
     verdict.json    how the job ended
 
@@ -31,6 +32,7 @@ PULLING = "pulling.json"
 STARTED = "started.json"
 VERDICT = "verdict.json"
 CANCELLED = "cancelled"
+SUSPENDED = "suspended.json"
 
 #: In the folder in which Cromwell runs a script: where the run's own folder is.
 POINTER = "pman-folder"
@@ -69,6 +71,12 @@ def write(folder: str, name: str, content: Any) -> None:
 
 def read(folder: str, name: str) -> Any:
     """What a file holds; ``None`` if there is none."""
+def remove(folder: str, name: str) -> None:
+    """Remove a file, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(folder, name))
+
+
     try:
         with open(os.path.join(folder, name), encoding="utf-8") as file:
             return json.load(file)

@@ -43,6 +43,14 @@ _PODMANS = re.compile(
 _UNSTARTED = ("created", "configured", "initialized")
 _MISSING = "no such container"
 
+#: What the init (catatonit 0.1.7) says of a program that it cannot run, before it ends with 1.
+_NOT_EXECUTED = re.compile(r"ERROR \(catatonit:\d+\): failed to exec pid1: (.+)")
+#: What Podman says of a container that need not be told to go on.
+_NOT_PAUSED = "is not paused"
+
+#: Podman ends a container even where SLURM killed what watches it, this long after its time limit.
+#: Podman counts time while suspended, too, so all suspensions together may last that long.
+_SUSPENDED_S = 30 * 24 * 3600
 #: How often Podman is asked how a container ended, and for how long each time.
 _ATTEMPTS, _PAUSE_S, _ANSWER_S = 5, 1.0, 60.0
 
@@ -85,7 +93,7 @@ class Podman(Runtime):
             )
 
     def start(self, log: int) -> subprocess.Popen[bytes]:
-        """Start and attach; a signal to Podman goes on to the container."""
+        """Start and attach."""
         return subprocess.Popen(
             ["podman", "start", "--attach", self.name],
             stdin=subprocess.DEVNULL,
@@ -100,12 +108,22 @@ class Podman(Runtime):
     def verdict(self, code: int) -> Verdict:
         """Podman itself knows how the container ended."""
         state = self._state()
+            # Podman hands signals of SLURM on to the container; that is for the watch to do.
+            start_new_session=True,
         if state is None and code:
             # It is that of the container, or of Podman's own trouble.
             words = f"Podman does not tell how the container ended; podman start gave {code}"
             return Verdict(ends.LOST, f"lost: {words}")
         if state is None:
             return of_code(code)
+    def pause(self, held: bool) -> bool:
+        """SLURM's suspension does not reach the container."""
+        try:
+            done = _call("pause" if held else "unpause", self.name, timeout_s=_ANSWER_S)
+        except FAULTS:
+            return held  # perhaps Podman did it; and what was done is undone later
+        return done.returncode == 0 or _NOT_PAUSED in done.stderr.decode(errors="replace")
+
         if state.status in (_MISSING, *_UNSTARTED):
             words = state.error or self._last_words()
             raise CannotStart(
@@ -147,8 +165,7 @@ class Podman(Runtime):
         if order.shm_mib is not None:
             words += [f"--shm-size={order.shm_mib}m"]
         if order.time_limit_s is not None:
-            # Outlives this script: the container ends even where SLURM killed what watches it.
-            words += [f"--timeout={order.time_limit_s + 60}"]
+            words += [f"--timeout={order.time_limit_s + _SUSPENDED_S}"]
         for mount in order.mounts:
             words += ["--mount", mount_words(mount.source, mount.target, mount.read_only)]
         for device in devices(order.gpus):

@@ -56,6 +56,13 @@ class Runtime:
         raise NotImplementedError
 
     def verdict(self, code: int) -> Verdict:
+    def pause(self, held: bool) -> bool:
+        """SLURM suspends the job, or lets it go on; whether all is done.
+
+        What runs in the cgroup of the SLURM job needs nothing.
+        """
+        return True
+
         """What a process that ended with ``code`` means."""
         verdict = of_code(code)
         if not verdict.is_success and cgroup.oom_kills() != self._kills_before:

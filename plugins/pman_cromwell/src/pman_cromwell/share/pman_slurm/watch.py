@@ -11,7 +11,18 @@ import time
 from collections.abc import Callable
 
 from . import verdict as ends
-from .files import CANCELLED, STARTED, VERDICT, exists, is_gone, write_once
+from .clock import Clock
+from .files import (
+    CANCELLED,
+    STARTED,
+    SUSPENDED,
+    VERDICT,
+    exists,
+    is_gone,
+    remove,
+    write,
+    write_once,
+)
 from .slurm import Silent, ask
 from .verdict import Verdict
 
@@ -24,6 +35,9 @@ _GRACE_S = 3.0
 #: SLURM warns a job with the first of these; the others come from people.
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
+#: SLURM stops this process two seconds after SIGTSTP. Where it still runs after this time, SLURM is
+#: asked whether the job is suspended at all.
+_DOUBT_S = 10.0
 
 #: The return codes of a process, or of a container, that SIGTERM ended.
 _BY_SIGTERM = (-signal.SIGTERM, 128 + signal.SIGTERM)
@@ -38,7 +52,9 @@ class Watch:
     def __init__(self, folder: str, time_limit_s: int | None) -> None:
         self._folder = folder
         self._limit_s = time_limit_s
-        self._deadline: float | None = None
+        self._clock = Clock()
+        self._paused = False  # whether the job was made to stand still
+        self._suspension_told = False
         self._untold: float | None = None  # when the job began, until pman is told
         self._signalled = False
         self._next_look = 0.0
@@ -49,22 +65,30 @@ class Watch:
         signal.signal(signal.SIGCHLD, lambda *_: None)  # it only wakes
         for number in _ENDING:
             signal.signal(number, self._on_signal)
+        # Suspended time does not count; SLURM's own limit does not count it either.
+        signal.signal(signal.SIGTSTP, lambda *_: self._clock.hold())
+        signal.signal(signal.SIGCONT, lambda *_: self._clock.go())
 
     def start_clock(self) -> None:
         """The job begins now; pman is told as soon as its storage takes that."""
         self._untold = time.time()
         self._tell_start()
-        if self._limit_s is not None:
-            self._deadline = time.monotonic() + self._limit_s
+        self._clock.begin()
 
     def wait(
-        self, process: subprocess.Popen[bytes], stop: Callable[[bool], None]
+        self,
+        process: subprocess.Popen[bytes],
+        stop: Callable[[bool], None],
+        pause: Callable[[bool], bool] = lambda _: True,
     ) -> Verdict | None:
         """Wait for the end of ``process``; why it was ended, if it was.
 
         :param stop: ends it; gently first, then, with ``True``, at once.
+        :param pause: for what SLURM does not suspend itself: lets it stand still, or, with
+            ``False``, go on; whether that is done.
         """
         while process.poll() is None:
+            self._follow_suspension(pause)
             cause = self._own_cause()
             if cause or self._signalled:
                 self._end(process, stop)
@@ -89,6 +113,21 @@ class Watch:
 
     def _wait(self, process: subprocess.Popen[bytes], seconds: float) -> None:
         """For its end, and at most so long."""
+    def _follow_suspension(self, pause: Callable[[bool], bool]) -> None:
+        """Do to the job what SLURM does to this process, and tell pman."""
+        if self._clock.held_s > _DOUBT_S and not _is_suspended():
+            self._clock.go()
+        held = self._clock.is_held
+        if held is not self._paused and pause(held):
+            self._paused = held
+        if held is not self._suspension_told:
+            with contextlib.suppress(OSError):
+                if held:
+                    write(self._folder, SUSPENDED, {"time": time.time()})
+                else:
+                    remove(self._folder, SUSPENDED)
+                self._suspension_told = held
+
         deadline = time.monotonic() + seconds
         while process.poll() is None and time.monotonic() < deadline:
             self._sleep(deadline - time.monotonic())
@@ -114,7 +153,7 @@ class Watch:
                 self._untold = None
 
     def _left_s(self) -> float:
-        return _LOOK_S if self._deadline is None else self._deadline - time.monotonic()
+        return _LOOK_S if self._limit_s is None else self._limit_s - self._clock.seconds()
 
     def _on_signal(self, *_: object) -> None:
         self._signalled = True
@@ -136,6 +175,15 @@ def _slurms_cause() -> Verdict:
     except Silent:
         found = None
     if found and found.has_ended:
+def _is_suspended() -> bool:
+    """Whether SLURM suspends this job, as far as it tells."""
+    try:
+        found = ask(os.environ.get("SLURM_JOB_ID", ""))
+    except Silent:
+        return True
+    return found is not None and found.state == "SUSPENDED"
+
+
         return found.verdict()
     if found and found.reason == "TimeLimit":
         return Verdict(ends.TIME_LIMIT, "ended by SLURM at its time limit")

@@ -116,6 +116,7 @@ def test_the_command_line_of_podman(monkeypatch: pytest.MonkeyPatch) -> None:
     words = made.create_words("/tmp/env", {"TEXT": "a\nb"}, {"A B": "1"}, is_root=False)
     assert words == [
         *["create", "--name", made.name, "--pull=never", "--log-driver=passthrough"],
+        "--init",
         *["--label", "pman.chrisproject.org/slurm-job=17"],
         *["--security-opt=no-new-privileges", "--cap-drop=ALL", "--env-file", "/tmp/env"],
         *["--env=TEXT", "--env=A B=1"],

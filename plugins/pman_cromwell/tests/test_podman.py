@@ -88,6 +88,17 @@ class TestPodmanOnSlurm:
     test_cpu_limit_is_in_force = LimitPromises.test_cpu_limit_is_in_force
     test_time_limit_ends_a_job = LimitPromises.test_time_limit_ends_a_job
 
+    test_orphans_are_reaped_and_own_signals_arrive = (
+        LifecyclePromises.test_orphans_are_reaped_and_own_signals_arrive
+    )
+    test_a_missing_image_is_told = WaitingPromises.test_a_missing_image_is_told
+    test_why_an_image_cannot_be_had_is_told = (
+        WaitingPromises.test_why_an_image_cannot_be_had_is_told
+    )
+    test_an_end_stays_when_somebody_starts_the_job_again = (
+        LifecyclePromises.test_an_end_stays_when_somebody_starts_the_job_again
+    )
+
     test_streams_keep_the_order_in_which_they_were_written = (
         LogPromises.test_streams_keep_the_order_in_which_they_were_written
     )

@@ -125,11 +125,10 @@ class Podman(Runtime):
         return done.returncode == 0 or _NOT_PAUSED in done.stderr.decode(errors="replace")
 
         if state.status in (_MISSING, *_UNSTARTED):
-            words = state.error or self._last_words()
-            raise CannotStart(
-                ends.CANNOT_START,
-                f"cannot start {self.order.argv[0]!r} in {self.order.image}: {words}",
-            )
+            raise self._not_started(state.error or self._first_words())
+        said = _NOT_EXECUTED.fullmatch(self._first_words()) if state.code == 1 else None
+        if said:
+            raise self._not_started(said.group(1))
         verdict = of_code(state.code)
         if state.out_of_memory and not verdict.is_success:
             return out_of_memory(verdict.code)
@@ -157,6 +156,8 @@ class Podman(Runtime):
         words += [f"--env={name}={value}" for name, value in shown.items()]
         if order.uid is not None:
             group = "" if order.gid is None else f":{order.gid}"
+        # An init as process 1: it reaps orphans, and signals that a job sends itself arrive.
+        words += ["--init"]
             words += [f"--user={order.uid}{group}"]
         if order.memory_mib is not None:
             words += [f"--memory={order.memory_mib}m", f"--memory-swap={order.memory_mib}m"]
@@ -195,7 +196,11 @@ class Podman(Runtime):
                     return state
         return None
 
-    def _last_words(self) -> str:
+    def _not_started(self, words: str) -> CannotStart:
+        message = f"cannot start {self.order.argv[0]!r} in {self.order.image}: {words}"
+        return CannotStart(ends.CANNOT_START, message)
+
+    def _first_words(self) -> str:
         with open(open_log(self.order.folder, self.worker, os.O_RDONLY), "rb") as log:
             said = log.read(4096).decode(errors="replace").splitlines()
         return said[0] if said else "Podman gave no reason"

@@ -150,12 +150,6 @@ class TestPodmanOnSlurm:
         assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
         assert "no-such-executable" in info.message
 
-    def test_a_missing_image_is_told(self, bench: Workbench) -> None:
-        image = "localhost:1/no-such-image:1"
-        info = bench.run(bench.place(), "exit", "0", image=image)
-        assert (info.status, info.reason) == (Status.FAILED, Reason.IMAGE_NOT_FOUND), info
-        assert image in info.message
-
     def test_a_removed_job_leaves_no_container(self, bench: Workbench) -> None:
         place = bench.place()
         info = bench.hold(place)
@@ -164,11 +158,6 @@ class TestPodmanOnSlurm:
         bench.until("the process to end", place.is_held, lambda held: not held)
         bench.until("no container", lambda: _containers(number), lambda left: not left)
 
-    def test_the_epilog_removes_what_outlived_its_job(self, bench: Workbench) -> None:
-        place = bench.place()
-        info = bench.hold(place)
-        number = slurm_job(native_name(info.jid))
-        try:
     def test_a_suspended_container_stands_still(self, bench: Workbench) -> None:
         place = bench.place()
         info = bench.hold(place)
@@ -199,6 +188,11 @@ class TestPodmanOnSlurm:
             for container in _containers(number):
                 _podman("rm", "--force", container)
 
+    def test_the_epilog_removes_what_outlived_its_job(self, bench: Workbench) -> None:
+        place = bench.place()
+        info = bench.hold(place)
+        number = slurm_job(native_name(info.jid))
+        try:
             kill_processes(number)
             assert bench.end_of(info.jid).status is Status.FAILED
             assert place.is_held()

@@ -58,8 +58,23 @@ class Waiting:
 
 
 @attrs.frozen
+class Trouble:
+    """Why an image or a container cannot be had now."""
+
+    reason: Reason
+    message: str
+
+
+@attrs.frozen
 class Started:
     """When the first worker began."""
+
+    time: datetime
+
+
+@attrs.frozen
+class Suspended:
+    """Since when SLURM suspends the job."""
 
     time: datetime
 
@@ -72,20 +87,15 @@ class Notes:
     :param begun: whether the batch job began on its node; the image may still be on its way.
     """
 
-@attrs.frozen
-class Suspended:
-    """Since when SLURM suspends the job."""
-
-    time: datetime
-
-
     seen: bool = True
     accepted: bool = False
     begun: bool = False
     pulling: bool = False
     cancelled: Cancelled | None = None
     waiting: Waiting | None = None
+    trouble: Trouble | None = None
     started: Started | None = None
+    suspended: Suspended | None = None
     verdict: Verdict | None = None
 
 
@@ -95,7 +105,6 @@ def read(folder: Path) -> Notes:
     :raises OSError: the folder cannot be read.
     """
     names = set(os.listdir(folder))
-    suspended: Suspended | None = None
 
     def content(name: str, kind: type[T]) -> T | None:
         return _structured((folder / name).read_text(), kind) if name in names else None
@@ -106,7 +115,9 @@ def read(folder: Path) -> Notes:
         pulling="pulling.json" in names,
         cancelled=content(CANCELLED, Cancelled),
         waiting=content("waiting.json", Waiting),
+        trouble=content("trouble.json", Trouble),
         started=content("started.json", Started),
+        suspended=content("suspended.json", Suspended),
         verdict=content(VERDICT, Verdict),
     )
 
@@ -117,7 +128,6 @@ def text(note: Cancelled | Verdict) -> str:
 
 
 def _structured(written: str, kind: type[T]) -> T | None:
-        suspended=content("suspended.json", Suspended),
     """What a file says; ``None`` if that makes no sense, as if it had not been written."""
     try:
         return _converter().structure(json.loads(written), kind)

@@ -107,6 +107,10 @@ def _running(notes: Notes) -> str:
 
 
 def _waiting(workflow: Workflow | None, notes: Notes) -> tuple[Reason, str]:
+    if notes.begun and notes.suspended:
+        return Reason.QUEUED, "the node prepares the job, and SLURM has suspended it"
+    if notes.begun and notes.trouble:
+        return notes.trouble.reason, notes.trouble.message
     if notes.begun and notes.pulling:
         return Reason.PULLING, "the node fetches the image"
     if notes.begun:

@@ -5,9 +5,10 @@ pman makes the folder, and reads what is written here::
     waiting.json    why SLURM lets the job wait
     begun           whoever holds its lock runs the job
     pulling.json    since when an image is fetched
+    trouble.json    why an image or a container cannot be had now; it is tried again
     started.json    when the first container began
-    log.N           what worker N wrote
     suspended.json  since when SLURM suspends the job; it is gone when the job goes on
+    log.N           what worker N wrote
     worker.N.json   how worker N ended, where there are several
     verdict.json    how the job ended
 
@@ -29,10 +30,11 @@ T = TypeVar("T")
 WAITING = "waiting.json"
 BEGUN = "begun"
 PULLING = "pulling.json"
+TROUBLE = "trouble.json"
 STARTED = "started.json"
+SUSPENDED = "suspended.json"
 VERDICT = "verdict.json"
 CANCELLED = "cancelled"
-SUSPENDED = "suspended.json"
 
 #: In the folder in which Cromwell runs a script: where the run's own folder is.
 POINTER = "pman-folder"
@@ -69,14 +71,14 @@ def write(folder: str, name: str, content: Any) -> None:
         os.rename(path, os.path.join(folder, name))
 
 
-def read(folder: str, name: str) -> Any:
-    """What a file holds; ``None`` if there is none."""
 def remove(folder: str, name: str) -> None:
     """Remove a file, if it is there."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(folder, name))
 
 
+def read(folder: str, name: str) -> Any:
+    """What a file holds; ``None`` if there is none."""
     try:
         with open(os.path.join(folder, name), encoding="utf-8") as file:
             return json.load(file)

@@ -16,6 +16,7 @@ import time
 from typing import NamedTuple
 
 from . import verdict as ends
+from .causes import MACHINE, cause_of, pauses_s
 from .faults import FAULTS
 from .files import open_log
 from .order import as_bytes
@@ -42,7 +43,6 @@ _PODMANS = re.compile(
 #: States of a container that was never started, and the word for one that is not there.
 _UNSTARTED = ("created", "configured", "initialized")
 _MISSING = "no such container"
-
 #: What the init (catatonit 0.1.7) says of a program that it cannot run, before it ends with 1.
 _NOT_EXECUTED = re.compile(r"ERROR \(catatonit:\d+\): failed to exec pid1: (.+)")
 #: What Podman says of a container that need not be told to go on.
@@ -51,6 +51,7 @@ _NOT_PAUSED = "is not paused"
 #: Podman ends a container even where SLURM killed what watches it, this long after its time limit.
 #: Podman counts time while suspended, too, so all suspensions together may last that long.
 _SUSPENDED_S = 30 * 24 * 3600
+
 #: How often Podman is asked how a container ended, and for how long each time.
 _ATTEMPTS, _PAUSE_S, _ANSWER_S = 5, 1.0, 60.0
 
@@ -76,6 +77,19 @@ class Podman(Runtime):
         """Pull the image if the node does not have it, and create the container."""
         if _call("image", "exists", self.order.image).returncode:
             self.fetch(["podman", "pull", "--quiet", self.order.image])
+        for pause_s in pauses_s():
+            done = self._create()
+            if done.returncode == 0:
+                return
+            self.clean()
+            words = _said(done)
+            cause = cause_of(self.order.causes, words)
+            message = f"Podman cannot create the container: {words}"
+            if cause.reason != MACHINE:
+                raise CannotStart(ends.CANNOT_START, message)
+            self.wait_for_better(cause, message, pause_s)
+
+    def _create(self) -> subprocess.CompletedProcess[bytes]:
         path = os.path.join(os.environ.get("TMPDIR", "/tmp"), f".env-{self.name}")  # noqa: S108
         simple, inherited, shown = split_environment(self.environment)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -83,14 +97,9 @@ class Podman(Runtime):
             with os.fdopen(handle, "w", encoding="ascii") as file:
                 file.write("".join(f"{name}={value}\n" for name, value in simple.items()))
             words = self.create_words(path, inherited, shown, is_root=self._is_root())
-            done = _call(*words, environment={**os.environb, **as_bytes(inherited)})
+            return _call(*words, environment={**os.environb, **as_bytes(inherited)})
         finally:
             os.unlink(path)
-        if done.returncode:
-            self.clean()
-            raise CannotStart(
-                ends.CANNOT_START, f"Podman cannot create the container: {_said(done)}"
-            )
 
     def start(self, log: int) -> subprocess.Popen[bytes]:
         """Start and attach."""
@@ -99,23 +108,14 @@ class Podman(Runtime):
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            # Podman hands signals of SLURM on to the container; that is for the watch to do.
+            start_new_session=True,
         )
 
     def stop(self, force: bool) -> None:
         """Signal the container."""
         _call("kill", "--signal", "KILL" if force else "TERM", self.name)
 
-    def verdict(self, code: int) -> Verdict:
-        """Podman itself knows how the container ended."""
-        state = self._state()
-            # Podman hands signals of SLURM on to the container; that is for the watch to do.
-            start_new_session=True,
-        if state is None and code:
-            # It is that of the container, or of Podman's own trouble.
-            words = f"Podman does not tell how the container ended; podman start gave {code}"
-            return Verdict(ends.LOST, f"lost: {words}")
-        if state is None:
-            return of_code(code)
     def pause(self, held: bool) -> bool:
         """SLURM's suspension does not reach the container."""
         try:
@@ -124,6 +124,15 @@ class Podman(Runtime):
             return held  # perhaps Podman did it; and what was done is undone later
         return done.returncode == 0 or _NOT_PAUSED in done.stderr.decode(errors="replace")
 
+    def verdict(self, code: int) -> Verdict:
+        """Podman itself knows how the container ended."""
+        state = self._state()
+        if state is None and code:
+            # It is that of the container, or of Podman's own trouble.
+            words = f"Podman does not tell how the container ended; podman start gave {code}"
+            return Verdict(ends.LOST, f"lost: {words}")
+        if state is None:
+            return of_code(code)
         if state.status in (_MISSING, *_UNSTARTED):
             raise self._not_started(state.error or self._first_words())
         said = _NOT_EXECUTED.fullmatch(self._first_words()) if state.code == 1 else None
@@ -147,6 +156,8 @@ class Podman(Runtime):
         """The words after ``podman``."""
         order = self.order
         words = ["create", "--name", self.name, "--pull=never", "--log-driver=passthrough"]
+        # An init as process 1: it reaps orphans, and signals that a job sends itself arrive.
+        words += ["--init"]
         words += ["--label", f"{LABEL}={os.environ.get('SLURM_JOB_ID', '')}"]
         words += ["--security-opt=no-new-privileges", "--cap-drop=ALL"]
         # Podman would give them to any other user just as well.
@@ -156,8 +167,6 @@ class Podman(Runtime):
         words += [f"--env={name}={value}" for name, value in shown.items()]
         if order.uid is not None:
             group = "" if order.gid is None else f":{order.gid}"
-        # An init as process 1: it reaps orphans, and signals that a job sends itself arrive.
-        words += ["--init"]
             words += [f"--user={order.uid}{group}"]
         if order.memory_mib is not None:
             words += [f"--memory={order.memory_mib}m", f"--memory-swap={order.memory_mib}m"]

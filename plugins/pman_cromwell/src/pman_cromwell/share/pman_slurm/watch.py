@@ -99,20 +99,20 @@ class Watch:
             self._sleep(_GRACE_S / 10)
         return _slurms_cause() if self._signalled and process.returncode else None
 
+    def idle(self, seconds: float) -> Verdict | None:
+        """Wait so long, or until the run has to end; why it has to."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self._follow_suspension(lambda _: True)
+            cause, left = self.cause(), deadline - time.monotonic()
+            if cause or left <= 0:
+                return cause
+            self._sleep(min(_LOOK_S, left))
+
     def cause(self) -> Verdict | None:
         """Why the run has to end now, if it has to."""
         return self._own_cause() or (_slurms_cause() if self._signalled else None)
 
-    def _end(self, process: subprocess.Popen[bytes], stop: Callable[[bool], None]) -> None:
-        stop(False)
-        self._wait(process, _GRACE_S)
-        # Podman may take long to start a container, which cannot be killed before it runs.
-        while process.poll() is None:
-            stop(True)
-            self._wait(process, _LOOK_S)
-
-    def _wait(self, process: subprocess.Popen[bytes], seconds: float) -> None:
-        """For its end, and at most so long."""
     def _follow_suspension(self, pause: Callable[[bool], bool]) -> None:
         """Do to the job what SLURM does to this process, and tell pman."""
         if self._clock.held_s > _DOUBT_S and not _is_suspended():
@@ -128,6 +128,16 @@ class Watch:
                     remove(self._folder, SUSPENDED)
                 self._suspension_told = held
 
+    def _end(self, process: subprocess.Popen[bytes], stop: Callable[[bool], None]) -> None:
+        stop(False)
+        self._wait(process, _GRACE_S)
+        # Podman may take long to start a container, which cannot be killed before it runs.
+        while process.poll() is None:
+            stop(True)
+            self._wait(process, _LOOK_S)
+
+    def _wait(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        """For its end, and at most so long."""
         deadline = time.monotonic() + seconds
         while process.poll() is None and time.monotonic() < deadline:
             self._sleep(deadline - time.monotonic())
@@ -165,6 +175,15 @@ class Watch:
             os.read(self._woken, 1024)
 
 
+def _is_suspended() -> bool:
+    """Whether SLURM suspends this job, as far as it tells."""
+    try:
+        found = ask(os.environ.get("SLURM_JOB_ID", ""))
+    except Silent:
+        return True
+    return found is not None and found.state == "SUSPENDED"
+
+
 def _slurms_cause() -> Verdict:
     """SLURM ends this job: ask it why, which takes long where slurmctld is away.
 
@@ -175,15 +194,6 @@ def _slurms_cause() -> Verdict:
     except Silent:
         found = None
     if found and found.has_ended:
-def _is_suspended() -> bool:
-    """Whether SLURM suspends this job, as far as it tells."""
-    try:
-        found = ask(os.environ.get("SLURM_JOB_ID", ""))
-    except Silent:
-        return True
-    return found is not None and found.state == "SUSPENDED"
-
-
         return found.verdict()
     if found and found.reason == "TimeLimit":
         return Verdict(ends.TIME_LIMIT, "ended by SLURM at its time limit")

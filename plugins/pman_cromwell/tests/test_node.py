@@ -18,13 +18,9 @@ from pman_cromwell import notes
 from pman_cromwell.order import to_json
 from pman_cromwell.share.pman_slurm import files, slurm, verdict
 from pman_cromwell.share.pman_slurm.apptainer import Apptainer
+from pman_cromwell.share.pman_slurm.options import devices, mount_words, split_environment
 from pman_cromwell.share.pman_slurm.order import Order, order_of
-from pman_cromwell.share.pman_slurm.podman import (
-    Podman,
-    devices,
-    mount_words,
-    split_environment,
-)
+from pman_cromwell.share.pman_slurm.podman import Podman
 from pman_cromwell.share.pman_slurm.verdict import CannotStart, Verdict, record, recorded
 
 _MODULES = [SHARE / "pman-slurm", *sorted((SHARE / "pman_slurm").glob("*.py"))]

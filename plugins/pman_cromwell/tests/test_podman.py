@@ -143,6 +143,25 @@ class TestPodmanOnSlurm:
             Reason.EXIT_CODE,
         )
 
+    def test_a_process_that_ran_out_of_memory_is_told_whatever_the_exit_code(
+        self, bench: Workbench
+    ) -> None:
+        """Also where it is not the main one, and in the first moment of a container."""
+        words = ["sh", "-c", "python3 -c 'bytearray(2**30)[::4096]=b\"x\"*2**18' || exit 3"]
+        job = bench.job(bench.place(), "exit", "0", argv=tuple(words))
+        bench.submit(job)
+        info = bench.end_of(job.jid)
+        assert (info.reason, info.exit_code) == (Reason.OUT_OF_MEMORY, 3), info
+
+    def test_a_container_that_somebody_kills_is_not_told_as_out_of_memory(
+        self, bench: Workbench
+    ) -> None:
+        info = bench.hold(bench.place())
+        containers = _containers(slurm_job(native_name(info.jid)))
+        assert _podman("kill", *containers).returncode == 0
+        info = bench.end_of(info.jid)
+        assert (info.reason, info.exit_code, info.message) == (Reason.KILLED, 137, "killed (137)")
+
     def test_a_bad_executable_is_told(self, bench: Workbench) -> None:
         job = bench.job(bench.place(), "exit", "0", argv=("no-such-executable",))
         bench.submit(job)

@@ -9,16 +9,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
 import re
 import subprocess
 import time
 from typing import NamedTuple
 
+from . import oom
 from . import verdict as ends
 from .causes import MACHINE, cause_of, pauses_s
 from .faults import FAULTS
 from .files import open_log
+from .options import devices, mount_words, split_environment
 from .order import as_bytes
 from .runtime import Runtime
 from .verdict import CannotStart, Verdict, of_code, out_of_memory
@@ -28,17 +29,6 @@ LABEL = "pman.chrisproject.org/slurm-job"
 
 #: What a root job keeps: it must write folders that pfcon owns, and may become another user.
 _ROOT_KEEPS = "CAP_CHOWN,CAP_DAC_OVERRIDE,CAP_FOWNER,CAP_SETUID,CAP_SETGID"
-
-_LINE = re.compile(r"[\x20-\x7e]{0,4096}")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
-
-#: Beginnings of names that change what Podman itself does.
-_PODMANS = re.compile(
-    r"_?(BUILDAH|CONTAINER|DBUS_|DOCKER_|GO|HOME|LANG|LC_|LD_|LISTEN_|LOGNAME|NETAVARK|NOTIFY_"
-    r"|PATH|PODMAN|REGISTRY_|SHELL|SSL_|STORAGE_|TMPDIR|TZ|USER|XDG_|.*_proxy$)",
-    re.IGNORECASE,
-)
-
 
 #: States of a container that was never started, and the word for one that is not there.
 _UNSTARTED = ("created", "configured", "initialized")
@@ -67,6 +57,8 @@ class _State(NamedTuple):
 
 class Podman(Runtime):
     """A container that is created, started once and removed."""
+
+    _notices: oom.Notices | None = None
 
     @property
     def name(self) -> str:
@@ -103,6 +95,7 @@ class Podman(Runtime):
 
     def start(self, log: int) -> subprocess.Popen[bytes]:
         """Start and attach."""
+        self._watch_memory(log)
         return subprocess.Popen(
             ["podman", "start", "--attach", self.name],
             stdin=subprocess.DEVNULL,
@@ -111,6 +104,25 @@ class Podman(Runtime):
             # Podman hands signals of SLURM on to the container; that is for the watch to do.
             start_new_session=True,
         )
+
+    def _watch_memory(self, log: int) -> None:
+        """Hear of an end for want of memory, where Podman does not tell it.
+
+        The container's cgroup is there before its program runs, once Podman has initialized it.
+        """
+        if self.order.memory_mib is None or not oom.is_needed():
+            return
+        # Podman hands the log on to the container, and writes the container's name there first.
+        # What fails here fails in the start that comes next, which tells it.
+        size = os.fstat(log).st_size
+        words = ["podman", "init", self.name]
+        subprocess.run(
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=300, check=False
+        )
+        os.ftruncate(log, size)
+        done = _call("inspect", "--type=container", "--format={{.State.Pid}}", self.name)
+        with contextlib.suppress(OSError, ValueError):  # then nobody knows
+            self._notices = oom.Notices(int(done.stdout))
 
     def stop(self, force: bool) -> None:
         """Signal the container."""
@@ -139,12 +151,22 @@ class Podman(Runtime):
         if said:
             raise self._not_started(said.group(1))
         verdict = of_code(state.code)
-        if state.out_of_memory and not verdict.is_success:
+        if verdict.is_success:
+            return verdict
+        was_memory = state.out_of_memory or self._was_out_of_memory()
+        if was_memory:
             return out_of_memory(verdict.code)
-        if verdict.code == 137 and self.order.memory_mib is not None:
-            message = "killed (137), probably out of memory"
-            return Verdict(ends.KILLED, message, 137)
+        if verdict.code == 137:
+            unknown = was_memory is None and self.order.memory_mib is not None
+            words = ", probably out of memory" if unknown else ""
+            return Verdict(ends.KILLED, "killed (137)" + words, 137)
         return verdict
+
+    def _was_out_of_memory(self) -> bool | None:
+        """What the kernel says where Podman says nothing; ``None`` if nobody knows."""
+        if not oom.is_needed():
+            return False  # Podman tells it
+        return self._notices.happened() if self._notices else None
 
     def clean(self) -> None:
         """Remove the container."""
@@ -213,58 +235,6 @@ class Podman(Runtime):
         with open(open_log(self.order.folder, self.worker, os.O_RDONLY), "rb") as log:
             said = log.read(4096).decode(errors="replace").splitlines()
         return said[0] if said else "Podman gave no reason"
-
-
-def split_environment(
-    environment: dict[str, str],
-) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Variables for an env-file, for Podman's own environment, and for its command line.
-
-    A file of mode 0600 and an environment are for this user alone, a command line can be read by
-    everybody on the node. Lines of a file hold no newline; a name that means something to Podman
-    must not be in its own environment; and the command line loses a carriage return.
-    """
-    simple, inherited, shown = {}, {}, {}
-    for name, value in environment.items():
-        if _NAME.fullmatch(name) and _LINE.fullmatch(value):
-            simple[name] = value
-        elif _NAME.fullmatch(name) and not _PODMANS.match(name):
-            inherited[name] = value
-        elif "\r" in value:
-            words = f"Podman cannot give a variable {name!r} that holds a carriage return"
-            raise CannotStart(ends.CANNOT_START, words)
-        else:
-            shown[name] = value
-    return simple, inherited, shown
-
-
-def mount_words(source: str, target: str, read_only: bool) -> str:
-    """A value of ``--mount``, which is one line of CSV; a path may hold what it likes."""
-    fields = ["type=bind", "source=" + source, "destination=" + target]
-    fields += ["ro=true"] if read_only else ["ro=false"]
-    return ",".join(_quoted(field) if set(field) & set('",\r\n') else field for field in fields)
-
-
-def _quoted(field: str) -> str:
-    doubled = field.replace('"', '""')
-    return f'"{doubled}"'
-
-
-def devices(gpus: int) -> list[str]:
-    """The GPUs that SLURM gave to this job of one worker, by their names in the CDI.
-
-    SLURM_JOB_GPUS has their numbers on the node. CUDA_VISIBLE_DEVICES may count from 0 in the
-    cgroup of the job, and the container is outside of that.
-    """
-    told = os.environ.get("SLURM_JOB_GPUS", "") if gpus else ""
-    given = [one for one in told.split(",") if one]
-    if len(given) != gpus:
-        raise CannotStart(
-            ends.CANNOT_START,
-            f"the job asks for {gpus} GPUs, and on node {platform.node()} SLURM gave it those of "
-            f"SLURM_JOB_GPUS={told!r}",
-        )
-    return [f"nvidia.com/gpu={one}" for one in given]
 
 
 def _state_of(done: subprocess.CompletedProcess[bytes]) -> _State | None:

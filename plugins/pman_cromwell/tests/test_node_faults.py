@@ -177,6 +177,25 @@ def test_a_container_that_could_not_be_killed_before_it_ran_is_killed_then(node:
     assert (node.root / "kills").read_text().split()[:3] == ["TERM", "KILL", "KILL"]
 
 
+#: A Podman whose container SLURM suspends as soon as it runs, and which pman removes then.
+_SUSPENDED = """
+echo $1 >>calls
+case $1 in
+    start) echo $$ >pid; kill -TSTP $PPID; exec /bin/sleep 30 ;;
+    pause) : >'{folder}/cancelled' ;;
+    kill) read -r pid <pid; kill -9 $pid ;;
+esac
+"""
+
+
+def test_a_container_that_stands_still_goes_on_before_it_is_asked_to_end(node: Node) -> None:
+    """SLURM has not stopped yet what watches it."""
+    node.has("podman", f"cd '{node.root}'" + _SUSPENDED.format(folder=node.folder))
+    assert node.run("podman").reason == verdict.KILLED
+    calls = (node.root / "calls").read_text().split()
+    assert calls[calls.index("pause") :][:3] == ["pause", "unpause", "kill"]
+
+
 def test_a_command_that_does_not_answer_is_told_without_its_words() -> None:
     fault = subprocess.TimeoutExpired(["podman", "create", "--env=TOKEN=secret"], 300)
     for started, reason in ((False, verdict.CANNOT_START), (True, verdict.LOST)):

@@ -7,6 +7,7 @@ import pytest
 from cromwell_bench import slurm, slurm_job
 
 from pman_core.info import JobInfo, Status
+from pman_core.job import Resources
 from pman_core.names import native_name
 from pman_core.testing.conformance import Workbench
 from pman_cromwell.share.pman_slurm.clock import Clock
@@ -51,9 +52,11 @@ def _until_told(bench: Workbench, info: JobInfo, words: str) -> None:
     assert seen.status is Status.STARTED
 
 
-def test_a_job_is_suspended_again_and_again(bench: Workbench) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_job_is_suspended_again_and_again(bench: Workbench, workers: int) -> None:
     place = bench.place()
-    info = bench.hold(place)
+    memory = bench.subject.memory_mib
+    info = bench.hold(place, resources=Resources(workers=workers, memory_mib=memory))
     number = slurm_job(native_name(info.jid))
     for _ in range(2):
         slurm("scontrol", "suspend", number)

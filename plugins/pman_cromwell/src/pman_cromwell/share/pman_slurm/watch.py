@@ -35,8 +35,8 @@ _GRACE_S = 3.0
 #: SLURM warns a job with the first of these; the others come from people.
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
-#: SLURM stops this process two seconds after SIGTSTP. Where it still runs after this time, SLURM is
-#: asked whether the job is suspended at all.
+#: SLURM stops this process two seconds after SIGTSTP (22.05, ``slurmstepd/req.c``). Where it still
+#: runs after this time, SLURM is asked whether the job is suspended at all.
 _DOUBT_S = 10.0
 
 #: The return codes of a process, or of a container, that SIGTERM ended.
@@ -91,6 +91,8 @@ class Watch:
             self._follow_suspension(pause)
             cause = self._own_cause()
             if cause or self._signalled:
+                if self._paused:  # what stands still hears nothing
+                    pause(False)
                 self._end(process, stop)
                 return cause or _slurms_cause()
             self._sleep(min(_LOOK_S, self._left_s()))

@@ -22,7 +22,7 @@ found() {
 
 up() {
     if ! found; then
-        packages podman runc iptables
+        packages podman catatonit runc iptables
         # What joins containers to networks: Podman before 4 knows the plugins only.
         [ -x /usr/lib/podman/netavark ] || packages containernetworking-plugins
         found || launch

@@ -14,7 +14,7 @@ CORE = Path(__file__).parent.parent / "pman_core/src/pman_core"
 LAYERS = (
     ("errors", "mounts", "background"),
     ("job", "info", "capabilities", "request"),
-    ("names", "fingerprint", "logs", "paging", "serial", "storage", "user", "masking"),
+    ("names", "causes", "fingerprint", "logs", "paging", "serial", "storage", "user", "masking"),
     ("hookspecs",),
     ("settings", "core_settings", "environment"),
     ("core_storage",),

@@ -184,6 +184,9 @@ tampers_info(
 breaks("test_memory_limit_includes_swap", limits_swap=lambda info: False)(MemoryBackend)
 tampers_job("test_cpu_limit_is_in_force", lambda job: resources(job, cpu_millicores=None))
 tampers_job("test_time_limit_ends_a_job", lambda job: {"time_limit_s": None})
+breaks("test_a_suspended_job_says_so_and_its_time_does_not_count", suspend_run=lambda info: None)(
+    MemoryBackend
+)
 
 # ---------------------------------------------------------------------- the life cycle
 
@@ -195,10 +198,41 @@ tampers_info(
 )
 tampers_info("test_a_bad_executable_is_told", lambda info: {"message": "failed"})
 tampers_info(
+    "test_a_job_that_could_not_start_has_a_time_of_end",
+    lambda info: {"finished": None if info.reason is Reason.CANNOT_START else info.finished},
+)
+
+
+@breaks("test_orphans_are_reaped_and_own_signals_arrive")
+class HasNoInit(MemoryBackend):
+    def __init__(self, environ: Mapping[str, str], engine: MemoryEngine | None = None) -> None:
+        super().__init__(environ, engine)
+        self._engine.has_init = False
+
+
+tampers_info(
     "test_a_running_job_is_started",
     lambda info: {"status": info.status if info.status.is_final else Status.NOT_STARTED},
 )
 tampers_info("test_the_end_stays", lambda info: {"finished": now()})
+
+
+class Restarting(MemoryEngine):
+    """Forgets how a job ended when it is started again, as Docker does."""
+
+    def restart(self, name: str) -> None:
+        record = self.records[name]
+        assert record
+        record.status = Status.STARTED
+        super().restart(name)
+
+
+def restarting(folder: Path) -> Subject:
+    return memory_subject(Restarting(), folder)
+
+
+BROKEN["test_an_end_stays_when_somebody_starts_the_job_again"] = restarting
+
 tampers_info(
     "test_times_are_in_utc_and_in_order",
     lambda info: {"started": info.started and info.started.replace(tzinfo=None)},
@@ -241,6 +275,10 @@ def waits_in_silence(info: JobInfo) -> dict[str, Any]:
 
 
 tampers_info("test_a_missing_image_is_told", waits_in_silence)
+tampers_info(
+    "test_why_an_image_cannot_be_had_is_told",
+    lambda info: {"status": Status.FAILED} if info.reason is Reason.PULLING else {},
+)
 tampers_info("test_a_job_that_waits_says_why", lambda info: {"reason": None})
 tampers_info("test_a_job_that_waits_too_long_is_ended", waits_in_silence)
 
@@ -395,6 +433,14 @@ tampers_logs(
     "test_long_lines_arrive_exactly",
     lambda raw, _: raw.replace(b"b" * 16384, b"b" * 16384 + b"\n"),
 )
+
+
+def misplaces_newlines(raw: bytes, _: JobInfo) -> bytes:
+    """What an engine does that takes each block for a line."""
+    return b"\n".join(raw[at : at + 8192] for at in range(0, len(raw), 8192))
+
+
+tampers_logs("test_the_end_of_block_buffered_output_is_exact", misplaces_newlines)
 tampers_logs(
     "test_arbitrary_bytes_do_no_harm",
     lambda raw, _: raw.decode(errors="replace").encode(),

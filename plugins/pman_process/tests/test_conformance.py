@@ -18,6 +18,8 @@ from pman_core.storage import host_storage
 from pman_core.testing.conformance import BackendConformance, Subject
 from pman_process.backend import ProcessBackend
 from pman_process.files import BEGAN, JOB, MARK
+from pman_process.folder import Folder
+from pman_process.launch import launch
 
 
 class TestProcess(BackendConformance):
@@ -39,6 +41,18 @@ class TestProcess(BackendConformance):
             began = json.loads((state / "jobs" / info.native / BEGAN).read_text())
             os.kill(began["pid"], signal.SIGKILL)
 
+        def restart_run(info: JobInfo) -> None:
+            """A second supervisor for a job that has ended; it holds the lock until it ends."""
+            path = state / "jobs" / info.native
+            with Folder(path) as folder:
+                with folder.lock_after_end(20) as held:  # the supervisor has just written the end
+                    assert held
+                with folder.lock() as lock:
+                    assert lock is not None
+                    launch(path, lock, 20)
+                with folder.lock_after_end(20) as held:
+                    assert held
+
         def limits_swap(info: JobInfo) -> bool:
             """Address space is address space, be it in memory or in swap."""
             record = json.loads((state / "jobs" / info.native / JOB).read_text())
@@ -56,5 +70,6 @@ class TestProcess(BackendConformance):
             start_engine=partial(os.rename, away, state),
             make_foreign=make_foreign,
             lose_run=lose_run,
+            restart_run=restart_run,
             limits_swap=limits_swap,
         )

@@ -68,6 +68,23 @@ class Deviation(enum.StrEnum):
         "missing-directory-made",
         "a directory of a job that is missing may be made, empty, instead of being told",
     )
+    LOG_TAIL = (
+        "log-tail",
+        "the end of a log that is longer than JOB_LOGS_MAX_BYTES may have newlines in wrong places",
+    )
+    NO_INIT = (
+        "no-init",
+        "no init runs before a job: processes that lose their parent are not reaped, and a signal "
+        "that the main process sends itself may have no effect",
+    )
+    RESTARTABLE = (
+        "restartable",
+        "somebody who starts an ended job again in the engine changes what is told of it",
+    )
+    PULL_NOT_RETRIED = (
+        "pull-not-retried",
+        "an image that cannot be had now fails its job at once, and the message may not say why",
+    )
     START_NOT_TOLD = (
         "start-not-told",
         "when a job began to run is told while it runs, and not after its end",

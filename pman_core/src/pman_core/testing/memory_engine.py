@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import attrs
 
+from pman_core.causes import pull_cause, pull_message
 from pman_core.info import Reason, Status
 from pman_core.job import Job
 from pman_core.mounts import HostPath
@@ -46,6 +47,8 @@ class Record:
     reason: Reason | None = None
     started: datetime | None = None
     finished: datetime | None = None
+    suspended: datetime | None = None
+    suspended_s: float = 0.0
     logs: list[bytearray] = attrs.field(factory=list)
     threads: list[threading.Thread] = attrs.field(factory=list)
     kill: threading.Event = attrs.field(factory=threading.Event)
@@ -71,6 +74,8 @@ class MemoryEngine:
         self.gpus = gpus
         self.up = True
         self.confines = True  # jobs cannot gain privileges
+        self.has_init = True  # an init reaps orphans, and signals arrive
+        self.pull_faults: dict[str, str] = {}  # by image: what its registry says
         self.records: dict[str, Record | None] = {}  # None: an object that is no job of pman
         self.lock = threading.RLock()
 
@@ -79,6 +84,9 @@ class MemoryEngine:
         job = record.job
         if job.resources.gpus > self.gpus:
             record.reason, record.message = Reason.QUEUED, "waiting: too few GPUs"
+            return
+        if job.image in self.pull_faults:
+            self._cannot_pull(record, self.pull_faults[job.image])
             return
         program = self.images.get(job.image)
         if program is None:
@@ -119,6 +127,30 @@ class MemoryEngine:
             left[0] -= 1
             if ended[1] is not None or left[0] == 0:
                 record.end(*ended)
+
+    def _cannot_pull(self, record: Record, words: str) -> None:
+        cause, message = pull_cause(words), pull_message(record.job.image, words)
+        if cause.is_final:
+            record.end(None, cause.reason, message)
+        else:
+            record.reason, record.message = cause.reason, message
+
+    def restart(self, name: str) -> None:
+        """Start an ended job again, as somebody does who starts all that has ended."""
+        record = self.records[name]
+        if record:
+            record.end(0, None, "finished")  # the first end stays
+
+    def suspend(self, name: str, *, suspended: bool) -> None:
+        """Let the processes of a job stand still, or go on."""
+        record = self.records[name]
+        if record and record.started:
+            with self.lock:
+                if suspended:
+                    record.suspended, record.message = now(), "suspended"
+                elif record.suspended:
+                    record.suspended_s += (now() - record.suspended).total_seconds()
+                    record.suspended, record.message = None, "running"
 
     def lose(self, name: str) -> None:
         """Lose the run of a job, as an engine does whose node went away."""
@@ -180,11 +212,17 @@ class MemoryMachine(probe.Machine):
 
     def pause(self) -> None:
         limit = self.job.time_limit_s
-        started = self._record.started
-        if limit and started and (now() - started).total_seconds() > limit:
+        if limit and self._ran_s() > limit:
             raise Ended(137, Reason.TIME_LIMIT, f"ended: it ran for longer than {limit} s")
         if self._record.kill.wait(0.005):
             raise Ended(137, Reason.KILLED, "killed")
+
+    def _ran_s(self) -> float:
+        record = self._record
+        if record.started is None:
+            return 0.0
+        until = record.suspended or now()
+        return (until - record.started).total_seconds() - record.suspended_s
 
     def allocate(self, mib: int) -> object:
         self._held += mib
@@ -201,7 +239,12 @@ class MemoryMachine(probe.Machine):
         limit = self.job.resources.cpu_millicores
         return 2.0 if limit is None else min(2.0, limit / 1000)
 
+    def unreaped_orphans(self, count: int) -> int:
+        return 0 if self._engine.has_init else count
+
     def kill_self(self, signal: int) -> int:
+        if not self._engine.has_init:
+            return 99
         raise Ended(128 + signal, Reason.KILLED, f"killed by signal {signal}")
 
 

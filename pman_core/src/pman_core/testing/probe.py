@@ -90,6 +90,28 @@ class Machine:
             os._exit(min(254, int(share * 100)))
         return share + (os.waitpid(child, 0)[1] >> 8) / 100
 
+    def unreaped_orphans(self, count: int) -> int:
+        """Have children leave ``count`` grandchildren behind; how many of these stay as zombies."""
+        told, tell = os.pipe()
+        child = os.fork()
+        if child == 0:
+            for _ in range(count):
+                if os.fork() == 0:
+                    os.write(tell, b"%8d" % os.getpid())
+                    os._exit(0)
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.close(tell)
+        orphans = [int(os.read(told, 8)) for _ in range(count)]
+        end = time.monotonic() + 10
+        while time.monotonic() < end and any(map(self._is_there, orphans)):
+            time.sleep(0.05)
+        return sum(map(self._is_there, orphans))
+
+    @staticmethod
+    def _is_there(pid: int) -> bool:
+        return os.path.exists("/proc/%d" % pid)  # noqa: UP031 - it may be a zombie
+
     def kill_self(self, signal: int) -> int:
         os.kill(os.getpid(), signal)
         return 99
@@ -197,6 +219,11 @@ def burn(machine: Machine, out: str, seconds: str) -> int:
     return 0
 
 
+def orphans(machine: Machine, count: str) -> int:
+    """Fail if processes that lost their parent are not reaped."""
+    return 1 if machine.unreaped_orphans(int(count)) else 0
+
+
 def die(machine: Machine, signal: str) -> int:
     return machine.kill_self(int(signal))
 
@@ -219,6 +246,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "eat": eat,
     "feast": feast,
     "burn": burn,
+    "orphans": orphans,
     "die": die,
 }
 

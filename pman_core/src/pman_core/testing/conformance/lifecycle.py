@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import timedelta
 
 import pytest
 
 from pman_core.capabilities import Deviation, Option
+from pman_core.causes import cause_named
 from pman_core.errors import ClientError
 from pman_core.info import JobInfo, Reason, Status
 from pman_core.job import Job
 from pman_core.testing.conformance.marks import weakened_by
 from pman_core.testing.conformance.workbench import Workbench
+from pman_core.testing.faulty_registry import FAULTS
 
 
 class LifecyclePromises:
@@ -45,6 +48,24 @@ class LifecyclePromises:
         assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
         assert "no-such-executable" in info.message
 
+    def test_a_job_that_could_not_start_has_a_time_of_end(self, bench: Workbench) -> None:
+        """It never ran, and ended all the same."""
+        job = bench.job(bench.place(), "exit", "0", argv=("no-such-executable",))
+        bench.submit(job)
+        info = bench.end_of(job.jid)
+        assert info.finished is not None, info
+        assert info.created is None or info.created <= info.finished, info
+
+    @weakened_by(Deviation.NO_INIT)
+    def test_orphans_are_reaped_and_own_signals_arrive(self, bench: Workbench) -> None:
+        """The main process need not care for what an init does on any machine."""
+        orphans = bench.run(bench.place(), "orphans", "3")
+        signalled = bench.run(bench.place(), "die", str(int(signal.SIGTERM)))
+        if bench.deviates(Deviation.NO_INIT):
+            return
+        assert orphans.status is Status.SUCCEEDED, "processes without a parent were not reaped"
+        assert signalled.exit_code == 128 + signal.SIGTERM, signalled
+
     def test_a_running_job_is_started(self, bench: Workbench) -> None:
         """It has a time of start and no end, until it ends."""
         place = bench.place()
@@ -60,6 +81,16 @@ class LifecyclePromises:
         first = bench.run(bench.place(), "exit", "3")
         for _ in range(3):
             assert _end(bench.fresh().status(first.jid)) == _end(first)
+
+    @weakened_by(Deviation.RESTARTABLE)
+    def test_an_end_stays_when_somebody_starts_the_job_again(self, bench: Workbench) -> None:
+        """An operator who starts everything that has ended changes nothing of what was told."""
+        if bench.subject.restart_run is None:
+            bench.not_run("the subject has no restart_run")
+        first = bench.run(bench.place(), "exit", "3")
+        bench.subject.restart_run(first)
+        again = bench.fresh().status(first.jid)
+        assert bench.deviates(Deviation.RESTARTABLE) or _end(again) == _end(first)
 
     @weakened_by(Deviation.START_NOT_TOLD)
     def test_times_are_in_utc_and_in_order(self, bench: Workbench) -> None:
@@ -123,6 +154,28 @@ class WaitingPromises:
         assert info.status is Status.FAILED, info
         assert info.reason in (Reason.IMAGE_NOT_FOUND, Reason.START_DEADLINE), info
         assert info.message
+
+    @pytest.mark.parametrize("fault", sorted(FAULTS))
+    @weakened_by(Deviation.PULL_NOT_RETRIED)
+    def test_why_an_image_cannot_be_had_is_told(self, bench: Workbench, fault: str) -> None:
+        """What no waiting mends fails the job, in the words of every engine; the rest waits."""
+        if bench.subject.faulty_image is None:
+            bench.not_run("the subject has no faulty_image")
+        cause = cause_named(FAULTS[fault])
+        with bench.subject.faulty_image(fault) as image:
+            job = bench.job(bench.place(), "exit", "0", image=image)
+            bench.submit(job)
+            info = bench.until(
+                "the cause",
+                lambda: bench.status(job.jid),
+                lambda info: info.status.is_final or cause.wording in info.message,
+            )
+        if bench.deviates(Deviation.PULL_NOT_RETRIED):
+            assert (info.status, info.reason) == (Status.FAILED, Reason.IMAGE_NOT_FOUND), info
+            return
+        assert info.status is (Status.FAILED if cause.is_final else Status.NOT_STARTED), info
+        assert info.reason is cause.reason, info
+        assert cause.wording in info.message, info
 
     def test_a_job_that_waits_says_why(self, bench: Workbench) -> None:
         """It is not started, with the reason in the message."""

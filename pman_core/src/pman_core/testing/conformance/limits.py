@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from pman_core.capabilities import Deviation, Option
 from pman_core.info import Reason, Status
 from pman_core.testing.conformance.marks import weakened_by
 from pman_core.testing.conformance.workbench import Workbench
 
 _LIMIT_MIB = 200
+
+#: The time limit of a job that is suspended for longer than that.
+_SUSPENDED_S = 5
 
 
 class LimitPromises:
@@ -44,7 +49,7 @@ class LimitPromises:
 
     @weakened_by(Deviation.OOM_NOT_TOLD)
     def test_out_of_memory_is_told(self, bench: Workbench) -> None:
-        """By the reason for programs, and by the message for people."""
+        """By the reason for programs, and by the message for people; of no other end."""
         bench.needs(Option.MEMORY_LIMIT)
         job = bench.resources(bench.job(bench.place(), "eat", "300"), memory_mib=_LIMIT_MIB)
         bench.submit(job)
@@ -54,6 +59,9 @@ class LimitPromises:
             return
         assert info.reason is Reason.OUT_OF_MEMORY, info
         assert "memory" in info.message
+        other = bench.run(bench.place(), "exit", "137")  # the code of a job out of memory
+        assert other.reason is not Reason.OUT_OF_MEMORY, other
+        assert "memory" not in other.message
 
     @weakened_by(Deviation.SWAP_NOT_LIMITED)
     def test_memory_limit_includes_swap(self, bench: Workbench) -> None:
@@ -92,3 +100,26 @@ class LimitPromises:
         assert info.reason is Reason.TIME_LIMIT
         assert "2 s" in info.message
         bench.until("the process to end", place.is_held, lambda held: not held)
+
+    def test_a_suspended_job_says_so_and_its_time_does_not_count(self, bench: Workbench) -> None:
+        """Somebody suspended it in the engine: it is started, and its time limit waits."""
+        suspend, unsuspend = bench.subject.suspend_run, bench.subject.unsuspend_run
+        if suspend is None or unsuspend is None:
+            bench.not_run("the subject has no suspend_run and unsuspend_run")
+        limited = Option.TIME_LIMIT not in bench.capabilities.refusals
+        place = bench.place()
+        info = bench.hold(place, time_limit_s=_SUSPENDED_S if limited else None)
+        suspend(info)
+        end = time.monotonic() + _SUSPENDED_S + 1
+        info = bench.until(
+            "a message that the job is suspended, beyond its time limit",
+            lambda: bench.status(info.jid),
+            lambda info: (
+                info.status.is_final or ("suspended" in info.message and time.monotonic() > end)
+            ),
+        )
+        assert info.status is Status.STARTED, info
+        unsuspend(info)
+        place.release()
+        info = bench.end_of(info.jid)
+        assert info.status is Status.SUCCEEDED, info

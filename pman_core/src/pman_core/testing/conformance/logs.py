@@ -72,6 +72,17 @@ class LogPromises:
         info = bench.run(bench.place(), "say", *(f"1:{line.hex()}" for line in lines))
         assert bench.logs_with(info, lines[-1]) == b"".join(lines)
 
+    @weakened_by(Deviation.LOG_TAIL)
+    def test_the_end_of_block_buffered_output_is_exact(self, bench: Workbench) -> None:
+        """Programs write to a pipe in blocks, which end in the midst of a line."""
+        count, size = 30_000, 100_000
+        written = b"".join(b"line %d\n" % number for number in range(count))
+        info = bench.run(bench.place(), "flood", str(count))
+        bench.logs_with(info, b"line %d\n" % (count - 1))
+        logs = bench.logs(info, lines=count, size=size)
+        assert len(logs) > size // 2
+        assert written.endswith(logs) or bench.deviates(Deviation.LOG_TAIL)
+
     @weakened_by(Deviation.LOG_BYTES)
     def test_arbitrary_bytes_do_no_harm(self, bench: Workbench) -> None:
         """Bytes that are no text arrive as they are."""

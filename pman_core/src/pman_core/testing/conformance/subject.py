@@ -38,6 +38,12 @@ class Subject:
         yields a function that tells whether it still exists.
     :param unplaceable: changes a job into one for which the engine never has room.
     :param lose_run: destroys the run of a job behind pman's back, as a lost node would.
+    :param restart_run: starts an ended job again behind pman's back, as an operator's
+        ``docker start`` does, and returns when that run has ended too or the engine has refused.
+    :param suspend_run: suspends the running processes of a job behind pman's back.
+    :param unsuspend_run: lets them go on.
+    :param faulty_image: yields the name of an image whose registry has one of the faults of
+        :mod:`pman_core.testing.faulty_registry`, whose ``faulty_images`` makes such a function.
     :param limits_swap: asks the engine whether the memory limit of a job includes swap.
     :param other_process: whether a plugin in another process sees the same jobs. Only jobs
         in the memory of this process do not have that.
@@ -57,5 +63,9 @@ class Subject:
     make_foreign: Callable[[str], AbstractContextManager[Callable[[], bool]]] | None = None
     unplaceable: Callable[[Job], Job] | None = None
     lose_run: Callable[[JobInfo], None] | None = None
+    restart_run: Callable[[JobInfo], None] | None = None
+    suspend_run: Callable[[JobInfo], None] | None = None
+    unsuspend_run: Callable[[JobInfo], None] | None = None
+    faulty_image: Callable[[str], AbstractContextManager[str]] | None = None
     limits_swap: Callable[[JobInfo], bool] | None = None
     other_process: bool = True

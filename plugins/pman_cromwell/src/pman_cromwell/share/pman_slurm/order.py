@@ -6,6 +6,8 @@ import base64
 import json
 from typing import Any, NamedTuple
 
+from .causes import Cause
+
 
 class Mount(NamedTuple):
     """A directory of the cluster, and where the job sees it."""
@@ -32,6 +34,7 @@ class Order(NamedTuple):
     uid: int | None
     gid: int | None
     time_limit_s: int | None
+    causes: list[Cause]
 
 
 def decoded(line: str) -> Any:
@@ -41,7 +44,8 @@ def decoded(line: str) -> Any:
 
 def order_of(content: dict[str, Any]) -> Order:
     """An order; what this version does not know is pman's own."""
-    known = {name: content[name] for name in Order._fields}
+    known = {name: content[name] for name in Order._fields if name != "causes"}
+    known["causes"] = [Cause(**one) for one in content.get("causes", [])]
     known["mounts"] = [
         Mount(one["source"], one["target"], one["read_only"]) for one in content["mounts"]
     ]

@@ -34,6 +34,7 @@ ENGINE_CALLS: dict[str, Callable[[Engine], object]] = {
     "labelled": lambda engine: engine.labelled("x"),
     "log": lambda engine: list(engine.log("x", 1)),
     "pull": lambda engine: engine.pull("localhost:1/x:1", 1),
+    "labels_of_image": lambda engine: engine.labels_of_image("x"),
     "load_image": lambda engine: engine.load_image(b"x"),
     "volume": lambda engine: engine.volume("x"),
     "facts": lambda engine: engine.facts(),

@@ -4,6 +4,9 @@ Starting a container that has ended runs it again, and no engine has a start tha
 state. So **only the process that created a container starts it, once, and at once**. Where
 that process was killed in between, another one makes the job's second object and starts that.
 The name of each object is a lock: of several creators one succeeds.
+
+A start that failed by a passing cause, or that was cancelled, is such a start too: its container
+is not started again, and counts as abandoned.
 """
 
 from __future__ import annotations
@@ -16,12 +19,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from pman_core import Job, Reason
+from pman_core import Job, JobInfo, Reason
+from pman_core.causes import pull_cause, pull_message
 from pman_core.errors import EngineUnavailableError
+from pman_docker.attempts import FailedAttempts
 from pman_docker.dialect import Dialect
 from pman_docker.emptyimage import empty_image
 from pman_docker.engine import Engine
-from pman_docker.errors import ImageMissing, NameInUse, NotThere, NotWritten, Refused, passes
+from pman_docker.errors import ImageMissing, NameInUse, NotThere, NotWritten, Refused, passing
 from pman_docker.labels import (
     EMPTY_IMAGE,
     KIND,
@@ -34,9 +39,9 @@ from pman_docker.labels import (
     waiting_labels,
 )
 from pman_docker.limits import dropped_limit
-from pman_docker.pulls import FailedPulls
+from pman_docker.members import Members, firsts, seconds_of
 from pman_docker.settings import DockerSettings
-from pman_docker.state import info_of
+from pman_docker.state import info_of, passing_start
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +56,8 @@ class Launcher:
         self._engine = engine
         self._dialect = dialect
         self._settings = settings
-        self._failed = FailedPulls(settings.start_deadline_s)
+        self._members = Members(engine, settings.instance)
+        self._failed = FailedAttempts(settings.start_deadline_s)
         self._busy: set[str] = set()
         self._lock = threading.Lock()
 
@@ -75,12 +81,14 @@ class Launcher:
         """
         return self._run(name, job, container_labels(job, self._settings.instance))
 
-    def note_waiting(self, name: str, job: Job) -> str:
-        """Write down that a job waits for its image; the note's id.
+    def note_waiting(self, name: str, job: Job) -> None:
+        """Write down that a job waits for its image.
 
         :raises NameInUse: as above.
         """
-        return self._note(name, waiting_labels(job, self._settings.instance))
+        note = self._note(name, waiting_labels(job, self._settings.instance))
+        if self._is_needless(note, job.jid):
+            self._withdraw(note)
 
     # ----------------------------------------------------------- the second object
 
@@ -102,9 +110,9 @@ class Launcher:
                 self._busy.discard(first["Id"])
             raise EngineUnavailableError(f"no job can be gone on with: {error}") from error
 
-    def last_pull(self, first: str) -> str:
-        """Why the last pull for a job failed, as far as this process knows."""
-        return self._failed.words(first)
+    def last_fault(self, first: str) -> tuple[Reason, str] | None:
+        """Why a job that waits could not be brought to run, as far as this process knows."""
+        return self._failed.last(first)
 
     def _go_on(self, name: str, first: Mapping[str, Any]) -> None:
         try:
@@ -132,13 +140,14 @@ class Launcher:
                 pulled = True
                 if not told:
                     continue
-                message = f"cannot get image {job.image}: {told}"
+                message = pull_message(job.image, told)
                 self.condemn(name, job, first, Reason.IMAGE_NOT_FOUND, message)
             except Refused as refused:
-                if passes(refused):
-                    raise EngineUnavailableError(
-                        f"it cannot be created now: {refused}"
-                    ) from refused
+                cause = passing(refused)
+                if cause:
+                    message = f"it cannot be created now: {cause.wording} ({refused})"
+                    self._failed.add(first, cause.reason, message)
+                    raise EngineUnavailableError(message) from refused
                 self.condemn(name, job, first, Reason.CANNOT_START, f"cannot create: {refused}")
             return
 
@@ -150,9 +159,11 @@ class Launcher:
         try:
             self._engine.pull(image, self._settings.pull_timeout_s)
         except Refused as refused:
-            if passes(refused):
-                self._failed.add(first, str(refused))
-                raise EngineUnavailableError(f"cannot get image {image}: {refused}") from refused
+            cause = pull_cause(str(refused))
+            if not cause.is_final:
+                message = pull_message(image, str(refused))
+                self._failed.add(first, cause.reason, message, pause=True)
+                raise EngineUnavailableError(message) from refused
             return str(refused)
         return ""
 
@@ -166,7 +177,7 @@ class Launcher:
         for _ in range(2):
             try:
                 note = self._note(second, labels)
-                if not self._is_there(first):
+                if self._is_needless(note, job.jid, first):
                     self._engine.remove(note)
             except NameInUse:
                 if self._clear_abandoned(second, first):
@@ -185,7 +196,7 @@ class Launcher:
         except NotThere:
             return True
         labels = second["Config"]["Labels"] or {}
-        if OF not in labels:
+        if not labels.get(OF):
             log.warning("container %s is none of pman's, and keeps a job from running", name)
             return False
         of_another = labels[OF] != first
@@ -197,12 +208,27 @@ class Launcher:
             return True
         return False
 
+    def is_free(self, first: str) -> bool:
+        """Whether this process would go on with a job now, and is not at it already."""
+        return first not in self._busy and not self._failed.are_too_many(first)
+
+    def clear(self, container: str) -> None:
+        """Remove a container that was never started."""
+        with contextlib.suppress(Refused):  # it runs after all
+            self._engine.remove(container, even_running=False)
+
     def is_abandoned(self, container: Mapping[str, Any]) -> bool:
         """Whether a container was never started, and its creator will not start it either."""
         info = info_of(container)
         if info.status.is_final or info.started or info.created is None:
             return False
         return self._engine.now() - info.created > self.grace
+
+    def came_late(self, info: JobInfo) -> bool:
+        """Whether a container was started when it may have counted as abandoned."""
+        if info.started is None or info.created is None:
+            return False
+        return info.started - info.created > self.grace
 
     # -------------------------------------------------------------------- the engine
 
@@ -213,9 +239,9 @@ class Launcher:
         body = self._dialect.job_payload(job, self._settings, labels)
         container, warnings = self._dialect.create(self._engine, name, body)
         self._heed(warnings, job, container)
-        if of and not self._is_there(of):
+        if self._is_needless(container, job.jid, of):
             self._withdraw(container)
-            return container, False  # the job has been removed meanwhile
+            return container, False
         if time.monotonic() - begun > self._settings.engine_timeout_s:
             raise EngineUnavailableError("the engine took too long to create a container")
         try:
@@ -227,6 +253,18 @@ class Launcher:
         else:
             return container, True
         return container, False
+
+    def _is_needless(self, made: str, jid: str, of: str = "") -> bool:
+        """Whether an object that has just been made has no place.
+
+        Its job has such an object already, which has another name now. Or its first object is gone:
+        the job has been removed meanwhile.
+        """
+        members = self._members.of_job(jid)
+        if of and all(member["Id"] != of for member in members):
+            return True
+        alike = seconds_of(of, members) if of else firsts(members)
+        return any(member["Id"] != made for member in alike)
 
     def _heed(self, warnings: list[str], job: Job, container: str) -> None:
         """Nothing is silently ignored, also where the engine does so."""
@@ -246,7 +284,8 @@ class Launcher:
     ) -> None:
         """See that the engine keeps why a container could not be started.
 
-        Docker does so by itself. Podman forgets: there the container makes way for a verdict.
+        Docker does so by itself, Podman since 5. Older ones forget: there the container makes way
+        for a verdict.
 
         :raises EngineUnavailableError: it could not be started now; once it counts as abandoned,
             another takes its place.
@@ -254,8 +293,10 @@ class Launcher:
         with contextlib.suppress(NotThere):
             if info_of(self._engine.inspect(container)).status.is_final:
                 return
-            if passes(refused):
-                raise EngineUnavailableError(f"it cannot be started now: {refused}") from refused
+            cause = passing(refused) or passing_start(str(refused))
+            if cause:
+                message = f"it cannot be started now: {cause.wording} ({refused})"
+                raise EngineUnavailableError(message) from refused
             if container != first:
                 self._withdraw(container)
             message = f"cannot start: {refused}"

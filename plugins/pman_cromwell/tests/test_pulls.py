@@ -101,6 +101,20 @@ def test_a_run_that_is_ended_while_it_waits_for_its_image_says_so(node: Node) ->
     assert ended.message.startswith("ended by pman")
 
 
+def test_a_node_does_not_try_for_longer_than_a_job_may_wait(node: Node) -> None:
+    """Also where pman is away, or cannot see that the job waits."""
+    node.has("podman", "echo 'dial tcp: no such host' >&2; exit 1")
+    sent = payload.inputs(
+        order(folder=str(node.folder), mounts=()), {}, settings(START_DEADLINE="1")
+    )
+    lines = f"{sent['pman.order']}\n{sent['pman.environment']}\n"
+    node.do("run", text=lines, PMAN_RUNTIME="podman")
+    ended = verdict.recorded(str(node.folder))
+    assert ended
+    assert ended.reason == verdict.START_DEADLINE
+    assert "no such host" in ended.message
+
+
 def test_without_a_table_of_causes_nothing_is_tried_again(node: Node) -> None:
     """The order is that of a pman that is older than the node's scripts."""
     _has_podman(node, "pull", "echo 'dial tcp: no such host' >&2; exit 125")

@@ -98,6 +98,7 @@ class Standin:
 
     def __init__(self, name: str = "docker") -> None:
         self.name = name
+        self.version = "1"
         self.now = BEGIN
         #: The least and the greatest version of the API that it takes.
         self.versions = (24, 41)
@@ -122,6 +123,10 @@ class Standin:
     def mend(self) -> None:
         """Refuse nothing any more."""
         self._faults.clear()
+
+    def title(self) -> str:
+        """What it says in each answer that it is."""
+        return f"{self.name}/{self.version}"
 
     def names(self) -> list[str]:
         return sorted(made["Name"] for made in self.containers.values())
@@ -161,7 +166,12 @@ class Standin:
         match path.split("/")[1:]:
             case ["version"]:
                 part = "Podman Engine" if self.name == "podman" else "Engine"
-                return 200, {"ApiVersion": f"1.{self.versions[1]}", "Components": [{"Name": part}]}
+                api = f"1.{self.versions[1]}"
+                return 200, {
+                    "ApiVersion": api,
+                    "Version": self.version,
+                    "Components": [{"Name": part}],
+                }
             case ["_ping"]:
                 return 200, "OK"
             case ["info"]:
@@ -266,7 +276,7 @@ def play(name: str = "docker", **environ: str) -> Iterator[Play]:
     """pman on an engine that is played."""
     engine = Standin(name)
     backend = {"docker": DockerBackend, "podman": PodmanBackend}[name]
-    with served(engine.answer, lambda: f"{engine.name}/1") as address:
+    with served(engine.answer, engine.title) as address:
         made = Play(engine, backend({"DOCKER_HOST": address, "ENGINE_TIMEOUT": "5", **environ}))
         try:
             yield made

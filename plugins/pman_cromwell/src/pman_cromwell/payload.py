@@ -49,7 +49,7 @@ def inputs(order: Order, env: Mapping[str, str], settings: CromwellSettings) -> 
     # SLURM counts memory by node or by CPU, never by task.
     several = order.workers > 1
     values = {
-        "order": encoded(json.dumps({**json.loads(to_json(order)), "causes": _causes()})),
+        "order": encoded(json.dumps({**json.loads(to_json(order)), **_for_nodes(settings)})),
         "environment": encoded(json.dumps(dict(env))),
         "folder": order.folder,
         "name": order.name,
@@ -66,9 +66,9 @@ def inputs(order: Order, env: Mapping[str, str], settings: CromwellSettings) -> 
     return {f"pman.{name}": value for name, value in values.items()}
 
 
-def _causes() -> list[dict[str, Any]]:
-    """The table of causes, for nodes, which have nothing of pman."""
-    return [
+def _for_nodes(settings: CromwellSettings) -> dict[str, Any]:
+    """What nodes need besides the order, since they have nothing of pman."""
+    causes = [
         {
             "words": row.words.pattern,
             "is_final": row.is_final,
@@ -77,6 +77,7 @@ def _causes() -> list[dict[str, Any]]:
         }
         for row in PULL_CAUSES
     ]
+    return {"causes": causes, "start_deadline_s": settings.start_deadline_s}
 
 
 def labels(order: Order) -> dict[str, str]:

@@ -84,7 +84,7 @@ class Engine:
         """
         facts = self._facts
         if facts is None or anew:
-            facts = self._facts = facts_of(*self.about())
+            facts = facts_of(*self.about())
         return facts
 
     def _notice(self, api: docker.APIClient, answer: requests.Response, **_: object) -> None:
@@ -120,7 +120,9 @@ class Engine:
     def about(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the engine says of itself now: ``GET /version`` and ``GET /info``."""
         with look_errors(self.address):
-            return self._ask(lambda api: api.version()), self._ask(lambda api: api.info())
+            version, info = self._ask(lambda api: api.version()), self._ask(lambda api: api.info())
+        self._facts = facts_of(version, info)
+        return version, info
 
     def ping(self) -> None:
         """:raises EngineUnavailableError: the engine does not answer."""

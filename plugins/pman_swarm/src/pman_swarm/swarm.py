@@ -33,11 +33,12 @@ class Swarm:
         self._node: Node | None = None
 
     def node(self) -> Node:
-        """Which node this is; asked once, when pman first needs the engine.
+        """Which node this is; asked once, and again where another engine has taken its place.
 
         :raises EngineUnavailableError: see ``ask``.
         """
-        return self._node or self.ask()
+        node = self._node
+        return node if node and node.facts == self._engine.facts() else self.ask()
 
     def ask(self) -> Node:
         """Which node this is, and whether it manages a swarm now.

@@ -8,6 +8,7 @@ import os
 import platform
 import stat
 import subprocess
+import time
 
 from . import cgroup
 from . import verdict as ends
@@ -42,6 +43,7 @@ class Runtime:
         self.environment = environment
         self.worker = worker
         self.watch = watch
+        self._began = time.monotonic()
         self._kills_before = cgroup.oom_kills()
 
     def prepare(self) -> None:
@@ -103,6 +105,10 @@ class Runtime:
 
     def wait_for_better(self, trouble: Cause, message: str, pause_s: float) -> None:
         """Tell pman why the job cannot start now, and wait; raises ``Ended``."""
+        limit_s = self.order.start_deadline_s
+        if limit_s is not None and time.monotonic() - self._began > limit_s:
+            words = f"ended: it waited for more than {limit_s} s to start ({message})"
+            raise Ended(Verdict(ends.START_DEADLINE, words))
         self._tell(trouble, message)
         cause = self.watch.idle(pause_s)
         if cause:

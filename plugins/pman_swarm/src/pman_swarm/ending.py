@@ -14,10 +14,10 @@ import attrs
 
 from pman_core import Reason
 from pman_core.causes import passing_cause, pull_message
-from pman_docker.state import PROBABLY_MEMORY
+from pman_docker.state import KILLED, PROBABLY_MEMORY
 
 #: The exit code of a process that was ended by SIGKILL, as the out-of-memory killer does it.
-_KILLED = 137
+_SIGKILLED = 137
 
 _EXIT = re.compile(r"non-zero exit \((\d+)\)")
 _NO_IMAGE = re.compile("pull access denied|manifest unknown", re.IGNORECASE)
@@ -76,7 +76,7 @@ def exit_code_of(task: Mapping[str, Any]) -> int | None:
 
 def was_killed(task: Mapping[str, Any]) -> bool:
     """Whether a task was killed by nobody knows whom; its container may tell."""
-    return exit_code_of(task) == _KILLED
+    return exit_code_of(task) == _SIGKILLED
 
 
 def _rejected(words: str, image: str) -> Ending:
@@ -95,12 +95,11 @@ def _rejected(words: str, image: str) -> Ending:
 
 
 def _exited(code: int, out_of_memory: bool | None) -> Ending:
-    if code == _KILLED and out_of_memory:
+    if code == _SIGKILLED and out_of_memory:
         message = f"out of memory: it wanted more than its memory limit (exit code {code})"
         return Ending(message, Reason.OUT_OF_MEMORY, code)
-    if code == _KILLED:
-        told = PROBABLY_MEMORY if out_of_memory is None else f"killed ({code})"
-        return Ending(told, Reason.KILLED, code)
+    if code == _SIGKILLED:
+        return Ending(PROBABLY_MEMORY if out_of_memory is None else KILLED, Reason.KILLED, code)
     # What a container is told to have ended with when its engine was killed.
     restarted = ", or its engine was restarted" if code == 255 else ""
     return Ending(f"exited with code {code}{restarted}", Reason.EXIT_CODE, code)

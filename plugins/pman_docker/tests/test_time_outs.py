@@ -33,6 +33,7 @@ ENGINE_CALLS: dict[str, Callable[[Engine], object]] = {
     "now": lambda engine: engine.now(),
     "labelled": lambda engine: engine.labelled("x"),
     "log": lambda engine: list(engine.log("x", 1)),
+    "log_start": lambda engine: engine.log_start("x", 1),
     "pull": lambda engine: engine.pull("localhost:1/x:1", 1),
     "labels_of_image": lambda engine: engine.labels_of_image("x"),
     "load_image": lambda engine: engine.load_image(b"x"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import attrs
+import docker.errors
 import pytest
 from engine_bench import Bench, runs, until
 from engine_standin import Play, job, play
@@ -81,14 +82,14 @@ def copy_of(bench: Bench, container: str) -> Iterator[str]:
     """A container that somebody makes by hand of an image that was made of another container."""
     repository = f"localhost/copy-{uuid.uuid4().hex[:8]}"
     bench.engine.api.commit(container, repository, "1")
-    made = ""
+    made = "none"
     try:
         host = bench.engine.api.create_host_config(mem_limit="64m")
         made = bench.engine.api.create_container(f"{repository}:1", ["x"], host_config=host)["Id"]
         assert bench.inspect(made)["Config"]["Labels"][INSTANCE_LABEL] == bench.instance
         yield made
     finally:
-        if made:
+        with contextlib.suppress(docker.errors.NotFound):  # a pman with a fault has removed it
             bench.engine.api.remove_container(made, force=True)
         bench.engine.api.remove_image(f"{repository}:1", force=True)
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import docker
-import docker.auth
 import docker.errors
-import docker.utils
 import requests
 
 from pman_core.errors import EngineUnavailableError
@@ -29,7 +27,7 @@ from pman_docker.errors import (
 from pman_docker.facts import EngineFacts, facts_of
 from pman_docker.settings import HostSettings
 from pman_docker.state import moment
-from pman_docker.streams import contents, frames, news, rejoined
+from pman_docker.streams import contents, frames, rejoined
 
 #: How much of a log is read at once.
 _CHUNK = 65536
@@ -102,7 +100,7 @@ class Engine:
             self._api = self._facts = None
             api.close()
 
-    def _ask(self, call: Callable[[docker.APIClient], T]) -> T:
+    def ask(self, call: Callable[[docker.APIClient], T]) -> T:
         """Call the engine; once more where it does not take this version of its API any more.
 
         It has done nothing then, so any call may be repeated. Paths without a version, as ``get``
@@ -120,14 +118,14 @@ class Engine:
     def about(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the engine says of itself now: ``GET /version`` and ``GET /info``."""
         with look_errors(self.address):
-            version, info = self._ask(lambda api: api.version()), self._ask(lambda api: api.info())
+            version, info = self.ask(lambda api: api.version()), self.ask(lambda api: api.info())
         self._facts = facts_of(version, info)
         return version, info
 
     def ping(self) -> None:
         """:raises EngineUnavailableError: the engine does not answer."""
         with look_errors(self.address):
-            self._ask(lambda api: api.ping())
+            self.ask(lambda api: api.ping())
 
     # ------------------------------------------------------------------ any path
 
@@ -191,7 +189,7 @@ class Engine:
     def start(self, name: str) -> None:
         """Start a container; one that has been started already stays as it is."""
         with engine_errors(self.address):
-            self._ask(lambda api: api.start(name))
+            self.ask(lambda api: api.start(name))
 
     def inspect(self, name: str) -> dict[str, Any]:
         """Everything about a container.
@@ -200,7 +198,7 @@ class Engine:
         """
         with look_errors(self.address, may_lack=True):
             found: dict[str, Any] = self._again_while_it_ends(
-                lambda: self._ask(lambda api: api.inspect_container(name))
+                lambda: self.ask(lambda api: api.inspect_container(name))
             )
             return found
 
@@ -210,12 +208,12 @@ class Engine:
         :raises Refused: it runs, and ``even_running`` is false.
         """
         with contextlib.suppress(NotThere), engine_errors(self.address):
-            self._ask(lambda api: api.remove_container(container, v=True, force=even_running))
+            self.ask(lambda api: api.remove_container(container, v=True, force=even_running))
 
     def kill(self, container: str) -> None:
         """End a container; one that does not run stays as it is."""
         with contextlib.suppress(Refused), engine_errors(self.address):
-            self._ask(lambda api: api.kill(container))
+            self.ask(lambda api: api.kill(container))
 
     def remove_wholly(self, container: str) -> None:
         """Remove a container, and wait where it ends or is removed just now.
@@ -244,14 +242,14 @@ class Engine:
     def now(self) -> datetime:
         """The time by the engine's clock, which is not always that of this machine."""
         with look_errors(self.address):
-            told = moment(self._ask(lambda api: api.info()).get("SystemTime"))
+            told = moment(self.ask(lambda api: api.info()).get("SystemTime"))
         return told or datetime.now(UTC)
 
     def labelled(self, *labels: str) -> list[dict[str, Any]]:
         """Summaries of all containers that have these labels."""
         with look_errors(self.address):
             found: list[dict[str, Any]] = self._again_while_it_ends(
-                lambda: self._ask(
+                lambda: self.ask(
                     lambda api: api.containers(all=True, filters={"label": list(labels)})
                 ),
                 lists=True,
@@ -276,49 +274,7 @@ class Engine:
                     break
         return found
 
-    # ----------------------------------------------------------------- images
-
-    def login(self, image: str) -> str | None:
-        """What the registry of an image is told, from the files of Docker's own client.
-
-        They are read anew each time: some logins are good for hours only.
-
-        :return: a value of ``X-Registry-Auth``; ``None`` where there is no login, and where the
-            image has an impossible name, which the engine refuses in its own words.
-        """
-        with engine_errors(self.address), login_errors():
-            repository, _ = docker.utils.parse_repository_tag(image)
-            try:
-                registry, _ = docker.auth.resolve_repository_name(repository)
-            except docker.errors.InvalidRepository:
-                return None
-            api = self.api()
-            api.reload_config()
-            found: bytes | None = docker.auth.get_config_header(api, registry)
-        return found.decode() if found else None
-
-    def pull(self, image: str, news_within_s: float) -> None:
-        """Pull an image, however long it takes, as long as there is news of it.
-
-        :param news_within_s: seconds without any after which it is given up.
-        :raises Refused: it cannot be had, in the engine's words.
-        """
-        api, login = self.api(), self.login(image)
-        repository, tag = docker.utils.parse_repository_tag(image)
-        with (
-            engine_errors(self.address),
-            api.post(
-                api.base_url + "/images/create",
-                # The API pulls all tags where none is named.
-                params={"fromImage": repository, "tag": tag or "latest"},
-                headers={"X-Registry-Auth": login} if login else {},
-                stream=True,
-                timeout=(api.timeout, news_within_s),
-            ) as answer,
-        ):
-            for message in news(accepted(answer).iter_lines()):
-                if "error" in message:
-                    raise docker.errors.APIError(message["error"], explanation=message["error"])
+    # ------------------------------------------------------ images and volumes
 
     def labels_of_image(self, image: str) -> Mapping[str, str]:
         """The labels that containers of an image inherit; none where it is there no more."""
@@ -327,29 +283,14 @@ class Engine:
             return (found.get("Config") or {}).get("Labels") or {}
         return {}
 
-    def load_image(self, archive: bytes) -> None:
-        """Load an image from an archive as ``docker save`` writes it."""
-        with engine_errors(self.address):
-            for news in self._ask(lambda api: list(_load(api, archive))):
-                if "error" in news:
-                    raise docker.errors.APIError(news["error"], explanation=news["error"])
-
-    # ---------------------------------------------------------------- volumes
-
     def volume(self, name: str) -> dict[str, Any]:
         """Everything about a volume.
 
         :raises NotThere: there is none of that name.
         """
         with look_errors(self.address, may_lack=True):
-            found: dict[str, Any] = self._ask(lambda api: api.inspect_volume(name))
+            found: dict[str, Any] = self.ask(lambda api: api.inspect_volume(name))
             return found
-
-
-def _load(api: Any, archive: bytes) -> Iterable[dict[str, Any]]:
-    """The SDK has no types here."""
-    news: Iterable[dict[str, Any]] = api.load_image(archive)
-    return news
 
 
 def expect(engine: Engine, wanted: str) -> EngineFacts:

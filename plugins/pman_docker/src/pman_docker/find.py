@@ -16,6 +16,7 @@ from pman_docker.init import log_size, may_have_failed, why_not_run
 from pman_docker.labels import KIND, OF, WAITING, job_of
 from pman_docker.launch import Launcher
 from pman_docker.members import Members, Summary, firsts, is_second
+from pman_docker.pending import Pending
 from pman_docker.settings import DockerSettings
 from pman_docker.state import info_of, moment, not_run, waiting_info, with_outcome
 
@@ -26,6 +27,7 @@ class Finder:
     def __init__(self, engine: Engine, launcher: Launcher, settings: DockerSettings) -> None:
         self._engine = engine
         self._launcher = launcher
+        self._pending = Pending(engine, launcher, settings)
         self._settings = settings
         self.members = Members(engine, settings.instance)
 
@@ -80,7 +82,7 @@ class Finder:
         waits = labels[KIND] == WAITING
         created = moment(first["Created"])
         if waits:
-            info = waiting_info(job_of(labels), created, self._launcher.last_fault(first["Id"]))
+            info = waiting_info(job_of(labels), created, self._pending.last_fault(first["Id"]))
         else:
             info = self._with_init(info_of(first, knows_oom=self._knows_oom()), first)
         if info.status is not Status.NOT_STARTED:
@@ -103,7 +105,7 @@ class Finder:
 
     def _by_renamed(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo | None:
         """The job by a second object of another name, looked for only where pman would make one."""
-        if not self._launcher.is_free(first["Id"]):
+        if not self._pending.is_free(first["Id"]):
             return None
         second = self.members.renamed_second(jid, first["Id"])
         outcome = self._outcome(info, second) if second else None
@@ -118,7 +120,7 @@ class Finder:
         name, late_s = self.members.name(jid), self._settings.start_deadline_s
         waited = self._engine.now() - info.created if info.created else timedelta()
         if waited <= timedelta(seconds=late_s):
-            self._launcher.go_on(name, first)
+            self._pending.go_on(name, first)
             return info
         message = f"not started within {late_s} s: {info.message}"
         job = job_of(first["Config"]["Labels"])

@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from pman_core import Job, JobInfo, Reason
-from pman_core.causes import pull_cause, pull_message
 from pman_core.errors import EngineUnavailableError
-from pman_docker.attempts import FailedAttempts
+from pman_docker import images
 from pman_docker.dialect import Dialect
 from pman_docker.emptyimage import empty_image
 from pman_docker.engine import Engine
@@ -33,7 +31,6 @@ from pman_docker.labels import (
     OF,
     VERDICT,
     container_labels,
-    job_of,
     second_name,
     verdict_labels,
     waiting_labels,
@@ -57,9 +54,6 @@ class Launcher:
         self._dialect = dialect
         self._settings = settings
         self._members = Members(engine, settings.instance)
-        self._failed = FailedAttempts(settings.start_deadline_s)
-        self._busy: set[str] = set()
-        self._lock = threading.Lock()
 
     @property
     def grace(self) -> timedelta:
@@ -92,80 +86,16 @@ class Launcher:
 
     # ----------------------------------------------------------- the second object
 
-    def go_on(self, name: str, first: Mapping[str, Any]) -> None:
-        """In a thread of its own, bring a job to run whose first object will not.
+    def run_second(self, name: str, job: Job, first: str) -> None:
+        """Create and start the container that takes the place of a job's first object.
 
-        :raises EngineUnavailableError: this machine has no thread left.
+        :raises NameInUse: there is such an object; see ``clear_abandoned``.
+        :raises ImageMissing: as above.
+        :raises Refused: as above.
+        :raises EngineUnavailableError: as above.
         """
-        with self._lock:
-            if first["Id"] in self._busy or self._failed.are_too_many(first["Id"]):
-                return
-            self._busy.add(first["Id"])
-        try:
-            threading.Thread(
-                target=self._go_on, args=(name, first), name=f"pman-{name}", daemon=True
-            ).start()
-        except RuntimeError as error:
-            with self._lock:
-                self._busy.discard(first["Id"])
-            raise EngineUnavailableError(f"no job can be gone on with: {error}") from error
-
-    def last_fault(self, first: str) -> tuple[Reason, str] | None:
-        """Why a job that waits could not be brought to run, as far as this process knows."""
-        return self._failed.last(first)
-
-    def _go_on(self, name: str, first: Mapping[str, Any]) -> None:
-        try:
-            self._bring_about(name, job_of(first["Config"]["Labels"]), first["Id"])
-        except EngineUnavailableError as error:
-            log.warning("job %s: interrupted, until somebody asks for it: %s", name, error)
-        except Exception:
-            log.exception("job %s: interrupted, until somebody asks for it", name)
-        finally:
-            with self._lock:
-                self._busy.discard(first["Id"])
-
-    def _bring_about(self, name: str, job: Job, first: str) -> None:
-        """Make the second object: the running job, or the verdict on it."""
         labels = container_labels(job, self._settings.instance, of=first)
-        pulled = False
-        for _ in range(_ATTEMPTS):  # whoever asks for the job next begins anew
-            try:
-                self._run(second_name(name), job, labels, of=first)
-            except NameInUse:
-                if self._clear_abandoned(second_name(name), first):
-                    continue
-            except ImageMissing as missing:
-                told = str(missing) if pulled else self._pull(job.image, first)
-                pulled = True
-                if not told:
-                    continue
-                message = pull_message(job.image, told)
-                self.condemn(name, job, first, Reason.IMAGE_NOT_FOUND, message)
-            except Refused as refused:
-                cause = passing(refused)
-                if cause:
-                    message = f"it cannot be created now: {cause.wording} ({refused})"
-                    self._failed.add(first, cause.reason, message)
-                    raise EngineUnavailableError(message) from refused
-                self.condemn(name, job, first, Reason.CANNOT_START, f"cannot create: {refused}")
-            return
-
-    def _pull(self, image: str, first: str) -> str:
-        """Pull an image; the engine's words if it cannot be had.
-
-        :raises EngineUnavailableError: it cannot be had now.
-        """
-        try:
-            self._engine.pull(image, self._settings.pull_timeout_s)
-        except Refused as refused:
-            cause = pull_cause(str(refused))
-            if not cause.is_final:
-                message = pull_message(image, str(refused))
-                self._failed.add(first, cause.reason, message, pause=True)
-                raise EngineUnavailableError(message) from refused
-            return str(refused)
-        return ""
+        self._run(second_name(name), job, labels, of=first)
 
     def condemn(self, name: str, job: Job, first: str, reason: Reason, message: str) -> None:
         """Write down that a job could not be started; what came first stands.
@@ -180,13 +110,13 @@ class Launcher:
                 if self._is_needless(note, job.jid, first):
                     self._engine.remove(note)
             except NameInUse:
-                if self._clear_abandoned(second, first):
+                if self.clear_abandoned(second, first):
                     continue
             except Refused as refused:
                 raise NotWritten(f"the engine refuses a note of it: {refused}") from refused
             return
 
-    def _clear_abandoned(self, name: str, first: str) -> bool:
+    def clear_abandoned(self, name: str, first: str) -> bool:
         """Remove a second object that its creator never started, or that is of another job.
 
         :return: whether the name may be free now.
@@ -207,10 +137,6 @@ class Launcher:
                 self._engine.remove(second["Id"], even_running=of_another)
             return True
         return False
-
-    def is_free(self, first: str) -> bool:
-        """Whether this process would go on with a job now, and is not at it already."""
-        return first not in self._busy and not self._failed.are_too_many(first)
 
     def clear(self, container: str) -> None:
         """Remove a container that was never started."""
@@ -318,7 +244,7 @@ class Launcher:
         try:
             return self._dialect.create(self._engine, name, body)[0]
         except ImageMissing:
-            self._engine.load_image(empty_image(EMPTY_IMAGE))
+            images.load(self._engine, empty_image(EMPTY_IMAGE))
             return self._dialect.create(self._engine, name, body)[0]
 
     def _is_there(self, container: str) -> bool:

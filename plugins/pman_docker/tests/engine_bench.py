@@ -111,7 +111,9 @@ class Bench:
 
         A job may have ended long before: several go on with it, and all but one do so in vain.
         """
-        until(lambda: [pman._launcher._busy for pman in self.pmans], lambda busy: not any(busy))
+        until(
+            lambda: [pman._finder._pending._busy for pman in self.pmans], lambda busy: not any(busy)
+        )
         ours = {"label": f"{INSTANCE_LABEL}={self.instance}"}
         until(lambda: self.engine.api.containers(filters=ours), lambda running: not running)
 

@@ -268,7 +268,7 @@ class Play:
 
     def until_quiet(self) -> None:
         """Wait until pman goes on with no job any more."""
-        until(lambda: self.pman._launcher._busy, lambda busy: not busy)
+        until(lambda: self.pman._finder._pending._busy, lambda busy: not busy)
 
 
 @contextlib.contextmanager

@@ -182,8 +182,10 @@ class TestPodmanOnSlurm:
         info = bench.hold(place)
         number = slurm_job(native_name(info.jid))
         slurm("scontrol", "suspend", number)
-        bench.until("it stands still", lambda: _states(number), lambda seen: seen == ["paused"])
-        slurm("scontrol", "resume", number)
+        try:
+            bench.until("it stands still", lambda: _states(number), lambda seen: seen == ["paused"])
+        finally:  # what is removed while it is suspended leaves its container
+            slurm("scontrol", "resume", number)
         bench.until("it goes on", lambda: _states(number), lambda seen: seen == ["running"])
         place.release()
         assert bench.end_of(info.jid).status is Status.SUCCEEDED

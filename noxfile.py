@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import nox
@@ -33,6 +37,13 @@ NEEDS: dict[str, list[str]] = {"pman_swarm": ["pman_docker"]}
 #: Parts whose tests check documents of WDL.
 WITH_WDL = ("pman_cromwell", "standin")
 
+#: What ``engines/up`` makes of newer Debian suites, the part that is tested there, and on what.
+NEWER = {
+    "trixie": ("pman_docker", "docker,podman,registry"),
+    "sid": ("pman_docker", "docker,podman,registry"),
+    "slurm-trixie": ("pman_cromwell", "slurm,cromwell,podman"),
+}
+
 #: The stand-in for Cromwell, a tool for tests that has tests of its own.
 STANDIN = "engines/cromwell"
 
@@ -49,8 +60,7 @@ def demo(session: nox.Session) -> None:
 @nox.parametrize("part", [*FOLDERS, "standin", "whole"])
 def tests(session: nox.Session, part: str) -> None:
     """Run every test that this machine can run, each distribution's by itself."""
-    groups = ["tests", "wdl"] if part in WITH_WDL else ["tests"]
-    session.install(*nox.project.dependency_groups(PROJECT, *groups))
+    session.install(*nox.project.dependency_groups(PROJECT, *_groups(part)))
     if part == "whole":
         install(session, *FOLDERS)
         folder = "tests"
@@ -64,10 +74,26 @@ def tests(session: nox.Session, part: str) -> None:
     if part == CORE:
         report.unlink(missing_ok=True)
     environ = {"PMAN_ALONE": part, "PMAN_ENGINES_REPORT": str(report)}
-    session.run("pytest", "-q", folder, *session.posargs, env=environ)
+    session.run(*_pytest(os.environ), folder, *session.posargs, env=environ, external=True)
     if part == "whole":
         used = sorted(set(report.read_text().split())) if report.exists() else []
         session.log(f"engines really used by all tests: {', '.join(used) or 'none'}")
+
+
+@nox.session
+@nox.parametrize("machine", [*NEWER])
+def newer(session: nox.Session, machine: str) -> None:
+    """Run tests on newer engines: Docker, Podman, and SLURM behind the stand-in for Cromwell.
+
+    ``engines/up`` makes each a machine of a newer Debian suite, prints the versions that it found,
+    and leaves it running.  Needs root, and much time; CI runs a part of it.
+    """
+    part, required = NEWER[machine]
+    session.install(*nox.project.dependency_groups(PROJECT, *_groups(part)))
+    install(session, CORE, part)
+    environ = {"PMAN_REQUIRE_ENGINES": required, **_engines("registry", machine)}
+    command = [*_pytest(environ), f"{FOLDERS[part]}/tests", *session.posargs]
+    session.run(*command, env=environ, external=True)
 
 
 @nox.session
@@ -128,6 +154,23 @@ def install(session: nox.Session, *names: str) -> None:
             *(f"--reinstall-package={name}" for name in names),
             *(f"{name}{extras.get(name, '')} @ {wheels[name].as_uri()}" for name in names),
         )
+
+
+def _groups(part: str) -> list[str]:
+    return ["tests", "wdl"] if part in WITH_WDL else ["tests"]
+
+
+def _engines(*names: str) -> dict[str, str]:
+    """What ``engines/up`` exports when it has brought up these."""
+    told = subprocess.run(["engines/up", *names], stdout=subprocess.PIPE, text=True, check=True)
+    exports = (shlex.split(line)[1].partition("=") for line in told.stdout.splitlines())
+    return {name: value for name, _, value in exports}
+
+
+def _pytest(environ: Mapping[str, str]) -> list[str]:
+    """Pytest, in the network of the engines: from its localhost they pull."""
+    network = environ.get("PMAN_ENGINES_NETNS")
+    return [*(["nsenter", f"--net={network}"] if network else []), "pytest", "-q"]
 
 
 def _option(arguments: list[str], name: str, default: str) -> str:

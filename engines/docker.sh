@@ -5,7 +5,7 @@
 . "$here/image.sh"
 
 docker_dir=$STATE/docker
-docker_socket=unix:///var/run/docker.sock
+docker_socket=unix://${PMAN_DOCKER_SOCKET:-/var/run/docker.sock}
 
 answers() { DOCKER_HOST=$1 timeout 20 docker version --format '{{.Server.Version}}'; }
 
@@ -39,6 +39,8 @@ launch() {
     need_root "starting dockerd"
     mkdir -p "$docker_dir"
     write_config
+    # A pid file that a power failure left may name another process by now.
+    running "$STATE/run/dockerd.pid" >/dev/null || rm -f "$docker_dir/dockerd.pid"
     # Its data is its own, so that it can be wiped and meets nothing of a packaged daemon.
     start dockerd dockerd --config-file "$docker_dir/daemon.json" --host "$docker_socket" \
         --data-root "$docker_dir/data" --exec-root "$docker_dir/exec" --pidfile "$docker_dir/dockerd.pid"

@@ -64,22 +64,6 @@ make_base() {
     mv "$tar.part" "$tar"
 }
 
-# The mirror that apt uses here; it gets into no file.
-mirror() {
-    local codename site
-    codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-    [ -n "$(apt_sites "$codename")" ] || apt-get update -q >&2
-    site=$(apt_sites "$codename" | head -n 1)
-    [ -n "$site" ] || die "apt knows no mirror of $codename"
-    echo "$site"
-}
-
-apt_sites() {
-    # shellcheck disable=SC2016 # apt-get fills in these.
-    apt-get indextargets --format '$(CODENAME) $(SITE)' 'Created-By: Packages' 'Component: main' |
-        awk -v codename="$1" '$1 == codename { print $2 }'
-}
-
 # The plugin is pure Python, so the host's pip may install it for the image's interpreter.
 # Left out is what it requires besides chrisapp: the debugger pudb, which it never imports.
 # chrisapp from 1.1 on defines --version itself, which this plugin's own --version collides with.

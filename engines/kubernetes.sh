@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154,SC2031 # lib.sh sets STATE, here and wipe; start_docker tells DOCKER_HOST
 # engine: kubernetes
 # Kubernetes: the cluster that KUBECONFIG names is used as it is, else a cluster of one node is started
-# from the binaries in KUBEBUILDER_ASSETS, with the dockerd of `engines/up docker` as its runtime.
+# from the binaries in KUBEBUILDER_ASSETS or in the archive PMAN_KUBERNETES_ARCHIVE, with the dockerd of `engines/up docker` as its runtime.
 kubernetes_dir=$STATE/kubernetes
 # What the parts keep: it lasts until down.
 data=$kubernetes_dir/data
@@ -45,16 +45,32 @@ find_binaries() {
     if [ -z "${KUBEBUILDER_ASSETS:-}" ] && [ -f "$kubernetes_dir/settings" ]; then
         read_settings
     fi
+    if [ -z "${KUBEBUILDER_ASSETS:-}" ] && [ -n "${PMAN_KUBERNETES_ARCHIVE:-}" ]; then
+        unpack
+    fi
     for name in kube-apiserver kube-controller-manager kube-scheduler kubelet; do
         [ -x "${KUBEBUILDER_ASSETS:-}/$name" ] || die "no Kubernetes: set KUBECONFIG to a cluster of yours (one" \
-            "command makes one: 'kind create cluster' or 'k3d cluster create'), or KUBEBUILDER_ASSETS to a folder" \
-            "that holds kube-apiserver, kube-controller-manager, kube-scheduler and kubelet (there is no $name in" \
-            "'${KUBEBUILDER_ASSETS:-}')"
+            "command makes one: 'kind create cluster' or 'k3d cluster create'), or KUBEBUILDER_ASSETS to a folder or" \
+            "PMAN_KUBERNETES_ARCHIVE to an archive that holds kube-apiserver, kube-controller-manager, kube-scheduler" \
+            "and kubelet (there is no $name in '${KUBEBUILDER_ASSETS:-}')"
     done
     PATH=$KUBEBUILDER_ASSETS:$PATH
     have etcd || packages etcd-server
     have kubectl || packages kubernetes-client
     packages openssl curl procps
+}
+
+# Each archive once: its name is that of the folder.
+unpack() {
+    [ -f "$PMAN_KUBERNETES_ARCHIVE" ] || die "PMAN_KUBERNETES_ARCHIVE: there is no file '$PMAN_KUBERNETES_ARCHIVE'"
+    KUBEBUILDER_ASSETS=$STATE/kubernetes-binaries/$(basename "$PMAN_KUBERNETES_ARCHIVE")
+    [ ! -d "$KUBEBUILDER_ASSETS" ] || return 0
+    packages xz-utils
+    say "unpacking $PMAN_KUBERNETES_ARCHIVE"
+    rm -rf "$KUBEBUILDER_ASSETS.part"
+    mkdir -p "$KUBEBUILDER_ASSETS.part"
+    tar -xf "$PMAN_KUBERNETES_ARCHIVE" -C "$KUBEBUILDER_ASSETS.part"
+    mv "$KUBEBUILDER_ASSETS.part" "$KUBEBUILDER_ASSETS"
 }
 
 # What that script exports serves our caller too.

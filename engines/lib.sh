@@ -38,6 +38,22 @@ apt_install() {
         -o DPkg::Lock::Timeout=300 "$@" >&2 9>&-
 }
 
+# The mirror that apt uses here; it gets into no file.
+mirror() {
+    local codename site
+    codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    [ -n "$(apt_sites "$codename")" ] || apt-get update -q >&2
+    site=$(apt_sites "$codename" | head -n 1)
+    [ -n "$site" ] || die "apt knows no mirror of $codename"
+    echo "$site"
+}
+
+apt_sites() {
+    # shellcheck disable=SC2016 # apt-get fills in these.
+    apt-get indextargets --format '$(CODENAME) $(SITE)' 'Created-By: Packages' 'Component: main' |
+        awk -v codename="$1" '$1 == codename { print $2 }'
+}
+
 # wait_for SECONDS COMMAND...: polls until the command succeeds.
 wait_for() {
     local deadline=$((SECONDS + $1))

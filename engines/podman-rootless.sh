@@ -12,7 +12,7 @@ answers() { timeout 20 podman --url "$socket" version --format '{{.Server.Versio
 
 up() {
     need_root "starting a service as another user"
-    packages podman runc uidmap
+    packages podman catatonit runc uidmap
     answers >/dev/null 2>&1 || launch
     say "rootless podman $(answers) on $socket"
     # For image.sh, and for this shell only.

@@ -22,7 +22,9 @@ found() {
 
 up() {
     if ! found; then
-        packages podman runc iptables containernetworking-plugins
+        packages podman catatonit runc iptables
+        # What joins containers to networks: Podman before 4 knows the plugins only.
+        [ -x /usr/lib/podman/netavark ] || packages containernetworking-plugins
         found || launch
     fi
     export PMAN_PODMAN_HOST

@@ -6,6 +6,8 @@
 # `ip -n pman-worker link set eth0 down`; `engines/up swarm` repairs both.
 # shellcheck source=engines/image.sh
 . "$here/image.sh"
+# shellcheck source=engines/namespaces.sh
+. "$here/namespaces.sh"
 
 swarm_dir=$STATE/swarm
 nodes=(manager worker)
@@ -13,7 +15,6 @@ declare -A address=([manager]=198.18.7.1 [worker]=198.18.7.2)
 declare -A role=([manager]=first [worker]=second)
 # Names that stand for GPUs: the scheduler hands them out as it does real ones.
 declare -A gpus=([manager]='"pman-gpu=card-0", "pman-gpu=card-1"' [worker]='"pman-gpu=card-2"')
-registry_port=${PMAN_REGISTRY_PORT:-15000}
 
 socket() { echo "unix://$swarm_dir/$1.sock"; }
 
@@ -43,12 +44,10 @@ up() {
 launch() {
     local node
     need_root "starting a swarm"
-    packages docker.io iptables iproute2 socat
+    packages docker.io iptables iproute2 procps socat
     have docker || packages docker-cli
     mkdir -p "$swarm_dir"
     lay_cable
-    running "$STATE/run/swarm-registry.pid" >/dev/null ||
-        start swarm-registry socat "UNIX-LISTEN:$swarm_dir/registry.sock,fork,unlink-early" "TCP:127.0.0.1:$registry_port"
     for node in "${nodes[@]}"; do
         running "$STATE/run/swarm-$node.pid" >/dev/null || launch_node "$node"
     done
@@ -62,23 +61,20 @@ launch() {
 lay_cable() {
     local node
     for node in "${nodes[@]}"; do
-        [ -e "/run/netns/pman-$node" ] || ip netns add "pman-$node"
+        make_network "pman-$node"
+        forward_registry "pman-$node"
     done
     ip -n pman-manager link show eth0 >/dev/null 2>&1 ||
         ip link add eth0 netns pman-manager type veth peer name eth0 netns pman-worker
     for node in "${nodes[@]}"; do
         ip -n "pman-$node" address replace "${address[$node]}/24" dev eth0
-        ip -n "pman-$node" link set lo up
         ip -n "pman-$node" link set eth0 up
     done
 }
 
 launch_node() {
     write_config "$1"
-    # No `ip netns exec`: it mounts a new /sys, without the cgroups.
-    start "swarm-$1" nsenter --net="/run/netns/pman-$1" \
-        unshare --uts --mount --propagation slave --pid --mount-proc --kill-child \
-        "$here/swarm-node" "$swarm_dir/$1" "$swarm_dir/$1.json"
+    start_apart "swarm-$1" "pman-$1" "$here/swarm-node" "$swarm_dir/$1" "$swarm_dir/$1.json"
 }
 
 # The driver for cgroups that needs no systemd, whose sockets a node does not see.
@@ -143,24 +139,11 @@ down() {
     # While the manager still runs, since a worker cannot forget services.
     if running "$STATE/run/swarm-manager.pid" >/dev/null; then forget_services; fi
     for node in worker manager; do
-        halt "$node"
-    done
-    stop swarm-registry
-    for node in "${nodes[@]}"; do
-        [ ! -e "/run/netns/pman-$node" ] || ip netns delete "pman-$node"
+        # dockerd ends by itself if it can; what is left on the node then ends with its namespace.
+        stop_apart "swarm-$node" 30
+        drop_network "pman-$node"
     done
     wipe "$swarm_dir"
-}
-
-# halt NODE: dockerd ends by itself if it can; what is left on the node then ends with its namespace.
-halt() {
-    local pid
-    if pid=$(running "$STATE/run/swarm-$1.pid"); then
-        say "stopping swarm-$1"
-        pkill -TERM -P "$pid" || true
-        wait_for 30 gone "$STATE/run/swarm-$1.pid" || say "$1 does not end by itself"
-    fi
-    stop "swarm-$1" 1
 }
 
 # Everything in this swarm is left over from tests, since it is nobody else's.

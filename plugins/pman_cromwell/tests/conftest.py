@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from cromwell_bench import Server, server, subject_of, why_missing
+from node_bench import Node
 from scripted import Script, scripted
 
 from pman_core.testing.conformance import Workbench
@@ -35,3 +36,12 @@ def script() -> Iterator[Script]:
     """A server in Cromwell's place that says what the test tells it to."""
     with scripted() as made:
         yield made
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    """A node without any program."""
+    made = Node(tmp_path)
+    made.bin.mkdir()
+    made.folder.mkdir(parents=True)
+    return made

@@ -21,6 +21,7 @@ from pman_core import Job, JobInfo
 from pman_core.names import native_name
 from pman_core.storage import host_storage
 from pman_core.testing import Subject
+from pman_core.testing.faulty_registry import faulty_images
 from pman_cromwell.backend import CromwellBackend
 from pman_cromwell.capabilities import NO_IMAGE
 
@@ -162,6 +163,21 @@ def slurm_job(name: str) -> str:
     return found[-1]
 
 
+def run_again(made: Server, info: JobInfo) -> None:
+    """Do what somebody may do to have an ended job again: ask SLURM for it, run its script."""
+    name = f"--name={native_name(info.jid)}"
+    ended = slurm("squeue", "--states=all", "-h", "-o", "%A", name).stdout.split()
+    assert ended, f"SLURM has forgotten {info}"
+    slurm("scontrol", "requeue", ended[-1], check=False)
+    assert info.native
+    call = made.folder / "executions" / "pman" / info.native / "call-job" / "execution"
+    variables = f"PMAN_NODE={SHARE / 'pman-slurm'},PMAN_RUNTIME={made.runtime}"
+    words = ["sbatch", "--wait", "--mem=256", "--time=2", "--output=/dev/null"]
+    wrapped = f"--wrap=exec python3 {SHARE / 'pman-slurm'} batch {call / 'script'}"
+    assert (call / "script").exists()
+    slurm(*words, f"--export={variables}", wrapped, check=False)
+
+
 def kill_processes(number: str) -> None:
     """Kill what a job of SLURM runs on this node; what it left in other cgroups lives on."""
     for line in slurm("scontrol", "listpids", number).stdout.splitlines()[1:]:
@@ -217,6 +233,12 @@ def _subject(
             return len(limits) == 1
         return False
 
+    def suspension(word: str) -> Callable[[JobInfo], None]:
+        def act(info: JobInfo) -> None:
+            slurm("scontrol", word, slurm_job(native_name(info.jid)))
+
+        return act
+
     return Subject(
         factory=CromwellBackend,
         environ=variables,
@@ -228,6 +250,10 @@ def _subject(
         make_foreign=foreign,
         unplaceable=unplaceable,
         lose_run=lose,
+        restart_run=lambda info: run_again(made, info),
+        suspend_run=suspension("suspend"),
+        unsuspend_run=suspension("resume"),
+        faulty_image=None if made.runtime == "none" else faulty_images(),
         limits_swap=limits_swap,
         stop_engine=made.kill,
         start_engine=made.start,

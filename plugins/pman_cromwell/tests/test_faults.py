@@ -11,6 +11,7 @@ from cromwell_bench import (
     Server,
     daemon,
     kill_processes,
+    run_again,
     runs_jobs,
     slurm,
     slurm_job,
@@ -100,6 +101,14 @@ def test_slurmctld_may_be_away_when_a_job_comes(cromwell: Server, bench: Workben
         assert bench.status(info.jid).status is Status.NOT_STARTED
     assert bench.end_of(info.jid).status is Status.SUCCEEDED
     assert place.runs() == 1
+
+
+def test_a_job_that_has_ended_does_not_run_again(cromwell: Server, bench: Workbench) -> None:
+    place = bench.place()
+    info = bench.run(place, "count", place.job_out)
+    run_again(cromwell, info)
+    assert place.runs() == 1
+    assert bench.status(info.jid) == info
 
 
 def test_a_job_can_be_removed_while_slurmctld_is_away(bench: Workbench) -> None:

@@ -18,13 +18,9 @@ from pman_cromwell import notes
 from pman_cromwell.order import to_json
 from pman_cromwell.share.pman_slurm import files, slurm, verdict
 from pman_cromwell.share.pman_slurm.apptainer import Apptainer
+from pman_cromwell.share.pman_slurm.options import devices, mount_words, split_environment
 from pman_cromwell.share.pman_slurm.order import Order, order_of
-from pman_cromwell.share.pman_slurm.podman import (
-    Podman,
-    devices,
-    mount_words,
-    split_environment,
-)
+from pman_cromwell.share.pman_slurm.podman import Podman
 from pman_cromwell.share.pman_slurm.verdict import CannotStart, Verdict, record, recorded
 
 _MODULES = [SHARE / "pman-slurm", *sorted((SHARE / "pman_slurm").glob("*.py"))]
@@ -116,11 +112,12 @@ def test_the_command_line_of_podman(monkeypatch: pytest.MonkeyPatch) -> None:
     words = made.create_words("/tmp/env", {"TEXT": "a\nb"}, {"A B": "1"}, is_root=False)
     assert words == [
         *["create", "--name", made.name, "--pull=never", "--log-driver=passthrough"],
+        "--init",
         *["--label", "pman.chrisproject.org/slurm-job=17"],
         *["--security-opt=no-new-privileges", "--cap-drop=ALL", "--env-file", "/tmp/env"],
         *["--env=TEXT", "--env=A B=1"],
         *["--user=7:8", "--memory=1000m", "--memory-swap=1000m", "--cpus=0.250"],
-        *["--shm-size=100m", "--timeout=120"],
+        *["--shm-size=100m", "--timeout=2592060"],
         "--mount",
         "type=bind,\"source=/data/in, 'one'\",destination=/share/incoming,ro=true",
         "--mount",

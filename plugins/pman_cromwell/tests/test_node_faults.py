@@ -6,77 +6,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import attrs
 import pytest
 from cromwell_bench import CONFIGURATION, SHARE
-from order_samples import job, order, settings
+from node_bench import Node
 
-from pman_cromwell import payload
 from pman_cromwell.order import Bind
 from pman_cromwell.share.pman_slurm import check, epilog, faults, files, verdict
-from pman_cromwell.share.pman_slurm.verdict import Verdict, recorded
 
 _ALIVE, _GONE = 0, 3
-
-
-@attrs.frozen
-class Node:
-    """Its programs are in a folder of the test's; a run has its folder in a storebase."""
-
-    root: Path
-
-    @property
-    def bin(self) -> Path:
-        return self.root / "bin"
-
-    @property
-    def storebase(self) -> Path:
-        return self.root / "storebase"
-
-    @property
-    def folder(self) -> Path:
-        return self.storebase / ".pman" / "pman" / "runs" / order().workflow
-
-    def has(self, program: str, script: str) -> None:
-        """Give it a program."""
-        (self.bin / program).write_text(f"#!/bin/sh\n{script}\n")
-        (self.bin / program).chmod(0o755)
-
-    def do(
-        self, *words: str, text: str = "", **variables: str
-    ) -> "subprocess.CompletedProcess[str]":
-        """One command of pman-slurm, with nothing in its environment."""
-        return subprocess.run(
-            [sys.executable, "-I", str(SHARE / "pman-slurm"), *words],
-            input=text,
-            env={"PATH": str(self.bin), **variables},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def run(self, runtime: str, **changes: Any) -> Verdict:
-        """What comes of a job."""
-        made = order(runtime, folder=str(self.folder), **{"mounts": (), **changes})
-        sent = payload.inputs(made, job().env, settings())
-        lines = f"{sent['pman.order']}\n{sent['pman.environment']}\n"
-        cache = str(self.root / "cache")
-        done = self.do("run", text=lines, PMAN_RUNTIME=runtime, PMAN_IMAGE_CACHE=cache)
-        ended = recorded(str(self.folder))
-        assert ended, done.stderr
-        assert "secret" not in ended.message + done.stderr
-        return ended
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> Node:
-    made = Node(tmp_path)
-    made.bin.mkdir()
-    made.folder.mkdir(parents=True)
-    return made
 
 
 # ------------------------------------------------------------------ check
@@ -237,6 +175,25 @@ def test_a_container_that_could_not_be_killed_before_it_ran_is_killed_then(node:
     node.has("podman", f"cd '{node.root}'" + _SLOW_TO_START)
     assert node.run("podman", time_limit_s=1).reason == verdict.TIME_LIMIT
     assert (node.root / "kills").read_text().split()[:3] == ["TERM", "KILL", "KILL"]
+
+
+#: A Podman whose container SLURM suspends as soon as it runs, and which pman removes then.
+_SUSPENDED = """
+echo $1 >>calls
+case $1 in
+    start) echo $$ >pid; kill -TSTP $PPID; exec /bin/sleep 30 ;;
+    pause) : >'{folder}/cancelled' ;;
+    kill) read -r pid <pid; kill -9 $pid ;;
+esac
+"""
+
+
+def test_a_container_that_stands_still_goes_on_before_it_is_asked_to_end(node: Node) -> None:
+    """SLURM has not stopped yet what watches it."""
+    node.has("podman", f"cd '{node.root}'" + _SUSPENDED.format(folder=node.folder))
+    assert node.run("podman").reason == verdict.KILLED
+    calls = (node.root / "calls").read_text().split()
+    assert calls[calls.index("pause") :][:3] == ["pause", "unpause", "kill"]
 
 
 def test_a_command_that_does_not_answer_is_told_without_its_words() -> None:

@@ -80,7 +80,8 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: made.pauses.pop(0)())
     for module in (files, podman, submit):
         monkeypatch.setattr(module, "time", clock)
-    numbers = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    ending = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    numbers = (*ending, signal.SIGCHLD, signal.SIGTSTP, signal.SIGCONT)
     before = {number: signal.getsignal(number) for number in numbers}
     yield made
     signal.set_wakeup_fd(-1)

@@ -12,12 +12,15 @@ import pytest
 from cromwell_bench import why_missing
 from order_samples import CREATED, NASTY, job, order, settings
 
+from pman_core.causes import pull_cause
 from pman_core.errors import UnsupportedError
+from pman_core.info import Reason
 from pman_core.job import User
 from pman_core.mounts import Mount, VolumePath
 from pman_core.testing.pytest_plugin import Engines
 from pman_cromwell import payload
 from pman_cromwell.order import from_inputs, from_json, order_of, to_json, workflow_id
+from pman_cromwell.share.pman_slurm.causes import cause_of
 from pman_cromwell.share.pman_slurm.order import decoded
 from pman_cromwell.share.pman_slurm.order import order_of as node_order
 
@@ -72,6 +75,17 @@ def test_argv_and_environment_arrive_on_the_node_byte_for_byte() -> None:
     assert tuple(arrived.argv) == ("program", *NASTY)
     assert arrived.mounts[0] == ("/data/in, 'one'", "/share/incoming", True)
     assert decoded(sent["pman.environment"]) == dict(job().env)
+
+
+def test_a_node_gets_the_table_of_causes() -> None:
+    arrived = node_order(decoded(payload.inputs(order(), {}, settings())["pman.order"]))
+    for words in ("manifest unknown", "<html> no such host", "No Such Host", "no space left", "x"):
+        cause, row = pull_cause(words), cause_of(arrived.causes, words)
+        assert (row.is_final, Reason(row.reason), row.wording) == (
+            cause.is_final,
+            cause.reason,
+            cause.wording,
+        )
 
 
 def test_no_text_of_a_client_is_in_an_input_that_cromwell_or_a_shell_reads() -> None:

@@ -12,6 +12,7 @@ from cromwell_bench import (
     Server,
     kill_processes,
     server,
+    slurm,
     slurm_job,
     subject_of,
     why_missing,
@@ -23,6 +24,7 @@ from pman_core.names import native_name
 from pman_core.testing.conformance import Workbench
 from pman_core.testing.conformance.argv import ArgvPromises
 from pman_core.testing.conformance.directories import DirectoryPromises
+from pman_core.testing.conformance.lifecycle import LifecyclePromises, WaitingPromises
 from pman_core.testing.conformance.limits import LimitPromises
 from pman_core.testing.conformance.logs import LogPromises
 from pman_core.testing.conformance.surroundings import SurroundingsPromises
@@ -79,9 +81,23 @@ class TestPodmanOnSlurm:
     test_memory_limit_covers_all_processes_of_a_job = (
         LimitPromises.test_memory_limit_covers_all_processes_of_a_job
     )
+    test_a_suspended_job_says_so_and_its_time_does_not_count = (
+        LimitPromises.test_a_suspended_job_says_so_and_its_time_does_not_count
+    )
     test_out_of_memory_is_told = LimitPromises.test_out_of_memory_is_told
     test_cpu_limit_is_in_force = LimitPromises.test_cpu_limit_is_in_force
     test_time_limit_ends_a_job = LimitPromises.test_time_limit_ends_a_job
+
+    test_orphans_are_reaped_and_own_signals_arrive = (
+        LifecyclePromises.test_orphans_are_reaped_and_own_signals_arrive
+    )
+    test_a_missing_image_is_told = WaitingPromises.test_a_missing_image_is_told
+    test_why_an_image_cannot_be_had_is_told = (
+        WaitingPromises.test_why_an_image_cannot_be_had_is_told
+    )
+    test_an_end_stays_when_somebody_starts_the_job_again = (
+        LifecyclePromises.test_an_end_stays_when_somebody_starts_the_job_again
+    )
 
     test_streams_keep_the_order_in_which_they_were_written = (
         LogPromises.test_streams_keep_the_order_in_which_they_were_written
@@ -127,18 +143,31 @@ class TestPodmanOnSlurm:
             Reason.EXIT_CODE,
         )
 
+    def test_a_process_that_ran_out_of_memory_is_told_whatever_the_exit_code(
+        self, bench: Workbench
+    ) -> None:
+        """Also where it is not the main one, and in the first moment of a container."""
+        words = ["sh", "-c", "python3 -c 'bytearray(2**30)[::4096]=b\"x\"*2**18' || exit 3"]
+        job = bench.job(bench.place(), "exit", "0", argv=tuple(words))
+        bench.submit(job)
+        info = bench.end_of(job.jid)
+        assert (info.reason, info.exit_code) == (Reason.OUT_OF_MEMORY, 3), info
+
+    def test_a_container_that_somebody_kills_is_not_told_as_out_of_memory(
+        self, bench: Workbench
+    ) -> None:
+        info = bench.hold(bench.place())
+        containers = _containers(slurm_job(native_name(info.jid)))
+        assert _podman("kill", *containers).returncode == 0
+        info = bench.end_of(info.jid)
+        assert (info.reason, info.exit_code, info.message) == (Reason.KILLED, 137, "killed (137)")
+
     def test_a_bad_executable_is_told(self, bench: Workbench) -> None:
         job = bench.job(bench.place(), "exit", "0", argv=("no-such-executable",))
         bench.submit(job)
         info = bench.end_of(job.jid)
         assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
         assert "no-such-executable" in info.message
-
-    def test_a_missing_image_is_told(self, bench: Workbench) -> None:
-        image = "localhost:1/no-such-image:1"
-        info = bench.run(bench.place(), "exit", "0", image=image)
-        assert (info.status, info.reason) == (Status.FAILED, Reason.IMAGE_NOT_FOUND), info
-        assert image in info.message
 
     def test_a_removed_job_leaves_no_container(self, bench: Workbench) -> None:
         place = bench.place()
@@ -147,6 +176,38 @@ class TestPodmanOnSlurm:
         assert bench.backend.remove(info.jid)
         bench.until("the process to end", place.is_held, lambda held: not held)
         bench.until("no container", lambda: _containers(number), lambda left: not left)
+
+    def test_a_suspended_container_stands_still(self, bench: Workbench) -> None:
+        place = bench.place()
+        info = bench.hold(place)
+        number = slurm_job(native_name(info.jid))
+        slurm("scontrol", "suspend", number)
+        try:
+            bench.until("it stands still", lambda: _states(number), lambda seen: seen == ["paused"])
+        finally:  # what is removed while it is suspended leaves its container
+            slurm("scontrol", "resume", number)
+        bench.until("it goes on", lambda: _states(number), lambda seen: seen == ["running"])
+        place.release()
+        assert bench.end_of(info.jid).status is Status.SUCCEEDED
+
+    def test_the_epilog_removes_a_container_whose_job_was_cancelled_while_suspended(
+        self, bench: Workbench
+    ) -> None:
+        """SLURM kills such a job at once, so nobody else can."""
+        place = bench.place()
+        info = bench.hold(place)
+        number = slurm_job(native_name(info.jid))
+        try:
+            slurm("scontrol", "suspend", number)
+            bench.until("it stands still", lambda: _states(number), lambda seen: seen == ["paused"])
+            slurm("scancel", number)
+            assert bench.end_of(info.jid).status is Status.FAILED
+            _srun("sh", "-c", _EPILOG, "epilog", number)
+            bench.until("the process to end", place.is_held, lambda held: not held)
+            assert _containers(number) == []
+        finally:
+            for container in _containers(number):
+                _podman("rm", "--force", container)
 
     def test_the_epilog_removes_what_outlived_its_job(self, bench: Workbench) -> None:
         place = bench.place()
@@ -197,3 +258,11 @@ def _containers(number: str) -> list[str]:
     done = _podman("ps", "--all", "--quiet", "--filter", label)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
+
+
+def _states(number: str) -> list[str]:
+    """How the containers of a job of SLURM are."""
+    containers = _containers(number)
+    if not containers:
+        return []
+    return _podman("inspect", "--format={{.State.Status}}", *containers).stdout.split()

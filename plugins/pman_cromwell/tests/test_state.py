@@ -9,7 +9,7 @@ from order_samples import CREATED, order
 
 from pman_core.info import JobInfo, Reason, Status
 from pman_cromwell.answers import Failure, Workflow, structured
-from pman_cromwell.notes import Cancelled, Notes, Started, Verdict, Waiting
+from pman_cromwell.notes import Cancelled, Notes, Started, Suspended, Trouble, Verdict, Waiting
 from pman_cromwell.order import encoded
 from pman_cromwell.state import VERDICT_DELAY, info_of
 
@@ -193,6 +193,26 @@ def test_the_end_of_a_run_that_began_waits_for_its_verdict() -> None:
 def test_the_image_on_its_way_is_not_started() -> None:
     info = _look(_workflow(_RUNNING), begun=True, pulling=True)
     assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.PULLING)
+
+
+def test_why_an_image_cannot_be_had_now_is_told() -> None:
+    trouble = Trouble(Reason.QUEUED, "cannot get image x: a disk of the engine is full (words)")
+    info = _look(_workflow(_RUNNING), begun=True, pulling=True, trouble=trouble)
+    assert (info.status, info.reason, info.message) == (
+        Status.NOT_STARTED,
+        trouble.reason,
+        trouble.message,
+    )
+
+
+def test_a_job_that_slurm_suspends_says_so() -> None:
+    suspended = {"begun": True, "suspended": Suspended(_LATER)}
+    info = _look(_workflow(_RUNNING), started=Started(CREATED), **suspended)
+    assert info.status is Status.STARTED
+    assert "suspended" in info.message
+    info = _look(_workflow(_RUNNING), **suspended)
+    assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
+    assert "suspended" in info.message
 
 
 def test_slurms_reason_to_wait_is_told() -> None:

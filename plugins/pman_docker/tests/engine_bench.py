@@ -16,6 +16,7 @@ from pman_core import Job, JobInfo, Resources
 from pman_core.names import INSTANCE_LABEL, native_name
 from pman_core.storage import Storage, host_storage
 from pman_docker.backend import DockerBackend
+from pman_docker.labels import container_labels
 
 T = TypeVar("T")
 
@@ -98,6 +99,23 @@ class Bench:
         pman = pman or self.pman()
         pman.pman_submit(job)
         return self.end_of(pman, job.jid)
+
+    def never_started(self, job: Job) -> str:
+        """What a pman leaves behind that is killed between create and start."""
+        pman = self.pman()
+        body = pman.dialect.job_payload(job, pman._settings, container_labels(job, self.instance))
+        return pman.dialect.create(pman._engine, self.name(job.jid), body)[0]
+
+    def until_quiet(self) -> None:
+        """Wait until the pmans are through with all jobs, and what they started has ended.
+
+        A job may have ended long before: several go on with it, and all but one do so in vain.
+        """
+        until(
+            lambda: [pman._finder._pending._busy for pman in self.pmans], lambda busy: not any(busy)
+        )
+        ours = {"label": f"{INSTANCE_LABEL}={self.instance}"}
+        until(lambda: self.engine.api.containers(filters=ours), lambda running: not running)
 
     def log(self, info: JobInfo) -> bytes:
         return self.pman().pman_logs(info, 1000, 2**20)

@@ -28,8 +28,13 @@ _VERSION = re.compile(r"/version$")
 
 
 @contextlib.contextmanager
-def served(answer: Callable[[str, str, dict[str, Any]], Answer]) -> Iterator[str]:
-    """The address of a server that answers a method, a path and a body."""
+def served(
+    answer: Callable[[str, str, dict[str, Any]], Answer], title: Callable[[], str] = lambda: "x/1"
+) -> Iterator[str]:
+    """The address of a server that answers a method, a path and a body.
+
+    :param title: what it says in each answer that it is.
+    """
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -49,6 +54,9 @@ def served(answer: Callable[[str, str, dict[str, Any]], Answer]) -> Iterator[str
             self.wfile.write(data)
 
         do_GET = do_POST = do_DELETE = reply
+
+        def version_string(self) -> str:
+            return title()
 
         def log_message(self, *args: object) -> None:
             pass
@@ -90,8 +98,14 @@ class Standin:
 
     def __init__(self, name: str = "docker") -> None:
         self.name = name
+        self.version = "1"
         self.now = BEGIN
+        #: The least and the greatest version of the API that it takes.
+        self.versions = (24, 41)
         self.images = {"here:1"}
+        self.image_labels: dict[str, dict[str, str]] = {}
+        #: More of what it says of itself.
+        self.info: dict[str, Any] = {}
         #: What the end of a pull says; without an error the image is there then.
         self.pulled: dict[str, str] = {"status": "Download complete"}
         self.containers: dict[str, dict[str, Any]] = {}
@@ -110,6 +124,10 @@ class Standin:
         """Refuse nothing any more."""
         self._faults.clear()
 
+    def title(self) -> str:
+        """What it says in each answer that it is."""
+        return f"{self.name}/{self.version}"
+
     def names(self) -> list[str]:
         return sorted(made["Name"] for made in self.containers.values())
 
@@ -118,22 +136,46 @@ class Standin:
         return sum(re.search(request, asked) is not None for asked in self.asked)
 
     def answer(self, method: str, path: str, asked: dict[str, Any]) -> Answer:
+        version = re.match(r"/v1\.(\d+)/", path)
+        refusal = self._refuse_version(int(version[1])) if version else None
+        if refusal:
+            return refusal
         path = re.sub(r"^/v[\d.]+|/libpod", "", path)
         name = asked.get("name") or self._find(path).get("Name", "")
         self.asked.append(f"{method} {path} {name}")
         for fault in self._faults:
             if fault.times and fault.request.search(self.asked[-1]):
                 fault.times -= 1
+                self._keep(path, fault.answer)
                 return fault.answer
         return self.reply(method, path, asked)
+
+    def _refuse_version(self, version: int) -> Answer | None:
+        """In the words of Docker 20.10 and 26.1."""
+        least, most = self.versions
+        told = f"client version 1.{version} is too"
+        if version > most:
+            words = f"{told} new. Maximum supported API version is 1.{most}"
+        elif version < least:
+            words = f"{told} old. Minimum supported API version is 1.{least}, please upgrade"
+        else:
+            return None
+        return 400, {"message": words}
 
     def reply(self, method: str, path: str, asked: dict[str, Any]) -> Answer:
         match path.split("/")[1:]:
             case ["version"]:
                 part = "Podman Engine" if self.name == "podman" else "Engine"
-                return 200, {"ApiVersion": "1.41", "Components": [{"Name": part}]}
+                api = f"1.{self.versions[1]}"
+                return 200, {
+                    "ApiVersion": api,
+                    "Version": self.version,
+                    "Components": [{"Name": part}],
+                }
+            case ["_ping"]:
+                return 200, "OK"
             case ["info"]:
-                return 200, {"SystemTime": self.now}
+                return 200, {"SystemTime": self.now, **self.info}
             case ["images", "create"]:
                 if "error" not in self.pulled:
                     self.images.add(f"{asked['fromImage']}:{asked['tag']}")
@@ -143,8 +185,15 @@ class Standin:
                 return 200, {"stream": "loaded"}
             case ["containers", "create"]:
                 return self._create(asked)
+            case ["images", image, "json"]:
+                return 200, {"Config": {"Labels": self.image_labels.get(image)}}
             case ["containers", "json"]:
-                return 200, [self._summary(made) for made in self.containers.values()]
+                wanted = json.loads(asked["filters"])["label"]
+                return 200, [
+                    self._summary(made)
+                    for made in self.containers.values()
+                    if {f"{key}={value}" for key, value in _labels(made).items()} >= set(wanted)
+                ]
             case ["containers", _, *what]:
                 return self._container(method, path, what)
         return 404, {"message": "page not found"}
@@ -160,6 +209,7 @@ class Standin:
             "Id": f"id{self._made}",
             "Name": name,
             "Created": self.now,
+            "Image": image.replace("/", "-"),  # an id, in truth
             "Path": "true",
             "Args": [],
             "Config": {"Labels": asked.get("Labels") or asked["labels"]},
@@ -180,6 +230,12 @@ class Standin:
             del self.containers[found["Id"]]
         return 204, None
 
+    def _keep(self, path: str, answer: Answer) -> None:
+        """Docker keeps why a start failed, as Podman does since 5."""
+        _, content = answer
+        if self.name == "docker" and path.endswith("/start") and isinstance(content, dict):
+            self._find(path)["State"] |= {"Error": content["message"], "ExitCode": 128}
+
     def _find(self, path: str) -> dict[str, Any]:
         parts = path.split("/")
         wanted = parts[2] if parts[1] == "containers" and len(parts) > 2 else None
@@ -189,8 +245,18 @@ class Standin:
         return {}
 
     def _summary(self, made: dict[str, Any]) -> dict[str, Any]:
-        labels, state = made["Config"]["Labels"], made["State"]["Status"]
-        return {"Id": made["Id"], "Names": [f"/{made['Name']}"], "Labels": labels, "State": state}
+        return {
+            "Id": made["Id"],
+            "Names": [f"/{made['Name']}"],
+            "Created": 0,
+            "ImageID": made["Image"],
+            "Labels": _labels(made),
+            "State": made["State"]["Status"],
+        }
+
+
+def _labels(made: dict[str, Any]) -> dict[str, str]:
+    return made["Config"]["Labels"] or {}
 
 
 @attrs.define
@@ -202,7 +268,7 @@ class Play:
 
     def until_quiet(self) -> None:
         """Wait until pman goes on with no job any more."""
-        until(lambda: self.pman._launcher._busy, lambda busy: not busy)
+        until(lambda: self.pman._finder._pending._busy, lambda busy: not busy)
 
 
 @contextlib.contextmanager
@@ -210,7 +276,7 @@ def play(name: str = "docker", **environ: str) -> Iterator[Play]:
     """pman on an engine that is played."""
     engine = Standin(name)
     backend = {"docker": DockerBackend, "podman": PodmanBackend}[name]
-    with served(engine.answer) as address:
+    with served(engine.answer, engine.title) as address:
         made = Play(engine, backend({"DOCKER_HOST": address, "ENGINE_TIMEOUT": "5", **environ}))
         try:
             yield made

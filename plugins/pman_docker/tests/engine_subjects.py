@@ -18,6 +18,7 @@ from proxies import Proxy, proxy
 from pman_core.info import JobInfo
 from pman_core.storage import host_storage
 from pman_core.testing import Subject
+from pman_core.testing.faulty_registry import faulty_images
 from pman_docker.backend import DockerBackend, PodmanBackend
 
 BACKENDS = {"docker": DockerBackend, "podman": PodmanBackend}
@@ -29,6 +30,9 @@ HOST_VARIABLES = {"docker": "DOCKER_HOST", "podman": "PMAN_PODMAN_HOST"}
 
 #: An image with Python; ``engines/up`` makes it.
 IMAGE = os.environ.get("PMAN_TEST_IMAGE", "localhost/pman-test:1")
+
+#: Podman asks a registry that has had too many requests again for two minutes before it fails.
+PATIENCE_S = {"docker": 90, "podman": 200}
 
 #: For tests of an engine that is down: the SDK does not close a socket that cannot connect.
 SDK_LEAVES_SOCKETS = "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -109,6 +113,10 @@ def _subject(engine: RealEngine, folder: Path, between: Proxy) -> Subject:
     def lose(info: JobInfo) -> None:
         engine.api.kill(info.native)
 
+    def restart(info: JobInfo) -> None:
+        engine.api.start(info.native)
+        engine.api.wait(info.native)
+
     return Subject(
         factory=BACKENDS[engine.name],
         environ=engine.environ(),
@@ -119,9 +127,13 @@ def _subject(engine: RealEngine, folder: Path, between: Proxy) -> Subject:
         make_foreign=foreign,
         limits_swap=limits_swap,
         lose_run=lose,
+        restart_run=restart,
+        faulty_image=faulty_images(),
+        suspend_run=lambda info: engine.api.pause(info.native),
+        unsuspend_run=lambda info: engine.api.unpause(info.native),
         stop_engine=between.cut,
         start_engine=between.up,
-        patience_s=90,
+        patience_s=PATIENCE_S[engine.name],
     )
 
 

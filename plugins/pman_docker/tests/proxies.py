@@ -62,6 +62,12 @@ class Proxy:
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
 
+    def lead_to(self, target: str) -> None:
+        """From now on, something else is behind this address."""
+        self.cut()
+        self._target = target
+        self.up()
+
     def close(self) -> None:
         """Cut, for good."""
         self.thaw()  # or those that pass answers on would stay

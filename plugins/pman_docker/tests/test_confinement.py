@@ -16,6 +16,9 @@ from pman_core.storage import nfs_storage
 #: CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID: bits 0, 1, 3, 6, 7 of linux/capability.h.
 FIVE = 0b11001011
 
+#: What the engine counts besides the processes of a job.
+INIT = 1
+
 STATUS = "while read key value; do case $key in Cap*|NoNewPrivs*) echo $key $value; esac; done"
 
 
@@ -69,13 +72,13 @@ def test_the_number_of_processes_is_limited(bench: Bench) -> None:
     info = bench.run(job, bench.pman(PIDS_LIMIT="20"))
     assert b"fork" in bench.log(info)
     assert b"all" not in bench.log(info)
-    assert bench.inspect(info.native)["HostConfig"]["PidsLimit"] == 20
+    assert bench.inspect(info.native)["HostConfig"]["PidsLimit"] == 20 + INIT
 
 
 def test_the_engine_says_the_same(bench: Bench) -> None:
     info = bench.run(bench.shell("true"))
     host = bench.inspect(info.native)["HostConfig"]
-    assert host["PidsLimit"] == 4096
+    assert host["PidsLimit"] == 4096 + INIT
     assert any("no-new-privileges" in option for option in host["SecurityOpt"])
     assert not host["Privileged"]
     assert host["RestartPolicy"]["Name"] in ("no", "")

@@ -29,6 +29,12 @@ def test_a_removal_waits_for_one_that_is_under_way() -> None:
         engine.remove_wholly("x")
 
 
+@pytest.mark.parametrize("answer", [GONE, ENDS])
+def test_containers_are_listed_again_where_one_goes_away_meanwhile(answer: Answer) -> None:
+    with engine_that_says(answer, answer, (200, [])) as engine:
+        assert engine.labelled("x") == []
+
+
 LOOKS: dict[str, Callable[[Engine], object]] = {
     "inspect": lambda engine: engine.inspect("x"),
     "labelled": lambda engine: engine.labelled("x"),

@@ -20,7 +20,7 @@ from pman_docker.errors import (
     NotThere,
     Refused,
     engine_errors,
-    passes,
+    passing,
     refusal,
 )
 from pman_docker.facts import facts_of
@@ -138,18 +138,15 @@ def test_refusals_are_told_apart(code: int, words: str, kind: type[Refused]) -> 
         'Get "https://r/v2/": net/http: TLS handshake timeout',
         'Get "https://r/v2/": dial tcp: lookup r on 10.0.0.1:53: read udp: i/o timeout',
         'Head "https://r/v2/x": EOF',
-        "received unexpected HTTP status: 502 Bad Gateway",
         "context deadline exceeded",
         "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
     ],
 )
-def test_a_fault_of_the_engine_or_of_a_registry_may_pass(words: str) -> None:
-    assert passes(Refused(500, words))
-    assert not passes(Refused(400, words))
-
-
-def test_a_registry_that_is_asked_too_often_may_answer_later() -> None:
-    assert passes(Refused(429, "toomanyrequests: You have reached your pull rate limit"))
+def test_a_fault_of_the_engine_or_of_the_network_may_pass(words: str) -> None:
+    cause = passing(Refused(500, words))
+    assert cause
+    assert not cause.is_final
+    assert passing(Refused(400, words)) is None
 
 
 @pytest.mark.parametrize(
@@ -164,7 +161,7 @@ def test_a_registry_that_is_asked_too_often_may_answer_later() -> None:
     ],
 )
 def test_a_clear_no_does_not_pass(words: str) -> None:
-    assert not passes(Refused(500, words))
+    assert passing(Refused(500, words)) is None
 
 
 # ------------------------------------------------------------------ what an engine says it is
@@ -206,3 +203,13 @@ def test_the_engine_is_named() -> None:
     assert facts_of(DOCKER_VERSION, INFO).title == "Docker 20.10.24"
     assert facts_of(PODMAN_VERSION, {**INFO, **ROOTLESS}).title == "Podman 4.3.1 (rootless)"
     assert not facts_of(DOCKER_VERSION, {**INFO, "SwapLimit": False}).limits_swap
+
+
+@pytest.mark.parametrize(
+    ("version", "knows"), [("4.3.1", False), ("5.4.2", True), ("10.0", True), ("?", False)]
+)
+def test_only_a_newer_podman_knows_of_memory_and_has_a_good_tail(version: str, knows: bool) -> None:
+    podman = facts_of({**PODMAN_VERSION, "Version": version}, INFO)
+    docker = facts_of({**DOCKER_VERSION, "Version": version}, INFO)
+    assert (podman.knows_oom, podman.exact_tail) == (knows, knows)
+    assert (docker.knows_oom, docker.exact_tail) == (True, True)

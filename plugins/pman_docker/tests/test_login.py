@@ -10,6 +10,7 @@ import pytest
 
 from pman_core.errors import EngineUnavailableError
 from pman_core.settings import load
+from pman_docker import images
 from pman_docker.engine import Engine
 from pman_docker.settings import HostSettings
 
@@ -38,7 +39,7 @@ def log_in(config: Path, password: str) -> None:
 
 def password(engine: Engine) -> Any:
     """The password that the registry of an image is told."""
-    told = engine.login(f"{REGISTRY}/some/image:1")
+    told = images.login(engine, f"{REGISTRY}/some/image:1")
     return json.loads(base64.urlsafe_b64decode(told))["password"] if told else None
 
 
@@ -55,7 +56,7 @@ def test_a_login_is_that_of_now(engine: Engine, config: Path) -> None:
 @pytest.mark.parametrize("image", ["docker://x/y:1", "https://ghcr.io/x/y", "-x.y/z"])
 def test_an_impossible_image_needs_no_login(engine: Engine, image: str) -> None:
     """The engine says what is wrong with it."""
-    assert engine.login(image) is None
+    assert images.login(engine, image) is None
 
 
 @pytest.mark.parametrize("entry", ["abc", "Y29sb24=", "☃", "/////w=="])
@@ -67,5 +68,5 @@ def test_a_login_that_cannot_be_read_is_told_without_it(
     unconnected = Engine(load(HostSettings, {}), "unix:///no/such/socket")
     for reader in (engine, unconnected):
         with pytest.raises(EngineUnavailableError, match=r"config\.json.*log in anew") as caught:
-            reader.login(f"{REGISTRY}/some/image:1")
+            images.login(reader, f"{REGISTRY}/some/image:1")
         assert entry not in str(caught.value)

@@ -82,6 +82,22 @@ def test_long_lines_are_exact(bench: Bench) -> None:
     assert pman.pman_logs(info, 1000, 10) == b"xxxx\nlast\n"
 
 
+@pytest.mark.parametrize(("mib", "line"), [(2, 41), (7, 9000)])
+def test_the_end_of_a_big_block_buffered_log_is_exact(bench: Bench, mib: int, line: int) -> None:
+    """Blocks of 60,000 bytes, which end anywhere in a line."""
+    script = (
+        f"import os; lines = [b'%0{line - 1}d\\n' % n for n in range({mib} * 2**20 // {line})]\n"
+        "text = b''.join(lines)\n"
+        "for at in range(0, len(text), 60_000): os.write(1, text[at : at + 60_000])\n"
+    )
+    info = bench.run(bench.job("python3", "-c", script, resources=Resources(memory_mib=256)))
+    assert info.status is Status.SUCCEEDED, info
+    log = bench.pman().pman_logs(info, 5000, MIB)
+    count = mib * 2**20 // line
+    kept = [b"%0*d\n" % (line - 1, number) for number in range(count)][-5000:]
+    assert log == b"".join(kept)[-MIB:]
+
+
 @pytest.mark.parametrize("end", [b"", b"\n"], ids=["no newline", "newline"])
 def test_the_end_of_a_long_line_that_is_the_last_is_exact(bench: Bench, end: bytes) -> None:
     """Docker 20.10 can tell it where it splits the line without a rest."""

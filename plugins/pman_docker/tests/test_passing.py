@@ -4,9 +4,10 @@ import threading
 
 import pytest
 from engine_bench import until
-from engine_standin import Play, job, play
+from engine_standin import NEVER, Play, job, play
 
 from pman_core import JobFilter, Reason, Status
+from pman_core.causes import pull_message
 from pman_core.errors import EngineUnavailableError, UnknownJobError
 from pman_docker.labels import container_labels
 
@@ -14,6 +15,7 @@ BOTH = pytest.mark.parametrize("name", ["docker", "podman"])
 
 BUSY = "received unexpected HTTP status: 503 Service Unavailable"
 LOCKED = "beginning transaction: database is locked"
+CANCELLED = "Canceled: context canceled"
 LATER = "2026-11-21T02:00:00Z"
 
 PULL = "POST /images/create"
@@ -22,7 +24,7 @@ PULL = "POST /images/create"
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a pause between pulls."""
-    monkeypatch.setattr("pman_docker.pulls._PAUSE_S", 0.0)
+    monkeypatch.setattr("pman_docker.attempts._PAUSE_S", 0.0)
 
 
 def until_told(made: Play, words: str) -> None:
@@ -42,11 +44,20 @@ def until_run(made: Play) -> None:
 
 
 @BOTH
-def test_a_pull_that_may_succeed_later_is_tried_again(name: str, hurried: None) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        BUSY,
+        'Get "https://far/v2/": dial tcp: lookup far on 10.0.0.1:53: no such host',
+        "error parsing HTTP 403 response body: invalid character '<' looking for a value",
+        "words that nobody knows",
+    ],
+)
+def test_a_pull_that_may_succeed_later_is_tried_again(name: str, words: str, hurried: None) -> None:
     with play(name) as made:
-        made.engine.pulled = {"error": BUSY}
+        made.engine.pulled = {"error": words}
         made.pman.pman_submit(job(image="far:1"))
-        until_told(made, BUSY)
+        until_told(made, pull_message("far:1", words))
         made.engine.pulled = {"status": "done"}
         until_run(made)
 
@@ -58,6 +69,7 @@ def test_a_pull_that_is_refused_for_good_ends_the_job() -> None:
         made.until_quiet()
         info = made.pman.pman_status("aa")
         assert (info.status, info.reason) == (Status.FAILED, Reason.IMAGE_NOT_FOUND)
+        assert info.message == pull_message("far:1", made.engine.pulled["error"])
 
 
 def test_what_kept_an_image_away_until_the_deadline_is_told_in_the_end() -> None:
@@ -72,7 +84,7 @@ def test_what_kept_an_image_away_until_the_deadline_is_told_in_the_end() -> None
 
 
 def test_polls_do_not_hammer_a_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pman_docker.pulls._PAUSE_S", 3600.0)
+    monkeypatch.setattr("pman_docker.attempts._PAUSE_S", 3600.0)
     with play() as made:
         made.engine.pulled = {"error": BUSY}
         made.pman.pman_submit(job(image="far:1"))
@@ -93,19 +105,25 @@ def test_polls_do_not_hammer_a_registry(monkeypatch: pytest.MonkeyPatch) -> None
 @BOTH
 def test_a_create_that_may_succeed_later_is_tried_again(name: str) -> None:
     with play(name) as made:
-        made.engine.fail(r"create aa\.run$", LOCKED)
+        made.engine.fail(r"create aa\.run$", LOCKED, times=-1)
         made.pman.pman_submit(job(image="far:1"))
-        until(lambda: made.engine.count(r"create aa\.run$"), lambda tried: tried > 0)
+        info = until(lambda: made.pman.pman_status("aa"), lambda info: LOCKED in info.message)
+        assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
+        made.engine.mend()
         until_run(made)
 
 
-def test_a_start_that_may_succeed_later_makes_one_run() -> None:
-    """Podman keeps nothing of a failed start; Docker does, and ends the job."""
-    with play("podman") as made:
-        made.engine.fail(r"start aa$", LOCKED)
-        with pytest.raises(EngineUnavailableError, match="database is locked"):
+@BOTH
+@pytest.mark.parametrize("words", [LOCKED, CANCELLED])
+def test_a_start_that_may_succeed_later_makes_one_run(name: str, words: str) -> None:
+    """Docker keeps the fault of a start, and Podman (before 5) nothing."""
+    with play(name) as made:
+        made.engine.fail(r"start aa$", words)
+        with pytest.raises(EngineUnavailableError, match=words):
             made.pman.pman_submit(job())
-        assert made.pman.pman_submit(job()).status is Status.NOT_STARTED
+        info = made.pman.pman_submit(job())
+        assert info.status is Status.NOT_STARTED
+        assert (words in info.message) == (name == "docker")
         made.until_quiet()
         assert made.engine.started == []
         made.engine.now = LATER  # its creator would have started it by now
@@ -113,9 +131,28 @@ def test_a_start_that_may_succeed_later_makes_one_run() -> None:
         assert made.engine.started == ["aa.run"]
 
 
-def test_a_start_after_a_pull_that_may_succeed_later_makes_one_run() -> None:
-    with play("podman") as made:
-        made.engine.fail(r"start aa\.run$", LOCKED)
+@BOTH
+def test_an_end_stays_where_somebody_starts_what_another_container_replaced(name: str) -> None:
+    """``docker start $(docker ps -aq)`` starts it, too: that is no run of the job."""
+    with play(name) as made:
+        made.engine.fail(r"start aa$", LOCKED)
+        with pytest.raises(EngineUnavailableError):
+            made.pman.pman_submit(job())
+        made.engine.now = LATER
+        until_run(made)
+        first, second = made.engine.containers.values()
+        second["State"] |= {"Status": "exited", "ExitCode": 3, "FinishedAt": LATER}
+        end = made.pman.pman_status("aa")
+        first["State"] = {"Status": "running", "StartedAt": LATER, "FinishedAt": NEVER}
+        assert made.pman.pman_status("aa") == end
+        assert end.exit_code == 3
+
+
+@BOTH
+@pytest.mark.parametrize("words", [LOCKED, CANCELLED])
+def test_a_start_after_a_pull_that_may_succeed_later_makes_one_run(name: str, words: str) -> None:
+    with play(name) as made:
+        made.engine.fail(r"start aa\.run$", words)
         made.pman.pman_submit(job(image="far:1"))
         made.until_quiet()
         assert made.pman.pman_status("aa").status is Status.NOT_STARTED
@@ -230,4 +267,4 @@ def test_the_removal_of_what_was_never_there_asks_twice() -> None:
             made.pman.pman_status("aa")
         made.engine.asked.clear()
         assert made.pman.pman_remove("aa") is False
-        assert made.engine.asked == ["GET /containers/aa/json ", "GET /containers/aa.run/json "]
+        assert made.engine.asked == ["GET /containers/aa/json ", "GET /containers/json "]

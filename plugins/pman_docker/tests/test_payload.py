@@ -117,7 +117,7 @@ def test_confinement_can_be_opted_out_of() -> None:
     host, body = docker(BASE, OPEN)["HostConfig"], podman(BASE, OPEN)
     assert (host["CapDrop"], host["CapAdd"], host["SecurityOpt"]) == ([], [], [])
     assert (body["cap_drop"], body["cap_add"], body["no_new_privileges"]) == ([], [], False)
-    assert host["PidsLimit"] == body["resource_limits"]["pids"]["limit"] == 4096
+    assert host["PidsLimit"] == body["resource_limits"]["pids"]["limit"] == 4097
 
 
 def test_both_mounts_are_there_also_of_one_folder() -> None:

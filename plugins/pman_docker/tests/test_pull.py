@@ -18,7 +18,6 @@ from registry_images import SlowImage, pushed_image, slow_image, why_no_registry
 
 from pman_core import Job, JobInfo, Reason, Status
 from pman_core.errors import UnknownJobError
-from pman_core.names import INSTANCE_LABEL
 from pman_core.serial import job_to_json
 from pman_core.testing.pytest_plugin import Engines
 from pman_docker.labels import EMPTY_IMAGE, container_labels, second_name
@@ -81,16 +80,6 @@ def told(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline()
 
 
-def until_quiet(bench: Bench) -> None:
-    """Wait until the pmans of a test are through with all jobs, and what they started has ended.
-
-    A job may have ended long before: several go on with it, and all but one do so in vain.
-    """
-    until(lambda: [pman._launcher._busy for pman in bench.pmans], lambda busy: not any(busy))
-    ours = {"label": f"{INSTANCE_LABEL}={bench.instance}"}
-    until(lambda: bench.engine.api.containers(filters=ours), lambda running: not running)
-
-
 def is_pulled(bench: Bench, image: str) -> bool:
     try:
         bench.engine.api.inspect_image(image)  # type: ignore[no-untyped-call]
@@ -118,7 +107,7 @@ def test_submit_answers_before_the_pull_ended(bench: Bench, image: SlowImage) ->
     info = bench.end_of(pman, job.jid)
     assert (info.status, info.image, info.argv) == (Status.SUCCEEDED, image.name, job.argv)
     assert info.fingerprint == job.fingerprint
-    until_quiet(bench)
+    bench.until_quiet()
     assert runs(place) == 1
     assert pman.pman_remove(job.jid)
     assert bench.objects() == []
@@ -144,7 +133,7 @@ def test_several_pmans_make_one_run(bench: Bench, image: SlowImage) -> None:
         for process in (asking, submitting):
             assert process.wait(PATIENCE_S) == 0
     assert {info.status for info in infos} == {Status.SUCCEEDED}
-    until_quiet(bench)  # whoever would run it again has done so then
+    bench.until_quiet()  # whoever would run it again has done so then
     assert runs(place) == 1
 
 
@@ -172,7 +161,7 @@ def test_a_pull_that_fails_ends_the_job_in_the_engines_words(
     assert "manifest unknown" in info.message
     assert job.image in info.message
     assert info.finished
-    until_quiet(bench)  # one that goes on in vain asks for the image, too
+    bench.until_quiet()  # one that goes on in vain asks for the image, too
     asked = image.way.connections
     assert pman.pman_logs(info, 10, 1000) == b""
     assert bench.pman().pman_submit(job) == info == bench.pman().pman_status(job.jid)
@@ -195,7 +184,7 @@ def test_a_killed_pman_neither_loses_nor_doubles_a_job(bench: Bench, image: Slow
         pman.pman_submit(job)  # its client repeats the request
         info = bench.end_of(pman, job.jid)
         assert info.status is Status.SUCCEEDED, info
-        until_quiet(bench)
+        bench.until_quiet()
         assert runs(place) == 1
         assert pman.pman_remove(job.jid)
         bench.engine.api.remove_image(image.name, force=True)
@@ -230,7 +219,7 @@ def test_a_job_can_be_removed_while_its_image_is_pulled(bench: Bench, image: Slo
     again = bench.count(after, jid=job.jid)  # the same id at once, of an image that is there
     assert bench.run(again, pman).status is Status.SUCCEEDED
     image.way.thaw()
-    until_quiet(bench)  # also with the removed job
+    bench.until_quiet()  # also with the removed job
     assert is_pulled(bench, image.name)
     assert (runs(place), runs(after)) == (0, 1)
     assert bench.objects() == [bench.name(job.jid)]
@@ -251,7 +240,7 @@ def test_a_removed_job_can_be_posted_again_while_its_image_is_pulled(
     image.way.thaw()
     info = bench.end_of(pman, jid)
     assert info.status is Status.SUCCEEDED, info
-    until_quiet(bench)  # also with the removed jobs
+    bench.until_quiet()  # also with the removed jobs
     assert [runs(place) for place in places] == [0, 0, 1]
     assert pman.pman_remove(jid)
     assert bench.objects() == []
@@ -267,7 +256,7 @@ def test_a_pull_that_takes_too_long_ends_the_job(bench: Bench, image: SlowImage)
     assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
     assert "pulling image" in info.message
     image.way.thaw()
-    until_quiet(bench)
+    bench.until_quiet()
     assert is_pulled(bench, image.name)
     assert bench.pman().pman_status(job.jid) == info
     assert runs(place) == 0
@@ -298,7 +287,7 @@ def test_a_pull_without_news_is_given_up_and_tried_again(bench: Bench, image: Sl
     job = bench.count(place, image=image.name)
     pman = bench.pman(PULL_TIMEOUT="5")
     pman.pman_submit(job)
-    until_quiet(bench)
+    bench.until_quiet()
     image.way.thaw()
     assert bench.end_of(pman, job.jid).status is Status.SUCCEEDED
     assert runs(place) == 1
@@ -307,7 +296,7 @@ def test_a_pull_without_news_is_given_up_and_tried_again(bench: Bench, image: Sl
 def test_a_registry_that_is_away_for_a_while_delays_the_job(
     bench: Bench, image: SlowImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pman_docker.pulls._PAUSE_S", 1.0)
+    monkeypatch.setattr("pman_docker.attempts._PAUSE_S", 1.0)
     image.way.cut()
     place = bench.place()
     job = bench.count(place, image=image.name)
@@ -317,24 +306,17 @@ def test_a_registry_that_is_away_for_a_while_delays_the_job(
     assert_pulling(info)
     image.way.up()
     assert bench.end_of(pman, job.jid).status is Status.SUCCEEDED
-    until_quiet(bench)
+    bench.until_quiet()
     assert runs(place) == 1
 
 
 # ------------------------------------------ containers that were created, and never started
 
 
-def never_started(bench: Bench, job: Job) -> None:
-    """What a pman leaves behind that is killed between create and start."""
-    pman = bench.pman()
-    body = pman.dialect.job_payload(job, pman._settings, container_labels(job, bench.instance))
-    pman.dialect.create(pman._engine, bench.name(job.jid), body)
-
-
 def test_an_abandoned_container_is_gone_on_with_once(bench: Bench) -> None:
     place = bench.place()
     job = bench.count(place)
-    never_started(bench, job)
+    bench.never_started(job)
     young = bench.pman(ENGINE_TIMEOUT="60")
     assert young.pman_status(job.jid).status is Status.NOT_STARTED
     assert young.pman_submit(job).status is Status.NOT_STARTED
@@ -345,7 +327,7 @@ def test_an_abandoned_container_is_gone_on_with_once(bench: Bench) -> None:
             infos = list(pool.map(lambda pman: bench.end_of(pman, job.jid), pmans))
         assert other.wait(PATIENCE_S) == 0
     assert {info.status for info in infos} == {Status.SUCCEEDED}
-    until_quiet(bench)
+    bench.until_quiet()
     assert runs(place) == 1
     assert bench.inspect(bench.name(job.jid))["State"]["Status"] == "created"
     assert pmans[0].pman_remove(job.jid)
@@ -355,7 +337,7 @@ def test_an_abandoned_container_is_gone_on_with_once(bench: Bench) -> None:
 def test_an_abandoned_second_container_is_replaced_once(bench: Bench) -> None:
     place = bench.place()
     job = bench.count(place)
-    never_started(bench, job)
+    bench.never_started(job)
     first = bench.inspect(bench.name(job.jid))["Id"]
     pman = bench.pman()
     labels = container_labels(job, bench.instance, of=first)
@@ -366,7 +348,7 @@ def test_an_abandoned_second_container_is_replaced_once(bench: Bench) -> None:
     with ThreadPoolExecutor(4) as pool:
         infos = list(pool.map(lambda pman: bench.end_of(pman, job.jid), pmans))
     assert {info.status for info in infos} == {Status.SUCCEEDED}
-    until_quiet(bench)
+    bench.until_quiet()
     assert runs(place) == 1
     assert bench.inspect(name)["Id"] != left
 
@@ -374,7 +356,7 @@ def test_an_abandoned_second_container_is_replaced_once(bench: Bench) -> None:
 def test_an_abandoned_second_container_does_not_outlive_the_deadline(bench: Bench) -> None:
     place = bench.place()
     job = bench.count(place)
-    never_started(bench, job)
+    bench.never_started(job)
     first = bench.inspect(bench.name(job.jid))["Id"]
     pman = bench.pman(ENGINE_TIMEOUT="10", START_DEADLINE="1")
     labels = container_labels(job, bench.instance, of=first)
@@ -388,7 +370,7 @@ def test_an_abandoned_second_container_does_not_outlive_the_deadline(bench: Benc
 
 def test_a_foreign_container_of_the_seconds_name_is_left_alone(bench: Bench) -> None:
     job = bench.count(bench.place())
-    never_started(bench, job)
+    bench.never_started(job)
     name = second_name(bench.name(job.jid))
     bench.engine.api.create_container(EMPTY_IMAGE, ["foreign"], name=name)
     try:

@@ -58,9 +58,16 @@ def container(state: dict[str, Any], labels: dict[str, str] | None = None) -> di
 
 
 @pytest.mark.parametrize("state", [docker_state, podman_state])
-@pytest.mark.parametrize("word", ["running", "paused", "restarting"])
+@pytest.mark.parametrize("word", ["running", "restarting"])
 def test_what_has_a_process_is_started(state: Any, word: str) -> None:
     assert verdict_of(state(word)) == (Status.STARTED, word, None, None)
+
+
+@pytest.mark.parametrize("state", [docker_state, podman_state])
+def test_a_paused_container_is_a_suspended_job(state: Any) -> None:
+    status, message, code, reason = verdict_of(state("paused"))
+    assert (status, code, reason) == (Status.STARTED, None, None)
+    assert "suspended" in message
 
 
 @pytest.mark.parametrize(
@@ -81,7 +88,50 @@ def test_a_container_that_failed_to_start_is_an_error(code: int, told: int) -> N
     info = info_of(container(docker_state("created", code, words)))
     assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START)
     assert words in info.message
-    assert (info.exit_code, info.started, info.finished) == (told, None, None)
+    # The engine has no time of it: it was started right after it had been created.
+    assert (info.exit_code, info.started, info.finished) == (told, None, info.created)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "context canceled",  # Docker 26.1, whose client went away during the start
+        "Canceled: context canceled",  # Docker 28.5, likewise
+        "failed to create task for container: context canceled",
+        "mkdir /var/lib/docker/overlay2/x/merged: no space left on device",
+        "failed to create shim task: fork/exec /usr/bin/containerd-shim: cannot allocate memory",
+        "error while mounting volume: failed to mount local volume: mount :/x: connection refused",
+    ],
+)
+@pytest.mark.parametrize("code", [0, 128])
+def test_a_start_that_can_succeed_later_is_no_end(code: int, words: str) -> None:
+    info = info_of(container(docker_state("created", code, words)))
+    assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
+    assert words in info.message
+    assert (info.exit_code, info.started, info.finished) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'exec: "context canceled": executable file not found in $PATH: unknown',
+        'exec: "/x/context canceled/y": stat /x/context canceled/y: no such file or directory',
+    ],
+)
+def test_a_program_with_the_name_of_a_fault_is_not_waited_for(words: str) -> None:
+    assert info_of(container(docker_state("created", 127, words))).reason is Reason.CANNOT_START
+
+
+@pytest.mark.parametrize("state", [docker_state, podman_state])
+@pytest.mark.parametrize("word", ["running", "paused", "stopping"])
+def test_a_run_that_somebody_else_began_is_not_told_as_started(state: Any, word: str) -> None:
+    """The end of the job's own run is kept, and its exit code is not (seen on both engines)."""
+    again = state(word, FinishedAt="2026-11-21T01:02:03Z", StartedAt="2026-11-21T02:00:00Z")
+    info = info_of(container(again))
+    assert (info.status, info.reason, info.exit_code) == (Status.FAILED, Reason.LOST, None)
+    assert "started its container again" in info.message
+    assert info.started is None
+    assert info.finished == datetime(2026, 11, 21, 1, 2, 3, 0, UTC)
 
 
 @pytest.mark.parametrize("word", ["exited", "stopped"])
@@ -101,10 +151,19 @@ def test_out_of_memory_is_told_where_the_engine_knows_it(code: int) -> None:
 
 
 @pytest.mark.parametrize("word", ["exited", "stopped"])
-def test_137_without_an_explanation_is_told_as_probably_memory(word: str) -> None:
-    status, message, code, reason = verdict_of(podman_state(word, 137))
-    assert (status, code, reason) == (Status.FAILED, 137, Reason.KILLED)
-    assert message == "killed (137), probably out of memory"
+@pytest.mark.parametrize(
+    ("knows", "wanted"),
+    [(False, "killed (137), probably out of memory"), (True, "killed (137)")],
+)
+def test_137_is_told_as_probably_memory_where_the_engine_does_not_know_it(
+    word: str, knows: bool, wanted: str
+) -> None:
+    for made in (container(podman_state(word, 137)), container(docker_state(word, 137))):
+        info = info_of(made, knows_oom=knows)
+        assert (info.status, info.exit_code) == (Status.FAILED, 137)
+        assert (info.reason, info.message) == (Reason.KILLED, wanted)
+        second = container(made["State"], container_labels(JOB, "pman", of="f1257"))
+        assert with_outcome(waiting_info(JOB, None), second, knows_oom=knows).message == wanted
 
 
 def test_another_code_is_told_with_the_engines_words() -> None:

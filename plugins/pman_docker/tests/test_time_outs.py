@@ -1,5 +1,6 @@
 """An engine that takes connections and never answers holds nobody up for ever."""
 
+import inspect
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from proxies import Proxy
 
 from pman_core import JobFilter, Status
 from pman_core.errors import EngineUnavailableError
+from pman_docker import images
 from pman_docker.backend import DockerBackend
 from pman_docker.engine import Engine
 
@@ -33,13 +35,15 @@ ENGINE_CALLS: dict[str, Callable[[Engine], object]] = {
     "now": lambda engine: engine.now(),
     "labelled": lambda engine: engine.labelled("x"),
     "log": lambda engine: list(engine.log("x", 1)),
-    "pull": lambda engine: engine.pull("localhost:1/x:1", 1),
-    "load_image": lambda engine: engine.load_image(b"x"),
+    "log_start": lambda engine: engine.log_start("x", 1),
+    "images.pull": lambda engine: images.pull(engine, "localhost:1/x:1", 1),
+    "labels_of_image": lambda engine: engine.labels_of_image("x"),
+    "images.load": lambda engine: images.load(engine, b"x"),
     "volume": lambda engine: engine.volume("x"),
     "facts": lambda engine: engine.facts(),
     "about": lambda engine: engine.about(),
 }
-NO_CALLS = {"api", "address", "login"}
+NO_CALLS = {"api", "address", "ask", "images.login"}
 
 
 def behind(bench: Bench, proxy: Proxy) -> DockerBackend:
@@ -48,9 +52,13 @@ def behind(bench: Bench, proxy: Proxy) -> DockerBackend:
 
 
 def test_every_call_of_the_client_is_looked_at() -> None:
-    assert ENGINE_CALLS.keys() | NO_CALLS == {
-        name for name in [*vars(Engine), "address"] if not name.startswith("_")
+    calls = {name for name in [*vars(Engine), "address"] if not name.startswith("_")}
+    of_images = {
+        f"images.{name}"
+        for name, function in inspect.getmembers(images, inspect.isfunction)
+        if function.__module__ == images.__name__ and not name.startswith("_")
     }
+    assert ENGINE_CALLS.keys() | NO_CALLS == calls | of_images
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["unconnected", "connected"])

@@ -82,9 +82,11 @@ def running(**more: Any) -> Object:
     return pod("Running", {"running": {"startedAt": STARTED}}, **more)
 
 
-def waiting(reason: str, message: str = "", **more: Any) -> Object:
+def waiting(reason: str, message: str = "", image: str = "some/image:1", **more: Any) -> Object:
     state = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
-    return pod("Pending", state, startTime=CREATED, **more)
+    found = pod("Pending", state, startTime=CREATED, **more)
+    found["status"]["containerStatuses"][0]["image"] = image
+    return found
 
 
 def ended(code: int = 0, reason: str = "", message: str = "", **more: Any) -> Object:

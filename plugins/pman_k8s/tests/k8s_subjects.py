@@ -12,6 +12,7 @@ from k8s_cluster import (
     IMAGE,
     MISSING_IMAGE,
     NAMESPACE,
+    PART,
     STOREBASE,
     account,
     admin,
@@ -21,6 +22,7 @@ from proxies import proxy
 
 from pman_core import ClaimPath, Job, JobInfo, Storage
 from pman_core.testing import Subject
+from pman_core.testing.faulty_registry import faulty_images
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.labels import selector
 
@@ -60,6 +62,7 @@ def subject_on(folder: Path) -> Iterator[Subject]:
             make_foreign=foreign,
             unplaceable=unplaceable,
             lose_run=delete_pods,
+            faulty_image=faulty_images() if PART else None,  # the nodes must reach this machine
             stop_engine=between.cut,
             start_engine=between.up,
             patience_s=90,

@@ -8,6 +8,9 @@ later (``oc get scc restricted-v2 -o yaml``). Each rule yields what is wrong.
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import yaml
+from k8s_cluster import ROOT
+
 Pod = dict[str, Any]
 Rule = Callable[[Pod], Iterator[str]]
 
@@ -91,6 +94,81 @@ def restricted_v2(spec: Pod) -> Iterator[str]:
             yield "only NET_BIND_SERVICE may be added"
         if "ALL" not in context.get("capabilities", {}).get("drop", ()):
             yield "ALL capabilities must be dropped"
+
+
+#: Constraints of OpenShift 4.11 and later (``oc get scc NAME -o yaml``), as far as
+#: ``admitted_by`` reads them, and pman's own; those that grant less come first.
+_V2: dict[str, Any] = {
+    "allowPrivilegeEscalation": False,
+    "allowHostDirVolumePlugin": False,
+    "allowedCapabilities": ["NET_BIND_SERVICE"],
+    "requiredDropCapabilities": ["ALL"],
+    "seccompProfiles": ["runtime/default"],
+    "volumes": sorted(_RESTRICTED_VOLUMES),
+}
+_OLD: dict[str, Any] = {
+    "allowPrivilegeEscalation": True,
+    "allowHostDirVolumePlugin": False,
+    "allowedCapabilities": None,
+    "requiredDropCapabilities": ["MKNOD"],
+    "seccompProfiles": None,
+    "volumes": sorted(_RESTRICTED_VOLUMES),
+}
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    folder = ROOT / "deploy" / "kubernetes" / "openshift" / "constraints"
+    return dict(yaml.safe_load((folder / f"{name}.yaml").read_text()))
+
+
+SCCS: dict[str, dict[str, Any]] = {
+    "restricted-v2": {**_V2, "runAsUser": {"type": "MustRunAsRange"}},
+    "nonroot-v2": {**_V2, "runAsUser": {"type": "MustRunAsNonRoot"}},
+    "anyuid": {**_OLD, "runAsUser": {"type": "RunAsAny"}},
+    "hostmount-anyuid": {
+        **_OLD,
+        "allowHostDirVolumePlugin": True,
+        "runAsUser": {"type": "RunAsAny"},
+        "volumes": [*sorted(_RESTRICTED_VOLUMES), "hostPath", "nfs"],
+    },
+    **{name: _shipped(name) for name in ("pman-claims", "pman-nfs", "pman-host")},
+}
+
+
+def admitted_by(scc: dict[str, Any]) -> Rule:
+    """The rule of a constraint, as OpenShift's admission (apiserver-library-go) reads it."""
+
+    def rule(spec: Pod) -> Iterator[str]:
+        for volume in spec.get("volumes", ()):
+            (kind,) = volume.keys() - {"name"}
+            is_host = kind == "hostPath" and not scc["allowHostDirVolumePlugin"]
+            if kind not in scc["volumes"] or is_host:
+                yield f"volumes of type {kind} are not allowed"
+        yield from _user_faults(scc["runAsUser"]["type"], _pod_context(spec))
+        profile = _pod_context(spec)["seccompProfile"]["type"]
+        if profile != "RuntimeDefault" or "runtime/default" not in (scc["seccompProfiles"] or ()):
+            yield f"seccomp profile {profile} is not allowed"
+        for _, context in _containers(spec):
+            capabilities = context["capabilities"]
+            added = set(capabilities.get("add", ())) - set(scc["allowedCapabilities"] or ())
+            if added:
+                yield f"capabilities {sorted(added)} may not be added"
+            if not set(scc["requiredDropCapabilities"]) <= {*capabilities["drop"], "MKNOD"}:
+                yield "capabilities must be dropped"
+            if context["allowPrivilegeEscalation"] and not scc["allowPrivilegeEscalation"]:
+                yield "privileges may not be gained"
+
+    return rule
+
+
+def _user_faults(strategy: str, context: dict[str, Any]) -> Iterator[str]:
+    user = context.get("runAsUser")
+    if strategy == "MustRunAsRange" and user is not None:
+        yield "the user must be left to the namespace"
+    if strategy == "MustRunAsNonRoot" and (user == 0 or not context.get("runAsNonRoot")):
+        yield "the user may not be root"
+    if strategy != "MustRunAsRange" and user is None and context.get("runAsNonRoot"):
+        yield "the constraint gives no user, and the image may be root"
 
 
 def _pod_context(spec: Pod) -> dict[str, Any]:

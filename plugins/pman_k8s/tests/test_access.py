@@ -23,7 +23,7 @@ from proxies import Proxy, proxy
 
 from pman_core import JobFilter
 from pman_core.errors import EngineUnavailableError
-from pman_k8s.backend import KubernetesBackend
+from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
 from pman_k8s.check import PERMISSIONS
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(PYTHON_LEAVES_SOCKETS)]
@@ -54,6 +54,13 @@ def weak(bench: K8sBench, tmp_path: Path) -> Any:
     with applied({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}):
         (tmp_path / "weak").mkdir()
         yield account().kubeconfig(tmp_path / "weak", token=token_of(NAMESPACE, name))
+
+
+def test_openshift_on_a_plain_kubernetes_is_noted(bench: K8sBench) -> None:
+    told = OpenShiftBackend(bench.environ).pman_ping()
+    assert told.startswith("openshift v1.")
+    assert "set CONTAINER_ENV=kubernetes" in told
+    assert "note" not in bench.pman().pman_ping()
 
 
 def test_missing_permissions_are_named(bench: K8sBench, weak: Path) -> None:

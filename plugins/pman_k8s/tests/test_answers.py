@@ -1,5 +1,6 @@
 """What pman makes of answers that a real API server seldom gives: overload, races, expiry."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,21 @@ from k8s_objects import (
 from k8s_standin import Answer, Request, said, standin
 
 from pman_core import JobFilter, Reason, Status
+from pman_core.causes import pull_message
 from pman_core.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
-from pman_k8s.backend import KubernetesBackend
+from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
+from pman_k8s.labels import PULL
 from pman_k8s.moments import moment
 from pman_k8s.state import info_of, tell
 from pman_k8s.verdict import Told, verdict_patch
 
 Object = dict[str, Any]
+
+
+LOOKS: list[Callable[[KubernetesBackend], Any]] = [
+    lambda pman: pman.pman_status(BASE.jid),
+    lambda pman: pman.pman_list(JobFilter(), 10, None).jobs[0],
+]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +69,32 @@ def test_every_hook_tells_of_a_server_that_cannot_serve(
             with pytest.raises(EngineUnavailableError, match=words) as caught:
                 ask()
             assert caught.value.retry_after_s == after
+
+
+@pytest.mark.parametrize(
+    ("backend", "group", "words"),
+    [
+        (KubernetesBackend, "apps", None),
+        (OpenShiftBackend, "security.openshift.io", None),
+        (OpenShiftBackend, "apps", "set CONTAINER_ENV=kubernetes"),
+        (KubernetesBackend, "security.openshift.io", "set CONTAINER_ENV=openshift"),
+        (OpenShiftBackend, None, None),  # the server does not say
+    ],
+)
+def test_a_server_of_the_other_platform_is_noted(
+    tmp_path: Path, backend: type[KubernetesBackend], group: str | None, words: str | None
+) -> None:
+    def answer(request: Request) -> Answer:
+        if request.path == "/apis" and group is None:
+            return said(403, 'forbidden: User "u" cannot get path "/apis"')
+        if request.path == "/version":
+            return said(200, {"gitVersion": "v1.36.2"})
+        return said(200, {"groups": [{"name": group}], "status": {"allowed": True}})
+
+    with standin(tmp_path, answer) as server:
+        told = backend(server.environ()).pman_ping()
+    assert told.startswith(f"{backend.platform.name} v1.36.2 at ")
+    assert (words in told) if words else ("note" not in told)
 
 
 def test_a_cursor_that_has_expired_is_told(tmp_path: Path) -> None:
@@ -259,6 +294,73 @@ def test_events_that_cannot_be_read_fail_no_status(tmp_path: Path, refusal: Answ
         info = KubernetesBackend(server.environ()).pman_status(BASE.jid)
     assert (info.status, info.message) == (Status.NOT_STARTED, "ContainerCreating")
     assert server.asked[-1].path.endswith("/events")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_why_an_image_cannot_be_had_is_told_for_longer_than_events_last(
+    tmp_path: Path, look: Callable[[KubernetesBackend], Any]
+) -> None:
+    """Until 1.30 a kubelet that waits for its next attempt does not say it again."""
+    kept = named(job(active=1, pods="the-job-abcde"))
+    image = "some/image:1"
+    pods = [waiting("ErrImagePull", "dial tcp: lookup r: no such host")]
+    pods[0]["metadata"]["labels"] = {"controller-uid": "u-1"}
+
+    def answer(request: Request) -> Answer:
+        if request.method == "PATCH":
+            kept["metadata"]["annotations"] |= request.body["metadata"]["annotations"]
+        if request.path.endswith("/jobs"):
+            return said(200, {"metadata": {}, "items": [kept]})
+        if request.path.endswith("/events"):
+            return said(200, {"items": []})
+        if request.path.endswith("/pods"):
+            return said(200, {"items": pods})
+        return said(200, kept if "/jobs/" in request.path else pods[0])
+
+    with standin(tmp_path, answer) as server:
+        pman = KubernetesBackend(server.environ())
+        first = pman.pman_status(BASE.jid)
+        assert pman.pman_status(BASE.jid) == first
+        pods[0]["status"]["containerStatuses"][0]["state"] = {
+            "waiting": {"reason": "ImagePullBackOff", "message": f'Back-off pulling "{image}"'}
+        }
+        later = look(pman)
+        assert pman.pman_status(BASE.jid) == first
+        notes = [one.body for one in server.asked if one.method == "PATCH"]
+    words = "ErrImagePull: dial tcp: lookup r: no such host"
+    assert first.message == later.message == pull_message(image, words)
+    assert first.reason is later.reason is Reason.PULLING
+    assert [note["metadata"]["annotations"][PULL] for note in notes] == [f"{image}\n{words}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        ("manifest unknown", (Status.FAILED, Reason.IMAGE_NOT_FOUND)),
+        ("unauthorized", (Status.NOT_STARTED, Reason.PULLING)),  # not believed yet
+    ],
+)
+def test_a_list_ends_what_is_refused_for_good_as_a_status_does(
+    tmp_path: Path, words: str, end: tuple[Status, Reason]
+) -> None:
+    kept = named(job(active=1, pods="the-job-abcde"))
+    refused = waiting("ErrImagePull", words)
+    refused["metadata"]["labels"] = {"controller-uid": "u-1"}
+
+    def answer(request: Request) -> Answer:
+        if request.method == "PATCH":
+            kept["metadata"]["annotations"] |= request.body["metadata"]["annotations"]
+        if request.path.endswith("/jobs"):
+            return said(200, {"metadata": {}, "items": [kept]})
+        if request.path.endswith("/pods"):
+            return said(200, {"items": [refused]})
+        return said(200, kept if "/jobs/" in request.path else refused)
+
+    with standin(tmp_path, answer) as server:
+        pman = KubernetesBackend(server.environ())
+        (info,) = pman.pman_list(JobFilter(), 10, None).jobs
+        assert pman.pman_status(BASE.jid) == info
+    assert (info.status, info.reason) == end
 
 
 @pytest.mark.parametrize(("at", "is_over"), [(CREATED, False), ("2026-11-21T00:59:00Z", True)])

@@ -13,7 +13,7 @@ from k8s_cluster import PYTHON_LEAVES_SOCKETS, admin, kubectl, part, until
 
 from pman_core import JobFilter, Reason, Resources, Status
 from pman_core.errors import EngineUnavailableError
-from pman_k8s.state import conditions
+from pman_k8s.jobs import conditions
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(PYTHON_LEAVES_SOCKETS)]
 
@@ -124,8 +124,9 @@ def test_a_job_that_the_cluster_began_twice_is_lost(fragile: K8sBench, seen: boo
 
 def copy_of(pod: dict[str, Any]) -> None:
     """Make another pod as the Job's controller would."""
-    kept = ("labels", "annotations", "ownerReferences", "namespace")
-    metadata = {key: pod["metadata"][key] for key in kept}
+    # The finalizer is the controller's too (since 1.23): it counts only pods that have it.
+    kept = ("labels", "annotations", "ownerReferences", "namespace", "finalizers")
+    metadata = {key: pod["metadata"][key] for key in kept if key in pod["metadata"]}
     metadata["name"] = pod["metadata"]["name"] + "-2"
     body = {**pod, "metadata": metadata}
     del body["status"]

@@ -135,22 +135,20 @@ def test_a_quota_for_jobs_is_nobodys_fault_but_times(bench: K8sBench) -> None:
 
 def test_fields_that_the_server_refuses_are_told(bench: K8sBench) -> None:
     with pytest.raises(InvalidJobError, match=r"env.*name"):
-        bench.pman().pman_submit(bench.shell("true", env={"not a name": "secret-value"}))
+        bench.pman().pman_submit(bench.shell("true", env={"ünï": "secret-value"}))
 
 
 def test_logs_say_why_there_are_none(bench: K8sBench) -> None:
     pman = bench.pman(START_DEADLINE="600")
     job = bench.shell("true", image=MISSING_IMAGE)
     pman.pman_submit(job)
-    # It may be told as one that is being pulled before.
-    info = until(
-        lambda: pman.pman_status(job.jid), lambda info: info.reason is Reason.IMAGE_NOT_FOUND
-    )
+    info = until(lambda: pman.pman_status(job.jid), lambda info: MISSING_IMAGE in info.message)
+    assert info.reason is Reason.PULLING
     assert b"(waiting: " in pman.pman_logs(info, 100, 10000)
     late = bench.pman(START_DEADLINE="1")
     end = bench.end_of(late, job.jid)
     assert end.reason is Reason.START_DEADLINE
-    assert b"ImagePull" in pman.pman_logs(end, 100, 10000)
+    assert MISSING_IMAGE.encode() in pman.pman_logs(end, 100, 10000)
     until(bench.pods, lambda pods: not pods)  # the cluster has stopped it
 
 

@@ -22,13 +22,15 @@ from k8s_objects import (
 )
 
 from pman_core import Reason, Status
+from pman_core.causes import pull_message
 from pman_core.names import FINGERPRINT_LABEL
+from pman_k8s.events import told_by_events
 from pman_k8s.labels import IMAGE, VERDICT
 from pman_k8s.moments import moment
 from pman_k8s.pods import Pod
 from pman_k8s.state import info_of, refused, tell, too_late, waits_for
 from pman_k8s.verdict import Told, run_patch, verdict_of, verdict_patch
-from pman_k8s.waiting import NO_POD, Waiting, told_by_events
+from pman_k8s.waiting import NO_POD, Waiting
 
 Object = dict[str, Any]
 
@@ -59,11 +61,12 @@ def status_of(made: Object, *pods: Object) -> tuple[Status, Reason | None]:
         ((pod("Pending", startTime=STARTED),), None, "ContainerCreating"),
         ((waiting("ContainerCreating"),), None, "ContainerCreating"),
         ((waiting("PodInitializing"),), None, "PodInitializing"),
-        ((waiting("ErrImagePull", "no basic auth"),), Reason.IMAGE_NOT_FOUND, "no basic auth"),
-        ((waiting("ImagePullBackOff", "Back-off"),), Reason.IMAGE_NOT_FOUND, "ImagePullBackOff"),
+        ((waiting("ErrImagePull", "manifest unknown"),), Reason.IMAGE_NOT_FOUND, "no such image"),
+        ((waiting("ErrImagePull", "toomanyrequests: no"),), Reason.PULLING, "toomanyrequests: no"),
+        ((waiting("ImagePullBackOff", "Back-off"),), Reason.PULLING, "ImagePullBackOff"),
         (
             (waiting("ErrImagePull", 'exec: "helper": executable file not found in $PATH'),),
-            Reason.IMAGE_NOT_FOUND,
+            Reason.PULLING,
             "helper",
         ),
         ((waiting("CreateContainerError", "context deadline"),), None, "context deadline"),
@@ -92,6 +95,12 @@ def test_a_suspended_job_waits() -> None:
     ("reason", "message"),
     [
         ("InvalidImageName", "couldn't parse image reference"),
+        ("ErrImagePull", "manifest for r/x:1 not found: manifest unknown: manifest unknown"),
+        ("ErrImagePull", "no matching manifest for linux/amd64 in the manifest list entries"),
+        # since 1.31
+        ("ImagePullBackOff", 'Back-off pulling image "x": ErrImagePull: r/x:1: not found'),
+        ("CreateContainerError", "invalid volume specification: '/a:b:/share/incoming:ro'"),
+        ("CreateContainerError", "Error response from daemon: invalid mode: /share/outgoing"),
         ("ErrImageNeverPull", "Container image is not present with pull policy of Never"),
         (
             "CreateContainerError",
@@ -115,6 +124,7 @@ def test_what_the_engine_refuses_for_good_is_known(reason: str, message: str) ->
         'failed to prepare subPath for volumeMount "data-0" of container "job"',
         'failed to create subPath directory for volumeMount "data-0"',
         "stat /var/lib/kubelet/pods/uid/volumes/nfs/in: no such file or directory",
+        "runc create failed: container init was OOM-killed (memory limit too low?)",
     ],
 )
 def test_what_a_file_server_may_mend_is_no_refusal_at_first(message: str) -> None:
@@ -122,6 +132,56 @@ def test_what_a_file_server_may_mend_is_no_refusal_at_first(message: str) -> Non
     waits = Pod(waiting("CreateContainerConfigError", message)).waits
     assert waits.is_in_vain
     assert waits.patience_s >= 60
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'failed to prepare subPath for volumeMount "x": stat /y: stale NFS file handle',
+        'failed to create subPath directory for volumeMount "x": no space left on device',
+    ],
+)
+def test_what_passes_with_time_is_no_refusal(message: str) -> None:
+    assert not Pod(waiting("CreateContainerConfigError", message)).waits.is_in_vain
+    told = told_by_events([event("FailedMount", f"hostPath type check failed: {message}")], NO_POD)
+    assert not told.is_in_vain
+
+
+def test_a_registry_that_refuses_access_is_not_believed_at_first() -> None:
+    """The credentials of a new node may come a little later than its first pod."""
+    waits = Pod(waiting("ErrImagePull", "unauthorized: authentication required")).waits
+    assert (waits.is_in_vain, waits.patience_s) == (True, 30)
+    doubted = waits.doubted()
+    assert (doubted.is_in_vain, doubted.reason) == (False, Reason.PULLING)
+    assert doubted.message == "ErrImagePull: unauthorized: authentication required"
+
+
+BACK_OFF = [
+    event("Pulling", 'Pulling image "r/x:1"', "Normal"),
+    event("Failed", "Error: ErrImagePull"),
+    event("BackOff", 'Back-off pulling image "r/x:1"', "Normal"),
+    event("Failed", "Error: ImagePullBackOff"),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("rpc error: Error response from daemon: manifest unknown", Reason.IMAGE_NOT_FOUND),
+        ("rpc error: Error response from daemon: toomanyrequests: later", Reason.PULLING),
+        ("rpc error: dial tcp: lookup r: no such host", Reason.PULLING),
+    ],
+)
+def test_a_back_off_does_not_hide_why_an_image_cannot_be_had(words: str, reason: Reason) -> None:
+    """Until 1.30 the kubelet says it in an event alone; of another container's image too."""
+    waits = Pod(waiting("ImagePullBackOff", 'Back-off pulling image "r/x:1"', image="r/x:1")).waits
+    assert waits.is_vague
+    failed = event("Failed", f'Failed to pull image "r/x:1": {words}')
+    other = event("Failed", 'Failed to pull image "r/mesh:1": no matching manifest for linux/amd64')
+    told = told_by_events([failed, other, *BACK_OFF], waits)
+    assert told.reason is reason
+    assert told.message == pull_message("r/x:1", words)
+    assert told_by_events(BACK_OFF, waits).reason is Reason.PULLING
 
 
 @pytest.mark.parametrize(
@@ -141,6 +201,18 @@ def test_what_a_file_server_may_mend_is_no_refusal_at_first(message: str) -> Non
         (event("FailedMount", "timed out waiting for the condition"), None, "timed out"),
         (event("Pulled", "Container image already present", "Normal"), None, "ContainerCreating"),
         (event("Scheduled", "Successfully assigned", "Normal"), None, "ContainerCreating"),
+        # What holds up nothing: by 1.20 and 1.36.
+        (event("MissingClusterDNS", "kubelet does not have ClusterDNS"), None, "ContainerCreating"),
+        (event("DNSConfigForming", "Nameserver limits were exceeded"), None, "ContainerCreating"),
+        (
+            event(
+                "FailedCreatePodSandBox",
+                "Failed to create pod sandbox: rpc error: runc create failed: unable to start "
+                "container process: container init was OOM-killed (memory limit too low?)",
+            ),
+            Reason.CANNOT_START,
+            "memory limit too low?",
+        ),
     ],
 )
 def test_events_tell_why_a_pod_is_not_made(
@@ -165,6 +237,12 @@ def test_events_tell_why_a_pod_is_not_made(
             Reason.CANNOT_START,
         ),
         ("maximum memory usage per Container is 1Gi, but limit is 2Gi", Reason.CANNOT_START),
+        ("maximum nvidia.com/gpu usage per Container is 0, but limit is 1", Reason.CANNOT_START),
+        ("minimum cpu usage per Pod is 1, but request is 100m", Reason.CANNOT_START),
+        (
+            "cpu max limit to request ratio per Pod is 2, but provided ratio is 4",
+            Reason.CANNOT_START,
+        ),
     ],
 )
 def test_events_tell_why_there_is_no_pod(message: str, reason: Reason) -> None:

@@ -17,6 +17,7 @@ class SwarmStandin(Standin):
     def __init__(self) -> None:
         super().__init__()
         self.services: dict[str, Any] = {}
+        self.node = "n1"
         self.tasks: list[dict[str, Any]] = []
         #: The state of the tasks of services that come.
         self.begins_as = "running"
@@ -24,7 +25,7 @@ class SwarmStandin(Standin):
     def reply(self, method: str, path: str, asked: dict[str, Any]) -> Answer:
         match path.split("/")[1:]:
             case ["info"]:
-                node = {"LocalNodeState": "active", "ControlAvailable": True, "NodeID": "n1"}
+                node = {"LocalNodeState": "active", "ControlAvailable": True, "NodeID": self.node}
                 return 200, {"SystemTime": self.now, "Swarm": node}
             case ["services", "create"]:
                 return self._serve(asked)
@@ -81,6 +82,6 @@ class SwarmPlay:
 def play_swarm(**environ: str) -> Iterator[SwarmPlay]:
     """pman on a swarm that is played."""
     swarm = SwarmStandin()
-    with served(swarm.answer) as address:
+    with served(swarm.answer, swarm.title) as address:
         settings = {"DOCKER_HOST": address, "ENGINE_TIMEOUT": "60", **environ}
         yield SwarmPlay(swarm, SwarmBackend(settings))

@@ -12,13 +12,16 @@ from typing import Any
 import attrs
 import docker
 import docker.errors
+from engine_bench import until
 from proxies import Proxy, proxy
+from swarm_networks import MANAGER, faulty_image
 
 from pman_core import Job
 from pman_core.info import JobInfo
 from pman_core.storage import host_storage
 from pman_core.testing import Subject
 from pman_swarm.backend import SwarmBackend
+from pman_swarm.state import is_over
 
 #: An image with Python; ``engines/up`` makes it.
 IMAGE = os.environ.get("PMAN_TEST_IMAGE", "localhost/pman-test:1")
@@ -85,6 +88,19 @@ def real_swarm() -> Iterator[RealSwarm]:
         yield RealSwarm(hosts, tuple(nodes))
 
 
+def force_update(manager: Any, service: str) -> None:
+    """What ``docker service update --force`` does: it runs everything again."""
+    found = manager.inspect_service(service)
+    template = found["Spec"]["TaskTemplate"]
+    forced = {**template, "ForceUpdate": template.get("ForceUpdate", 0) + 1}
+    answer = manager.post(
+        f"{manager.base_url}/services/{found['ID']}/update",
+        params={"version": found["Version"]["Index"]},
+        json={**found["Spec"], "TaskTemplate": forced},
+    )
+    assert answer.ok, answer.text
+
+
 @contextlib.contextmanager
 def subject_of(swarm: RealSwarm, folder: Path) -> Iterator[Subject]:
     """The swarm as a subject, behind a proxy that plays the manager that is down."""
@@ -121,6 +137,13 @@ def _subject(swarm: RealSwarm, host: str, folder: Path, between: Proxy) -> Subje
         for node, container in swarm.containers(info.native or ""):
             node.kill(container["Id"])
 
+    def restart(info: JobInfo) -> None:
+        force_update(swarm.manager, info.native)
+        until(
+            lambda: swarm.tasks(info.native),
+            lambda tasks: len(tasks) > 1 and all(map(is_over, tasks)),
+        )
+
     def limits_swap(info: JobInfo) -> bool:
         limits = [c["HostConfig"] for _, c in swarm.containers(info.native or "")]
         return all(limit["Memory"] == limit["MemorySwap"] > 0 for limit in limits)
@@ -135,6 +158,8 @@ def _subject(swarm: RealSwarm, host: str, folder: Path, between: Proxy) -> Subje
         make_foreign=foreign,
         unplaceable=unplaceable,
         lose_run=lose,
+        restart_run=restart,
+        faulty_image=faulty_image if MANAGER.exists() else None,
         limits_swap=limits_swap,
         stop_engine=between.cut,
         start_engine=between.up,

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from swarm_jobs import OVER, task, told
+from swarm_jobs import JOB, OVER, task, told
 
 from pman_core import Reason, Status
 from pman_swarm.ending import ending_of
@@ -65,7 +65,8 @@ BIND = 'invalid mount config for type "bind": bind source path does not exist: /
         ),
         (
             task("rejected", "manifest unknown: manifest unknown"),
-            "cannot start: manifest unknown: manifest unknown",
+            "cannot get image some/image:1: there is no such image (manifest unknown: manifest "
+            "unknown)",
             Reason.IMAGE_NOT_FOUND,
             None,
         ),
@@ -77,6 +78,13 @@ BIND = 'invalid mount config for type "bind": bind source path does not exist: /
             None,
         ),
         (task("rejected", BIND), f"cannot start: {BIND}", Reason.CANNOT_START, None),
+        (
+            task("rejected", "mkdir /var/lib/docker/overlay2/x: no space left on device"),
+            "cannot start: a disk of the engine is full (mkdir /var/lib/docker/overlay2/x: no "
+            "space left on device)",
+            Reason.CANNOT_START,
+            None,
+        ),
         (
             task("rejected", "Minimum memory limit allowed is 6MB"),
             "cannot start: Minimum memory limit allowed is 6MB",
@@ -110,7 +118,7 @@ BIND = 'invalid mount config for type "bind": bind source path does not exist: /
     ],
 )
 def test_an_end_is_told(ended: Any, message: str, reason: Reason | None, code: int | None) -> None:
-    ending = ending_of(ended)
+    ending = ending_of(ended, JOB.image)
     assert (ending.message, ending.reason, ending.exit_code) == (message, reason, code)
     assert told(ended).status is (Status.FAILED if reason else Status.SUCCEEDED)
 

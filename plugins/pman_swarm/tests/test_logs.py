@@ -1,10 +1,11 @@
 """The end of the logs: of all workers, on all nodes, in all states."""
 
+import re
 import tracemalloc
 
 import pytest
 from engine_bench import until
-from swarm_bench import FIRST, SECOND, SwarmBench
+from swarm_bench import FIRST, FOR_EVER, SECOND, SwarmBench
 from swarm_subjects import RealSwarm
 
 from pman_core import JobInfo, Status
@@ -64,6 +65,17 @@ def test_a_log_is_live(bench: SwarmBench) -> None:
     assert pman.pman_logs(info, 10, MIB) == b"one\ntwo\n"
 
 
+@pytest.mark.parametrize("label", [FIRST, SECOND] * 3)
+def test_a_job_whose_log_has_lines_has_begun(
+    bench: SwarmBench, two_nodes: RealSwarm, label: str
+) -> None:
+    """The node that starts a job knows it before the swarm does."""
+    pman = bench.pman(NODE_SELECTOR=label)
+    info = pman.pman_submit(bench.shell(f"echo one; {FOR_EVER}"))
+    until(lambda: pman.pman_logs(info, 10, MIB), bool)
+    assert pman.pman_status(info.jid).status is Status.STARTED
+
+
 def test_each_worker_has_its_share_under_its_header(bench: SwarmBench) -> None:
     """Also one that writes much, or does not end its last line."""
     script = "for n in $(seq 1000); do echo line $n; done; printf 'last one'"
@@ -79,11 +91,16 @@ def test_each_worker_has_its_share_under_its_header(bench: SwarmBench) -> None:
 
 
 def test_what_was_rejected_has_an_empty_log(bench: SwarmBench) -> None:
-    for argv, image in ((("/no/such",), None), (("true",), "localhost:1/no-such:1")):
-        job = bench.job(*argv)
-        info = bench.run(bench.job(*argv, image=image or job.image))
-        assert info.status is Status.FAILED
-        assert tail(bench, info) == b""
+    info = bench.run(bench.job("true", image="localhost:1/no-such:1"))
+    assert info.status is Status.FAILED
+    assert tail(bench, info) == b""
+
+
+def test_the_log_of_a_program_that_cannot_be_started_has_the_words_of_the_init(
+    bench: SwarmBench,
+) -> None:
+    log = tail(bench, bench.run(bench.job("/no/such")))
+    assert re.fullmatch(rb"\[FATAL tini \(\d+\)\] exec /no/such failed: .*\n", log)
 
 
 def test_what_waits_has_an_empty_log(bench: SwarmBench) -> None:

@@ -58,12 +58,13 @@ def test_each_worker_is_a_replica() -> None:
 def test_limits_are_reservations_too() -> None:
     found = resources(Resources(memory_mib=64, cpu_millicores=1500))
     limits = {"MemoryBytes": 64 * MIB, "NanoCPUs": 1_500_000_000}
-    assert found == {"Limits": {**limits, "Pids": 4096}, "Reservations": limits}
+    assert found == {"Limits": {**limits, "Pids": 4097}, "Reservations": limits}
 
 
 def test_what_has_no_limit_gets_none() -> None:
-    assert resources(Resources()) == {"Limits": {"Pids": 4096}, "Reservations": {}}
-    assert resources(Resources(), PIDS_LIMIT="7")["Limits"] == {"Pids": 7}
+    assert resources(Resources()) == {"Limits": {"Pids": 4097}, "Reservations": {}}
+    assert resources(Resources(), PIDS_LIMIT="7")["Limits"] == {"Pids": 8}
+    assert resources(Resources(), PIDS_LIMIT="7", JOB_INIT="no")["Limits"] == {"Pids": 7}
 
 
 def test_gpus_are_a_generic_resource() -> None:

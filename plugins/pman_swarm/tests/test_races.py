@@ -5,15 +5,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 import pytest
 from swarm_jobs import JOB, service, task
 
 from pman_core import JobInfo, Reason, Status
 from pman_core.settings import load
 from pman_swarm.find import Finder
-from pman_swarm.labels import verdict_labels
+from pman_swarm.labels import end_labels
 from pman_swarm.payload import ended
 from pman_swarm.settings import SwarmSettings
+from pman_swarm.state import ended_info, info_of
 
 #: When the job of ``swarm_jobs`` was created, and when it has waited long enough.
 EARLY = datetime(2026, 11, 21, 1, 2, tzinfo=UTC)
@@ -29,6 +31,8 @@ class PlayedSwarm:
         self.all = list(tasks)
         self.time = LATE
         self.before: dict[str, Callable[[], None]] = {}
+        #: Whether the containers of this node, which is n1, were out of memory.
+        self.out_of_memory = False
 
     def happen(self, call: str) -> None:
         self.before.pop(call, lambda: None)()
@@ -47,6 +51,10 @@ class PlayedSwarm:
     def down(self, _: str) -> None:
         return None
 
+    def node(self) -> Any:
+        self.happen("node")
+        return attrs.make_class("Node", ["id"])("n1")
+
     def update(self, seen: Any, spec: Any) -> bool:
         if seen["Version"] != self.found["Version"]:
             return False
@@ -58,6 +66,9 @@ class PlayedSwarm:
         self.happen("remove")
 
     # the engine's part
+
+    def inspect(self, _: str) -> Any:
+        return {"State": {"OOMKilled": self.out_of_memory}}
 
     def now(self) -> datetime:
         self.happen("now")
@@ -83,8 +94,9 @@ def test_a_verdict_that_another_pman_writes_meanwhile_is_told(left: list[Any]) -
     swarm.time = EARLY
 
     def end() -> None:
-        spec = ended(swarm.found["Spec"], verdict_labels(Reason.LOST, "lost: its node n is down"))
-        swarm.update(swarm.found, spec)
+        info = info_of(swarm.found, swarm.all)
+        verdict = ended_info(info, Reason.LOST, "lost: its node n is down", EARLY)
+        swarm.update(swarm.found, ended(swarm.found["Spec"], end_labels(verdict)))
         swarm.all = left
 
     swarm.before["tasks"] = end
@@ -136,3 +148,103 @@ def test_a_removal_waits_for_tasks_that_were_made_while_it_began() -> None:
     swarm.before["tasks"] = look
     swarm.finder().remove(found)
     assert swarm.all == []
+
+
+# ------------------------------------------------------------------ ends that are noted
+
+AGAIN: Any = {"ID": "again", "CreatedAt": "2026-11-21T01:03:00Z"}
+
+
+def begin_again(swarm: PlayedSwarm) -> None:
+    """Somebody updates the service, and the swarm makes another task of it."""
+    swarm.update(swarm.found, swarm.found["Spec"])
+    swarm.all = [*swarm.all, task("running", **AGAIN)]
+
+
+def test_an_end_is_noted_once_and_stays() -> None:
+    swarm = PlayedSwarm(task("complete"))
+    first = swarm.told()
+    version = swarm.found["Version"]
+    assert swarm.told() == first
+    assert swarm.found["Version"] == version
+    swarm.all = [task("failed", "task: non-zero exit (3)")]
+    assert swarm.told() == first
+
+
+def test_a_second_run_after_the_end_is_ended_and_the_end_stays() -> None:
+    swarm = PlayedSwarm(task("complete"))
+    first = swarm.told()
+    begin_again(swarm)
+    assert swarm.told() == first
+    assert swarm.found["Spec"]["Mode"] == {"Replicated": {"Replicas": 0}}
+    version = swarm.found["Version"]
+    assert swarm.told() == first  # while its tasks are removed
+    assert swarm.found["Version"] == version
+
+
+def test_a_second_run_that_has_ended_too_needs_no_end() -> None:
+    swarm = PlayedSwarm(task("complete"))
+    first = swarm.told()
+    begin_again(swarm)
+    swarm.all[-1] = task("complete", **AGAIN)
+    version = swarm.found["Version"]
+    assert swarm.told() == first
+    assert swarm.found["Version"] == version
+
+
+def test_a_container_that_could_not_be_started_is_no_end_of_an_init() -> None:
+    words = 'starting container failed: exec: "docker-init": executable file not found in $PATH'
+    info = PlayedSwarm(task("failed", words, code=127)).told()
+    assert (info.reason, info.message) == (Reason.CANNOT_START, f"cannot start: {words}")
+
+
+def test_an_end_that_nobody_was_told_before_the_second_run_is_lost() -> None:
+    """It is not known which of the two made what is there."""
+    swarm = PlayedSwarm(task("complete"))
+    swarm.before["tasks"] = lambda: begin_again(swarm)
+    assert swarm.told().reason is Reason.LOST
+
+
+def test_an_end_is_not_told_where_somebody_changes_the_service_meanwhile() -> None:
+    """The note names the version of the service that was seen, and is refused."""
+    swarm = PlayedSwarm(task("failed", "task: non-zero exit (137)", NodeID="n2"))
+    swarm.before["node"] = lambda: begin_again(swarm)
+    assert swarm.told().reason is Reason.LOST
+
+
+def test_what_a_list_saw_before_another_pman_noted_the_end_is_no_second_run() -> None:
+    """A list asks for the tasks first: they may be older than the service."""
+    swarm = PlayedSwarm(task("running"))
+    old = swarm.tasks("")
+    swarm.all = [task("complete")]
+    first = swarm.told()
+    info = swarm.finder().look((swarm.service(""), old), lambda: EARLY)
+    assert info == first
+    assert swarm.found["Spec"]["Mode"] == {"Replicated": {"Replicas": 1}}
+
+
+# ------------------------------------------------------------------ what nodes know
+
+
+@pytest.mark.parametrize(
+    ("nodes", "out_of_memory", "message"),
+    [
+        (["n1"], True, "out of memory: it wanted more than its memory limit (exit code 137)"),
+        (["n1"], False, "killed (137)"),
+        (["n2"], False, "killed (137), probably out of memory"),
+        (["n1", "n1"], False, "worker 1 of 2: killed (137)"),
+        (["n1", "n2"], False, "worker 1 of 2: killed (137), probably out of memory"),
+    ],
+)
+def test_memory_is_not_mentioned_where_every_killed_worker_could_be_asked(
+    nodes: list[str], out_of_memory: bool, message: str
+) -> None:
+    swarm = PlayedSwarm(
+        *(
+            task("failed", "task: non-zero exit (137)", slot=slot, code=137, NodeID=node)
+            for slot, node in enumerate(nodes, 1)
+        ),
+        replicas=len(nodes),
+    )
+    swarm.out_of_memory = out_of_memory
+    assert swarm.told().message == message

@@ -9,9 +9,17 @@ from swarm_jobs import JOB, OVER, WAITING, service, task, told
 
 from pman_core import Reason, Status
 from pman_swarm.ending import was_killed
-from pman_swarm.labels import memory_labels, verdict_labels
+from pman_swarm.labels import end_labels
 from pman_swarm.payload import ended, noted
-from pman_swarm.state import attempts, info_of, is_given_up, is_over, is_waiting, taken_info
+from pman_swarm.state import (
+    attempts,
+    ended_info,
+    info_of,
+    is_given_up,
+    is_over,
+    is_waiting,
+    taken_info,
+)
 
 
 @pytest.mark.parametrize("state", [*WAITING, "running", *OVER])
@@ -131,39 +139,63 @@ def test_the_worker_furthest_behind_tells_what_a_job_waits_for() -> None:
     assert "no suitable node" in info.message
 
 
-# ------------------------------------------------------------------ what pman wrote down
+# ------------------------------------------------------------------ what nodes know
 
 
 @pytest.mark.parametrize(
-    ("known", "reason"), [(True, Reason.OUT_OF_MEMORY), (False, Reason.KILLED)]
+    ("known", "reason", "message"),
+    [
+        (
+            True,
+            Reason.OUT_OF_MEMORY,
+            "out of memory: it wanted more than its memory limit (exit code 137)",
+        ),
+        (False, Reason.KILLED, "killed (137)"),
+        (None, Reason.KILLED, "killed (137), probably out of memory"),
+    ],
 )
-def test_memory_is_told_by_the_note(known: bool, reason: Reason) -> None:
+def test_memory_is_told_as_far_as_a_node_knows(
+    known: bool | None, reason: Reason, message: str
+) -> None:
     killed = task("failed", "task: non-zero exit (137)", code=137)
-    found = service()
-    info = info_of({**found, "Spec": noted(found["Spec"], memory_labels(known))}, [killed])
+    info = info_of(service(), [killed], known)
     assert (info.status, info.reason, info.exit_code) == (Status.FAILED, reason, 137)
-    assert "memory" in info.message
+    assert info.message == message
 
 
-def test_a_note_of_memory_explains_no_other_end() -> None:
+def test_what_nodes_know_explains_no_other_end() -> None:
     other = task("failed", "task: non-zero exit (3)", code=3)
-    found = service()
-    info = info_of({**found, "Spec": noted(found["Spec"], memory_labels(True))}, [other])
-    assert info.reason is Reason.EXIT_CODE
+    assert info_of(service(), [other], out_of_memory=True).reason is Reason.EXIT_CODE
 
 
-def test_only_137_asks_for_a_note() -> None:
+def test_only_137_is_a_question_of_memory() -> None:
     assert was_killed(task("failed", "task: non-zero exit (137)", code=137))
     others = [task("failed", "task: non-zero exit (3)"), *map(task, [*WAITING, "running", *OVER])]
     assert not any(map(was_killed, others))
+
+
+# ------------------------------------------------------------------ what pman noted
+
+ENDED = [task("complete")], [task("failed", "task: non-zero exit (3)", code=3)]
+
+
+@pytest.mark.parametrize("tasks", ENDED, ids=["succeeded", "failed"])
+@pytest.mark.parametrize("later", [[], [task("running")], [task("complete")], [task("pending")]])
+def test_a_noted_end_is_told_whatever_the_tasks_are(tasks: list[Any], later: list[Any]) -> None:
+    found = service()
+    first = info_of(found, tasks)
+    noted_one = service(spec=noted(found["Spec"], end_labels(first)))
+    assert first.status.is_final
+    assert info_of({**noted_one, "UpdatedAt": "2026-11-22T01:02:59Z"}, later) == first
 
 
 @pytest.mark.parametrize("tasks", [[], [task("running")], [task("complete")], [task("pending")]])
 def test_a_verdict_is_final_whatever_the_tasks_are(tasks: list[Any]) -> None:
     """While the swarm removes the tasks of a job that pman ended, they are still there."""
     found = service()
-    spec = ended(found["Spec"], verdict_labels(Reason.LOST, "lost: because"))
-    info = info_of(service(spec=spec), tasks)
+    now = datetime(2026, 11, 21, 1, 2, 59, 500000, UTC)
+    verdict = ended_info(info_of(found, tasks), Reason.LOST, "lost: because", now)
+    info = info_of(service(spec=ended(found["Spec"], end_labels(verdict))), tasks)
     assert (info.status, info.reason, info.message) == (Status.FAILED, Reason.LOST, "lost: because")
-    assert info.finished == datetime(2026, 11, 21, 1, 2, 59, 500000, UTC)
+    assert info.finished == now
     assert info.labels == JOB.labels

@@ -238,11 +238,12 @@ _IMAGE = (
     ),
 )
 
-#: The first row that fits counts.
-_PULL = (*_MACHINE, *_REGISTRY_FAULTS, *_NETWORK, *_IMAGE)
-
 #: An engine that says something else about an image: nobody knows that it is final.
 _UNKNOWN = Cause("unknown", False, Reason.PULLING, "the engine cannot get it", re.compile(""))
+
+#: Why an image cannot be had: the first row that fits counts, and the last one fits always. For
+#: backends whose nodes look for themselves; others call :func:`pull_cause`.
+PULL_CAUSES = (*_MACHINE, *_REGISTRY_FAULTS, *_NETWORK, *_IMAGE, _UNKNOWN)
 
 
 def pull_cause(words: str) -> Cause:
@@ -250,7 +251,7 @@ def pull_cause(words: str) -> Cause:
 
     :param words: what the engine said of its last attempt.
     """
-    return _first(_PULL, words) or _UNKNOWN
+    return _first(PULL_CAUSES, words) or _UNKNOWN
 
 
 def passing_cause(words: str) -> Cause | None:
@@ -266,7 +267,7 @@ def cause_named(name: str) -> Cause:
 
     :raises KeyError: there is none.
     """
-    return {row.name: row for row in (*_PULL, _UNKNOWN)}[name]
+    return {row.name: row for row in PULL_CAUSES}[name]
 
 
 def pull_message(image: str, words: str) -> str:

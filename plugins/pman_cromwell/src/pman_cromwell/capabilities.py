@@ -22,10 +22,6 @@ _NO_SHM = "only Podman sets the size of /dev/shm; elsewhere it is the node's own
 
 _SWAP = "whether SLURM limits swap is said by ConstrainSwapSpace in its cgroup.conf"
 _CPUS = "SLURM gives whole CPUs"
-_PODMAN_MEMORY = (
-    "Podman with cgroup v1 does not tell that the kernel ended a job for its memory: the message "
-    "is 'killed (137), probably out of memory'"
-)
 _SUM = (
     "the memory of several workers on one node is limited by SLURM in their sum, not for each: "
     "one may take what others leave"
@@ -39,9 +35,7 @@ def capabilities(settings: CromwellSettings) -> Capabilities:
     refusals = {}
     deviations = {}
     notes = []
-    if settings.runtime == "podman":
-        deviations[Deviation.OOM_NOT_TOLD] = _PODMAN_MEMORY
-    else:
+    if settings.runtime != "podman":
         refusals = {Option.USER: _NO_USER, Option.SHM_SIZE: _NO_SHM}
         deviations[Deviation.SWAP_NOT_LIMITED] = _SWAP
         deviations[Deviation.WHOLE_CPUS] = _CPUS

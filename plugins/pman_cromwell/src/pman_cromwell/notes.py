@@ -58,8 +58,23 @@ class Waiting:
 
 
 @attrs.frozen
+class Trouble:
+    """Why an image or a container cannot be had now."""
+
+    reason: Reason
+    message: str
+
+
+@attrs.frozen
 class Started:
     """When the first worker began."""
+
+    time: datetime
+
+
+@attrs.frozen
+class Suspended:
+    """Since when SLURM suspends the job."""
 
     time: datetime
 
@@ -78,7 +93,9 @@ class Notes:
     pulling: bool = False
     cancelled: Cancelled | None = None
     waiting: Waiting | None = None
+    trouble: Trouble | None = None
     started: Started | None = None
+    suspended: Suspended | None = None
     verdict: Verdict | None = None
 
 
@@ -98,7 +115,9 @@ def read(folder: Path) -> Notes:
         pulling="pulling.json" in names,
         cancelled=content(CANCELLED, Cancelled),
         waiting=content("waiting.json", Waiting),
+        trouble=content("trouble.json", Trouble),
         started=content("started.json", Started),
+        suspended=content("suspended.json", Suspended),
         verdict=content(VERDICT, Verdict),
     )
 

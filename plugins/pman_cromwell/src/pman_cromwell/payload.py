@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+from pman_core.causes import PULL_CAUSES
 from pman_core.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
 from pman_cromwell.answers import Found
 from pman_cromwell.order import Order, encoded, to_json
@@ -48,7 +49,7 @@ def inputs(order: Order, env: Mapping[str, str], settings: CromwellSettings) -> 
     # SLURM counts memory by node or by CPU, never by task.
     several = order.workers > 1
     values = {
-        "order": encoded(to_json(order)),
+        "order": encoded(json.dumps({**json.loads(to_json(order)), **_for_nodes(settings)})),
         "environment": encoded(json.dumps(dict(env))),
         "folder": order.folder,
         "name": order.name,
@@ -63,6 +64,20 @@ def inputs(order: Order, env: Mapping[str, str], settings: CromwellSettings) -> 
         "account": settings.account or "",
     }
     return {f"pman.{name}": value for name, value in values.items()}
+
+
+def _for_nodes(settings: CromwellSettings) -> dict[str, Any]:
+    """What nodes need besides the order, since they have nothing of pman."""
+    causes = [
+        {
+            "words": row.words.pattern,
+            "is_final": row.is_final,
+            "reason": row.reason.value,
+            "wording": row.wording,
+        }
+        for row in PULL_CAUSES
+    ]
+    return {"causes": causes, "start_deadline_s": settings.start_deadline_s}
 
 
 def labels(order: Order) -> dict[str, str]:

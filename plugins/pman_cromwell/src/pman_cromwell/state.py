@@ -42,7 +42,7 @@ def info_of(order: Order, workflow: Workflow | None, notes: Notes, now: datetime
         # As much as Cromwell knows: it was handed to SLURM.
         started = workflow.start
     if started or (workflow and workflow.status == "Aborting"):
-        return _info(order, Status.STARTED, "running", started=_after(order, started))
+        return _info(order, Status.STARTED, _running(notes), started=_after(order, started))
     reason, message = _waiting(workflow, notes)
     return _info(order, Status.NOT_STARTED, message, reason=reason)
 
@@ -99,7 +99,18 @@ def _ended(order: Order, verdict: Verdict, notes: Notes) -> JobInfo:
     )
 
 
+def _running(notes: Notes) -> str:
+    if notes.suspended is None:
+        return "running"
+    since = f"{notes.suspended.time:%Y-%m-%dT%H:%M:%SZ}"
+    return f"suspended in SLURM since {since}"
+
+
 def _waiting(workflow: Workflow | None, notes: Notes) -> tuple[Reason, str]:
+    if notes.begun and notes.suspended:
+        return Reason.QUEUED, "the node prepares the job, and SLURM has suspended it"
+    if notes.begun and notes.trouble:
+        return notes.trouble.reason, notes.trouble.message
     if notes.begun and notes.pulling:
         return Reason.PULLING, "the node fetches the image"
     if notes.begun:

@@ -28,8 +28,10 @@ from pman_core.paging import page_by_name
 from pman_core.settings import load
 from pman_docker.dialect import DOCKER, PODMAN, Dialect
 from pman_docker.engine import Engine, expect
-from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, passes
+from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, passing
+from pman_docker.facts import EngineFacts
 from pman_docker.find import Finder
+from pman_docker.init import NO_INIT
 from pman_docker.labels import KIND, WAITING, asked_labels
 from pman_docker.launch import Launcher
 from pman_docker.limits import refuse_unlimited
@@ -65,9 +67,11 @@ class DockerBackend:
     def pman_capabilities(self) -> Capabilities:
         """See ``dialect.py``."""
         declared = self.dialect.capabilities
-        if self._settings.confine_jobs:
-            return declared
-        weaker = {Deviation.PRIVILEGES_GAINABLE: "CONFINE_JOBS is no"}
+        weaker = {}
+        if not self._settings.confine_jobs:
+            weaker[Deviation.PRIVILEGES_GAINABLE] = "CONFINE_JOBS is no"
+        if not self._settings.job_init:
+            weaker[Deviation.NO_INIT] = "JOB_INIT is no"
         return attrs.evolve(declared, deviations={**declared.deviations, **weaker})
 
     @hookimpl
@@ -86,15 +90,18 @@ class DockerBackend:
     def pman_ping(self) -> str:
         """Ask the engine who it is."""
         self._engine.ping()
-        facts = expect(self._engine, self.dialect.name)
+        facts = self._facts()
         swap = "" if facts.limits_swap else "; its kernel does not limit swap"
         return f"{facts.title} at {self._engine.address}{swap}"
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
-        """Create is the lock, so nothing is looked up before it."""
-        refuse_unlimited(job, expect(self._engine, self.dialect.name))
-        name = self._finder.name(job.jid)
+        """Create is the lock, so nothing is looked up before it.
+
+        Three calls: create, a look for an object of the job that has another name now, start.
+        """
+        refuse_unlimited(job, self._facts())
+        name = self._finder.members.name(job.jid)
         for _ in range(_ATTEMPTS):
             try:
                 container, started = self._launcher.run(name, job)
@@ -108,7 +115,7 @@ class DockerBackend:
                 info = running_info(job, container) if started else self._finder.find(job.jid)
             if info:
                 return info
-            if self._finder.is_foreign(job.jid):
+            if self._finder.members.is_foreign(job.jid):
                 raise NameTakenError(job.jid, name)
         raise EngineUnavailableError(f"job {job.jid!r} is removed again and again")
 
@@ -146,21 +153,23 @@ class DockerBackend:
 
         The second object stays until the first is gone: its name keeps others from going on.
         """
-        first = self._finder.first(jid)
+        members = self._finder.members
+        first = members.named_first(jid)
         try:
-            if first is None:
-                return self._remove_rest(jid)
-            second = self._finder.second(jid, first)
-            if second:
-                self._engine.kill(second["Id"])
-            self._engine.remove_wholly(first["Id"])
+            if first:
+                second = members.named_second(jid, first["Id"])
+                if second:
+                    self._engine.kill(second["Id"])
+                self._engine.remove_wholly(first["Id"])
             # One that was made meanwhile is not started any more: its first object is gone.
-            second = self._finder.second(jid, first)
-            if second:
-                self._engine.remove_wholly(second["Id"])
+            renamed, seconds = self._finder.rest(jid)
+            for container in seconds if renamed else ():
+                self._engine.kill(container)
+            for container in (*renamed, *seconds):
+                self._engine.remove_wholly(container)
         except Refused as refused:
             raise EngineUnavailableError(f"job {jid!r} cannot be removed: {refused}") from refused
-        return True
+        return bool(first or renamed or seconds)
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
@@ -172,7 +181,7 @@ class DockerBackend:
             # A waiting job tells its labels only when it is looked at.
             if labels[KIND] != WAITING and not _has(asked_labels(labels), job_filter.labels):
                 return None
-            return self._finder.find_named(labels)
+            return self._finder.find_labelled(labels)
 
         return page_by_name(summaries, look, job_filter, limit, cursor)
 
@@ -186,7 +195,7 @@ class DockerBackend:
             functools.partial(self._engine.remove, orphan) for orphan in self._finder.orphans()
         ]
         steps += [
-            functools.partial(self._finder.find_named, summary["Labels"])
+            functools.partial(self._finder.find_labelled, summary["Labels"])
             for summary in self._finder.summaries().values()
             if summary["State"] == "created"
         ]
@@ -199,13 +208,17 @@ class DockerBackend:
         if fault:
             raise EngineUnavailableError(f"not every job can be gone on with: {fault}") from fault
 
-    def _remove_rest(self, jid: str) -> bool:
-        """Remove what an interrupted removal has left; whether there was anything."""
-        rest = self._finder.rest(jid)
-        if rest is None:
-            return False
-        self._engine.remove_wholly(rest["Id"])
-        return True
+    def _facts(self) -> EngineFacts:
+        """What the engine is.
+
+        :raises EngineUnavailableError: it cannot run these jobs: see ``expect`` and ``NO_INIT``.
+        """
+        facts = expect(self._engine, self.dialect.name)
+        if self._settings.job_init and not facts.has_init:
+            facts = self._engine.facts(anew=True)  # somebody may have installed one
+            if not facts.has_init:
+                raise EngineUnavailableError(NO_INIT.wording)
+        return facts
 
     def _wait_for_image(self, name: str, job: Job) -> JobInfo | None:
         try:
@@ -229,6 +242,8 @@ def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 def _told(refused: Refused) -> InvalidJobError | EngineUnavailableError:
     """What a refusal to create a container means: Podman has one code for nearly everything."""
-    if passes(refused):
-        return EngineUnavailableError(f"the engine cannot create containers now: {refused}")
+    cause = passing(refused)
+    if cause:
+        told = f"the engine cannot create containers now: {cause.wording} ({refused})"
+        return EngineUnavailableError(told)
     return InvalidJobError(f"the engine refused the job: {refused}")

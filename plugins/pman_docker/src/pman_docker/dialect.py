@@ -55,6 +55,10 @@ class Dialect:
 
 _TWO_PIPES = "the engine reads stdout and stderr from two pipes, one after the other"
 _NO_TIME_LIMIT = "the engine has no time limit for containers"
+_RESTARTABLE = (
+    "the engine keeps only the last end of a container, takes no note on one that exists, and "
+    "cannot be kept from starting it again"
+)
 _ONE_CONTAINER = "a job is one container"
 
 _NOTES = (
@@ -86,6 +90,7 @@ DOCKER = Dialect(
         refusals={Option.WORKERS: _ONE_CONTAINER, Option.TIME_LIMIT: _NO_TIME_LIMIT},
         deviations={
             Deviation.LOG_ORDER: _TWO_PIPES,
+            Deviation.RESTARTABLE: _RESTARTABLE,
             Deviation.SWAP_NOT_LIMITED: (
                 "swap is limited only where the kernel accounts for it (docker info tells)"
             ),
@@ -112,12 +117,17 @@ PODMAN = Dialect(
         },
         deviations={
             Deviation.LOG_ORDER: _TWO_PIPES,
+            Deviation.RESTARTABLE: _RESTARTABLE,
             Deviation.SWAP_NOT_LIMITED: (
                 "swap is limited only where the kernel accounts for it (podman info tells)"
             ),
             Deviation.OOM_NOT_TOLD: (
-                "Podman 4.3 does not know that a container ran out of memory; exit code 137 is "
-                "told as killed, probably out of memory"
+                "Podman before 5 does not know that a container ran out of memory; exit code 137 "
+                "is told as killed, probably out of memory"
+            ),
+            Deviation.LOG_TAIL: (
+                "Podman before 5 puts newlines into wrong places in the end of a log; pman reads "
+                "logs of up to 8 MiB whole instead"
             ),
         },
         notes=_NOTES,

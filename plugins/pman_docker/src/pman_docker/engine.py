@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import docker
-import docker.auth
 import docker.errors
-import docker.utils
+import requests
 
 from pman_core.errors import EngineUnavailableError
 from pman_docker.errors import (
+    ImageMissing,
     NotThere,
     Refused,
     accepted,
     engine_errors,
+    is_other_version,
     login_errors,
     look_errors,
 )
 from pman_docker.facts import EngineFacts, facts_of
 from pman_docker.settings import HostSettings
 from pman_docker.state import moment
-from pman_docker.streams import contents, frames, news, rejoined
+from pman_docker.streams import contents, frames, rejoined
 
 #: How much of a log is read at once.
 _CHUNK = 65536
@@ -48,6 +50,7 @@ class Engine:
         self._settings = settings
         self._api: docker.APIClient | None = None
         self._facts: EngineFacts | None = None
+        self._server = ""
 
     # ------------------------------------------------------------- connection
 
@@ -57,7 +60,8 @@ class Engine:
         Several threads may make it at once; where one waited for another, many would wait for
         the time-outs of each other.
         """
-        if self._api is None:
+        api = self._api
+        if api is None:
             with engine_errors(self.address), login_errors():
                 api = docker.APIClient(
                     base_url=self.address,
@@ -67,24 +71,61 @@ class Engine:
                 )
             # No proxy stands before a socket, and looking for one takes a tenth of each call.
             api.trust_env = not self.address.startswith("unix://")
+            api.hooks["response"].append(functools.partial(self._notice, api))
             self._api = api
-        return self._api
+        return api
 
-    def facts(self) -> EngineFacts:
-        """What the engine is; asked once, since it does not change under a connection."""
-        if self._facts is None:
-            self._facts = facts_of(*self.about())
-        return self._facts
+    def facts(self, *, anew: bool = False) -> EngineFacts:
+        """What the engine is; asked once, and again where another one has taken its place.
+
+        :param anew: ask again all the same.
+        """
+        facts = self._facts
+        if facts is None or anew:
+            facts = facts_of(*self.about())
+        return facts
+
+    def _notice(self, api: docker.APIClient, answer: requests.Response, **_: object) -> None:
+        """Forget what is known of an engine that has been replaced or upgraded.
+
+        Both engines tell name and version with each answer, as ``Server`` (Docker/20.10.24,
+        Libpod/4.3.1).
+        """
+        server, self._server = self._server, answer.headers.get("Server", "")
+        if server not in ("", self._server):
+            self._forget(api)
+
+    def _forget(self, api: docker.APIClient) -> None:
+        if self._api is api:  # no other thread has been here
+            self._api = self._facts = None
+            api.close()
+
+    def ask(self, call: Callable[[docker.APIClient], T]) -> T:
+        """Call the engine; once more where it does not take this version of its API any more.
+
+        It has done nothing then, so any call may be repeated. Paths without a version, as ``get``
+        and ``post`` use them, are always taken.
+        """
+        api = self.api()
+        try:
+            return call(api)
+        except docker.errors.APIError as error:
+            if not is_other_version(error):
+                raise
+        self._forget(api)
+        return call(self.api())
 
     def about(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the engine says of itself now: ``GET /version`` and ``GET /info``."""
         with look_errors(self.address):
-            return self.api().version(), self.api().info()
+            version, info = self.ask(lambda api: api.version()), self.ask(lambda api: api.info())
+        self._facts = facts_of(version, info)
+        return version, info
 
     def ping(self) -> None:
         """:raises EngineUnavailableError: the engine does not answer."""
         with look_errors(self.address):
-            self.api().ping()
+            self.ask(lambda api: api.ping())
 
     # ------------------------------------------------------------------ any path
 
@@ -127,23 +168,28 @@ class Engine:
         :param splits_lines: whether the engine is Docker, which does not give a line that it had
             to split as it was.
         """
-        api = self.api()
-        query = {"stdout": "1", "stderr": "1", "tail": str(tail_lines or "all")}
         if splits_lines:
-            query["timestamps"] = "1"
-        read = rejoined if splits_lines else contents
+            yield from rejoined(self._frames(path, tail_lines, timestamps="1"))
+        else:
+            yield from contents(self._frames(path, tail_lines))
+
+    def _frames(
+        self, path: str, tail_lines: int | None, **more: str
+    ) -> Generator[tuple[int, bytes]]:
+        api = self.api()
+        query = {"stdout": "1", "stderr": "1", "tail": str(tail_lines or "all"), **more}
         with (
             engine_errors(self.address),
             api.get(api.base_url + path, params=query, stream=True, timeout=api.timeout) as answer,
         ):
-            yield from read(frames(accepted(answer).iter_content(_CHUNK)))
+            yield from frames(accepted(answer).iter_content(_CHUNK))
 
     # ------------------------------------------------------------- containers
 
     def start(self, name: str) -> None:
         """Start a container; one that has been started already stays as it is."""
         with engine_errors(self.address):
-            self.api().start(name)
+            self.ask(lambda api: api.start(name))
 
     def inspect(self, name: str) -> dict[str, Any]:
         """Everything about a container.
@@ -152,7 +198,7 @@ class Engine:
         """
         with look_errors(self.address, may_lack=True):
             found: dict[str, Any] = self._again_while_it_ends(
-                lambda: self.api().inspect_container(name)
+                lambda: self.ask(lambda api: api.inspect_container(name))
             )
             return found
 
@@ -162,12 +208,12 @@ class Engine:
         :raises Refused: it runs, and ``even_running`` is false.
         """
         with contextlib.suppress(NotThere), engine_errors(self.address):
-            self.api().remove_container(container, v=True, force=even_running)
+            self.ask(lambda api: api.remove_container(container, v=True, force=even_running))
 
     def kill(self, container: str) -> None:
         """End a container; one that does not run stays as it is."""
         with contextlib.suppress(Refused), engine_errors(self.address):
-            self.api().kill(container)
+            self.ask(lambda api: api.kill(container))
 
     def remove_wholly(self, container: str) -> None:
         """Remove a container, and wait where it ends or is removed just now.
@@ -176,8 +222,11 @@ class Engine:
         """
         self._again_while_it_ends(lambda: self.remove(container))
 
-    def _again_while_it_ends(self, call: Callable[[], T]) -> T:
-        """Ask again, within the time-out, where the engine cannot since the container just ends."""
+    def _again_while_it_ends(self, call: Callable[[], T], *, lists: bool = False) -> T:
+        """Ask again, within the time-out, where the engine cannot since a container just ends.
+
+        :param lists: whether it is one of many, which may also be gone meanwhile (Podman).
+        """
         deadline = time.monotonic() + self._settings.engine_timeout_s
         while True:
             try:
@@ -185,6 +234,7 @@ class Engine:
                     return call()
             except Refused as refused:
                 ends = any(words in str(refused) for words in _ENDS_JUST_NOW)
+                ends |= lists and isinstance(refused, NotThere)
                 if not ends or time.monotonic() > deadline:
                     raise
             time.sleep(0.05)
@@ -192,14 +242,17 @@ class Engine:
     def now(self) -> datetime:
         """The time by the engine's clock, which is not always that of this machine."""
         with look_errors(self.address):
-            told = moment(self.api().info().get("SystemTime"))
+            told = moment(self.ask(lambda api: api.info()).get("SystemTime"))
         return told or datetime.now(UTC)
 
     def labelled(self, *labels: str) -> list[dict[str, Any]]:
         """Summaries of all containers that have these labels."""
         with look_errors(self.address):
-            found: list[dict[str, Any]] = self.api().containers(
-                all=True, filters={"label": list(labels)}
+            found: list[dict[str, Any]] = self._again_while_it_ends(
+                lambda: self.ask(
+                    lambda api: api.containers(all=True, filters={"label": list(labels)})
+                ),
+                lists=True,
             )
             return found
 
@@ -210,59 +263,25 @@ class Engine:
         path = f"/containers/{container}/logs"
         return self.log_of(path, tail_lines, splits_lines=splits_lines)
 
-    # ----------------------------------------------------------------- images
+    def log_start(self, container: str, size: int) -> list[tuple[int, bytes]]:
+        """The first frames of a log, stream and content, with so many bytes or all that it has."""
+        found: list[tuple[int, bytes]] = []
+        with contextlib.closing(self._frames(f"/containers/{container}/logs", None)) as log:
+            for stream, content in log:
+                found.append((stream, content))
+                size -= len(content)
+                if size < 0:
+                    break
+        return found
 
-    def login(self, image: str) -> str | None:
-        """What the registry of an image is told, from the files of Docker's own client.
+    # ------------------------------------------------------ images and volumes
 
-        They are read anew each time: some logins are good for hours only.
-
-        :return: a value of ``X-Registry-Auth``; ``None`` where there is no login, and where the
-            image has an impossible name, which the engine refuses in its own words.
-        """
-        with engine_errors(self.address), login_errors():
-            repository, _ = docker.utils.parse_repository_tag(image)
-            try:
-                registry, _ = docker.auth.resolve_repository_name(repository)
-            except docker.errors.InvalidRepository:
-                return None
-            api = self.api()
-            api.reload_config()
-            found: bytes | None = docker.auth.get_config_header(api, registry)
-        return found.decode() if found else None
-
-    def pull(self, image: str, news_within_s: float) -> None:
-        """Pull an image, however long it takes, as long as there is news of it.
-
-        :param news_within_s: seconds without any after which it is given up.
-        :raises Refused: it cannot be had, in the engine's words.
-        """
-        api, login = self.api(), self.login(image)
-        repository, tag = docker.utils.parse_repository_tag(image)
-        with (
-            engine_errors(self.address),
-            api.post(
-                api.base_url + "/images/create",
-                # The API pulls all tags where none is named.
-                params={"fromImage": repository, "tag": tag or "latest"},
-                headers={"X-Registry-Auth": login} if login else {},
-                stream=True,
-                timeout=(api.timeout, news_within_s),
-            ) as answer,
-        ):
-            for message in news(accepted(answer).iter_lines()):
-                if "error" in message:
-                    raise docker.errors.APIError(message["error"], explanation=message["error"])
-
-    def load_image(self, archive: bytes) -> None:
-        """Load an image from an archive as ``docker save`` writes it."""
-        with engine_errors(self.address):
-            news_of: Any = self.api().load_image  # it has no type
-            for news in news_of(archive):
-                if "error" in news:
-                    raise docker.errors.APIError(news["error"], explanation=news["error"])
-
-    # ---------------------------------------------------------------- volumes
+    def labels_of_image(self, image: str) -> Mapping[str, str]:
+        """The labels that containers of an image inherit; none where it is there no more."""
+        with contextlib.suppress(ImageMissing), look_errors(self.address, may_lack=True):
+            found = self.get(f"/images/{image}/json")
+            return (found.get("Config") or {}).get("Labels") or {}
+        return {}
 
     def volume(self, name: str) -> dict[str, Any]:
         """Everything about a volume.
@@ -270,7 +289,7 @@ class Engine:
         :raises NotThere: there is none of that name.
         """
         with look_errors(self.address, may_lack=True):
-            found: dict[str, Any] = self.api().inspect_volume(name)
+            found: dict[str, Any] = self.ask(lambda api: api.inspect_volume(name))
             return found
 
 

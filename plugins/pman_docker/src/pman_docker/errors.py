@@ -17,25 +17,14 @@ import requests
 import requests.exceptions
 import urllib3.exceptions
 
+from pman_core.causes import Cause, passing_cause
 from pman_core.errors import EngineUnavailableError
+from pman_docker.init import NO_INIT
 
 _TIME_OUTS = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 
-#: What engines say where they, or what they stand on, cannot do it now. Never a bare word: the
-#: engines also quote paths and programs of jobs, which may be called "timeout" or "database".
-_PASSES = re.compile(
-    # disks, memory, and what else a machine runs out of
-    "no space left|input/output error|thin pool|stale (nfs )?file handle|cannot allocate memory"
-    "|too many open files|temporarily unavailable"
-    # the engine's own books
-    "|database (is|disk|or disk|connection)|opening database"
-    # the network, and registries
-    "|connection (refused|reset|timed out)|no route to host|network is unreachable"
-    "|timed out|deadline exceeded|timeout exceeded|(i/o|handshake|gateway) time-?out"
-    "|temporary failure|server misbehaving|unexpected eof|: eof$|toomanyrequests|too many requests"
-    "|service unavailable|bad gateway|internal server error",
-    re.IGNORECASE,
-)
+#: Docker 20.10 to 28, of a version beyond those that it takes; Podman 4.3 to 5.8 takes any.
+_OTHER_VERSION = re.compile(r"client version \S+ is too (new|old)")
 
 
 class Refused(Exception):
@@ -95,14 +84,14 @@ def look_errors(address: str, *, may_lack: bool = False) -> Iterator[None]:
     """For looks, which an engine has no reason to refuse: whoever asked can only ask again.
 
     :param may_lack: whether one thing is looked for, which may not be there.
-    :raises NotThere: there is no such thing.
+    :raises NotThere: there is no such thing; ``ImageMissing`` of an image.
     :raises EngineUnavailableError: the engine did not answer, or cannot tell.
     """
     try:
         with engine_errors(address):
             yield
     except Refused as refused:
-        if may_lack and isinstance(refused, NotThere):
+        if may_lack and isinstance(refused, (NotThere, ImageMissing)):
             raise
         raise EngineUnavailableError(f"the engine at {address} cannot tell: {refused}") from refused
 
@@ -140,13 +129,20 @@ def refusal(code: int, words: str) -> Refused:
     return Refused(code, words)
 
 
-def passes(refused: Refused) -> bool:
-    """Whether a refusal says nothing of the job, and is likely to pass with time.
+def passing(refused: Refused) -> Cause | None:
+    """Why a container cannot be created or started *now*; ``None`` if that is final.
 
-    The stream of a pull has no codes; its errors count as 500.
+    Such a refusal says nothing of the job.
     """
-    may = refused.code >= 500 or refused.code == 429
-    return may and _PASSES.search(str(refused)) is not None
+    if refused.code < 500:
+        return None
+    words = str(refused)
+    return NO_INIT if NO_INIT.words.search(words) else passing_cause(words)
+
+
+def is_other_version(error: docker.errors.APIError) -> bool:
+    """Whether the engine refused a call since it does not take that version of its API."""
+    return error.status_code == 400 and _OTHER_VERSION.search(str(error.explanation)) is not None
 
 
 def accepted(answer: requests.Response) -> requests.Response:

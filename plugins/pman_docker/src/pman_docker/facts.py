@@ -17,6 +17,9 @@ class EngineFacts:
     rootless: bool
     enforces_limits: bool
     limits_swap: bool
+    has_init: bool = True
+    knows_oom: bool = True
+    exact_tail: bool = True
 
     @property
     def title(self) -> str:
@@ -38,10 +41,25 @@ def facts_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFacts
     enforced = bool(info.get("MemoryLimit", True) and info.get("CpuCfsQuota", True))
     if rootless and str(info.get("CgroupVersion", "1")) != "2":
         enforced = False
+    number = str(version.get("Version", "?"))
+    # Podman 4.3 was tried, and 5.4; what is between counts as old.
+    old_podman = podman and _major(number) < 5
     return EngineFacts(
         "Podman" if podman else "Docker",
-        str(version.get("Version", "?")),
+        number,
         rootless,
         enforced,
         limits_swap=bool(info.get("SwapLimit", True)),
+        # So says Docker (20.10 to 28) of an init that it cannot run. Podman tells nothing here.
+        has_init=(info.get("InitCommit") or {}).get("ID") != "N/A",
+        # The old one says OOMKilled of no container.
+        knows_oom=not old_podman,
+        # The old one joins the pieces of a line to the line before; see ``logs.py``.
+        exact_tail=not old_podman,
     )
+
+
+def _major(version: str) -> int:
+    """The first number of a version; 0 where it has none."""
+    first = version.split(".")[0]
+    return int(first) if first.isdecimal() else 0

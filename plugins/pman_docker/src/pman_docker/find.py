@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import attrs
 
 from pman_core import JobInfo, Reason, Status
-from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
+from pman_core.names import JID_LABEL
 from pman_docker.engine import Engine
-from pman_docker.errors import NotThere, NotWritten
-from pman_docker.labels import KIND, OF, WAITING, is_ours, job_of, second_name
+from pman_docker.errors import NotWritten, Refused
+from pman_docker.init import log_size, may_have_failed, why_not_run
+from pman_docker.labels import KIND, OF, WAITING, job_of
 from pman_docker.launch import Launcher
+from pman_docker.members import Members, Summary, firsts, is_second
+from pman_docker.pending import Pending
 from pman_docker.settings import DockerSettings
-from pman_docker.state import info_of, moment, waiting_info, with_outcome
+from pman_docker.state import info_of, moment, not_run, waiting_info, with_outcome
 
 
 class Finder:
@@ -24,95 +27,100 @@ class Finder:
     def __init__(self, engine: Engine, launcher: Launcher, settings: DockerSettings) -> None:
         self._engine = engine
         self._launcher = launcher
+        self._pending = Pending(engine, launcher, settings)
         self._settings = settings
-
-    def name(self, jid: str) -> str:
-        """The name of a job's first object."""
-        return native_name(jid, self._settings.instance)
+        self.members = Members(engine, settings.instance)
 
     def find(self, jid: str) -> JobInfo | None:
         """A job of this pman; ``None`` if there is none, whatever else has its name."""
-        first = self.first(jid)
-        return self._info(self.name(jid), first) if first else None
+        first = self.members.first(jid)
+        return self._info(jid, first) if first else None
 
-    def find_named(self, labels: Mapping[str, str]) -> JobInfo | None:
+    def find_labelled(self, labels: Mapping[str, str]) -> JobInfo | None:
         """The job of a first object that the engine listed."""
         return self.find(labels[JID_LABEL])
 
-    def first(self, jid: str) -> dict[str, Any] | None:
-        """The first object of a job."""
-        first = self._inspect(self.name(jid))
-        if first is None or not is_ours(first["Config"]["Labels"], jid, self._settings.instance):
-            return None
-        return first
+    def rest(self, jid: str) -> tuple[list[str], list[str]]:
+        """First and second objects, by id, that remain of a job whose first object had its name.
 
-    def is_foreign(self, jid: str) -> bool:
-        """Whether something that is not this job has its name."""
-        found = self._inspect(self.name(jid))
-        return found is not None and not is_ours(
-            found["Config"]["Labels"], jid, self._settings.instance
+        They have been renamed, or their first object is gone. What has the job's name now is
+        another job, which has been submitted meanwhile.
+        """
+        members = self.members.of_job(jid)
+        others = {one["Id"] for one in firsts(members) if self.members.has_its_name(one)}
+        return (
+            [one["Id"] for one in firsts(members) if one["Id"] not in others],
+            [one["Id"] for one in members if is_second(one) and one["Labels"][OF] not in others],
         )
 
-    def second(self, jid: str, first: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The second object of a job, if it has one."""
-        return self._second(self.name(jid), first)
+    def summaries(self) -> dict[str, Summary]:
+        """What the engine lists of each job of this pman, by the names that pman gave.
 
-    def rest(self, jid: str) -> dict[str, Any] | None:
-        """The second object of a job whose first is gone; it may run on."""
-        second = self._inspect(second_name(self.name(jid)))
-        labels = (second and second["Config"]["Labels"]) or {}
-        if OF not in labels or not is_ours(labels, jid, self._settings.instance):
-            return None
-        return None if self._inspect(labels[OF]) else second
-
-    def summaries(self) -> dict[str, dict[str, Any]]:
-        """What the engine lists of each job of this pman, by the names of first objects."""
-        return {name: summary for name, summary in self._ours() if _has_name(summary, name)}
+        What has another name now counts where nothing has that one; it may be no job at all.
+        """
+        found: dict[str, Summary] = {}
+        for summary in firsts(self.members.of_all()):
+            name = self.members.name(summary["Labels"][JID_LABEL])
+            if name not in found or self.members.has_its_name(summary):
+                found[name] = summary
+        return found
 
     def orphans(self) -> list[str]:
         """Second objects without a first: who removed the job was killed meanwhile."""
-        ours = list(self._ours())
-        ids = {summary["Id"] for _, summary in ours}
+        ours = self.members.of_all()
+        ids = {summary["Id"] for summary in ours}
         return [
             summary["Id"]
-            for name, summary in ours
-            if _has_name(summary, second_name(name)) and summary["Labels"].get(OF) not in ids
+            for summary in ours
+            if is_second(summary)
+            and self.members.has_its_name(summary)
+            and summary["Labels"][OF] not in ids
         ]
 
-    def _ours(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """What has the labels of a job, and the job's name.
-
-        That alone does not make it pman's: an image made of a job's container has them too.
-        """
-        for summary in self._engine.labelled(f"{INSTANCE_LABEL}={self._settings.instance}"):
-            jid = summary["Labels"].get(JID_LABEL)
-            if jid:
-                yield self.name(jid), summary
-
-    def _info(self, name: str, first: Mapping[str, Any]) -> JobInfo:
+    def _info(self, jid: str, first: Mapping[str, Any]) -> JobInfo:
         labels = first["Config"]["Labels"]
         waits = labels[KIND] == WAITING
         created = moment(first["Created"])
         if waits:
-            info = waiting_info(job_of(labels), created, self._launcher.last_pull(first["Id"]))
+            info = waiting_info(job_of(labels), created, self._pending.last_fault(first["Id"]))
         else:
-            info = info_of(first)
+            info = self._with_init(info_of(first, knows_oom=self._knows_oom()), first)
         if info.status is not Status.NOT_STARTED:
-            return info
-        second = self._second(name, first)
-        now = with_outcome(info, second) if second else info
+            return self._instead(jid, first, info) if self._launcher.came_late(info) else info
+        second = self.members.named_second(jid, first["Id"])
+        now = self._outcome(info, second) if second else info
         # The first object may have got its turn since it was looked at.
         undone = now.status is Status.NOT_STARTED and (
             (waits and not second) or self._launcher.is_abandoned(second or first)
         )
-        return self._go_on(name, first, info) if undone else now
+        if not undone:
+            return now
+        return self._by_renamed(jid, first, info) or self._go_on(jid, first, info)
 
-    def _go_on(self, name: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo:
+    def _instead(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo:
+        """The job of a first object that counted as abandoned, and that somebody started later."""
+        second = self.members.named_second(jid, first["Id"])
+        outcome = self._outcome(info, second) if second else info
+        return info if outcome.status is Status.NOT_STARTED else outcome
+
+    def _by_renamed(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo | None:
+        """The job by a second object of another name, looked for only where pman would make one."""
+        if not self._pending.is_free(first["Id"]):
+            return None
+        second = self.members.renamed_second(jid, first["Id"])
+        outcome = self._outcome(info, second) if second else None
+        undone = outcome and outcome.status is Status.NOT_STARTED
+        if second and undone and self._launcher.is_abandoned(second):
+            self._launcher.clear(second["Id"])
+            return None
+        return outcome
+
+    def _go_on(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo:
         """Bring the job to run, unless it has waited too long."""
-        late_s = self._settings.start_deadline_s
+        name, late_s = self.members.name(jid), self._settings.start_deadline_s
         waited = self._engine.now() - info.created if info.created else timedelta()
         if waited <= timedelta(seconds=late_s):
-            self._launcher.go_on(name, first)
+            self._pending.go_on(name, first)
             return info
         message = f"not started within {late_s} s: {info.message}"
         job = job_of(first["Config"]["Labels"])
@@ -120,25 +128,32 @@ class Finder:
             self._launcher.condemn(name, job, first["Id"], Reason.START_DEADLINE, message)
         except NotWritten as error:  # one job must not hide the others of a list
             return attrs.evolve(info, message=f"{message}; {error}")
-        second = self._second(name, first)
+        second = self.members.named_second(jid, first["Id"]) or self.members.renamed_second(
+            jid, first["Id"]
+        )
         if second:
-            return with_outcome(info, second)
+            return self._outcome(info, second)
         # A foreign object has the second's name: this cannot be written down, but stays true.
         return attrs.evolve(
             info, status=Status.FAILED, reason=Reason.START_DEADLINE, message=message
         )
 
-    def _second(self, name: str, first: Mapping[str, Any]) -> dict[str, Any] | None:
-        second = self._inspect(second_name(name))
-        labels = (second and second["Config"]["Labels"]) or {}
-        return second if labels.get(OF) == first["Id"] else None
+    def _outcome(self, first: JobInfo, second: Mapping[str, Any]) -> JobInfo:
+        info = with_outcome(first, second, knows_oom=self._knows_oom())
+        return self._with_init(info, second)
 
-    def _inspect(self, name: str) -> dict[str, Any] | None:
+    def _knows_oom(self) -> bool:
+        return self._engine.facts().knows_oom
+
+    def _with_init(self, info: JobInfo, container: Mapping[str, Any]) -> JobInfo:
+        """Tell a program that could not be run, which the engine does not know: the init does."""
+        failed = info.reason is Reason.EXIT_CODE and may_have_failed(container, info.exit_code)
+        if not failed:
+            return info
+        program = info.argv[0]
         try:
-            return self._engine.inspect(name)
-        except NotThere:
-            return None
-
-
-def _has_name(summary: Mapping[str, Any], name: str) -> bool:
-    return f"/{name}" in (summary.get("Names") or ())
+            log = self._engine.log_start(container["Id"], log_size(program))
+        except Refused:  # a log that the engine does not give, or that is removed just now
+            return info
+        why = why_not_run(log, program)
+        return not_run(info, why) if why else info

@@ -24,7 +24,8 @@ CONTAINER, WAITING, VERDICT = "container", "waiting", "verdict"
 #: The whole job, on its first object: any pman process can go on with it.
 JOB = LABEL_PREFIX + "job"
 
-#: On a second object: the id of the first one that it belongs to.
+#: On a second object: the id of the first one that it belongs to. On a first one it is empty, since
+#: the image may have such a label.
 OF = LABEL_PREFIX + "of"
 
 #: On a verdict: the reason, and the message for a person.
@@ -55,7 +56,7 @@ def container_labels(job: Job, instance: str, of: str = "") -> dict[str, str]:
         IMAGE: job.image,
         KEYS: json.dumps(sorted(job.labels)),
     }
-    return {**labels, OF: of} if of else {**labels, JOB: job_to_json(job)}
+    return {**labels, OF: of} if of else {**labels, OF: "", JOB: job_to_json(job)}
 
 
 def waiting_labels(job: Job, instance: str) -> dict[str, str]:

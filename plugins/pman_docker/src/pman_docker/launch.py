@@ -4,39 +4,41 @@ Starting a container that has ended runs it again, and no engine has a start tha
 state. So **only the process that created a container starts it, once, and at once**. Where
 that process was killed in between, another one makes the job's second object and starts that.
 The name of each object is a lock: of several creators one succeeds.
+
+A start that failed by a passing cause, or that was cancelled, is such a start too: its container
+is not started again, and counts as abandoned.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from pman_core import Job, Reason
+from pman_core import Job, JobInfo, Reason
 from pman_core.errors import EngineUnavailableError
+from pman_docker import images
 from pman_docker.dialect import Dialect
 from pman_docker.emptyimage import empty_image
 from pman_docker.engine import Engine
-from pman_docker.errors import ImageMissing, NameInUse, NotThere, NotWritten, Refused, passes
+from pman_docker.errors import ImageMissing, NameInUse, NotThere, NotWritten, Refused, passing
 from pman_docker.labels import (
     EMPTY_IMAGE,
     KIND,
     OF,
     VERDICT,
     container_labels,
-    job_of,
     second_name,
     verdict_labels,
     waiting_labels,
 )
 from pman_docker.limits import dropped_limit
-from pman_docker.pulls import FailedPulls
+from pman_docker.members import Members, firsts, seconds_of
 from pman_docker.settings import DockerSettings
-from pman_docker.state import info_of
+from pman_docker.state import info_of, passing_start
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +53,7 @@ class Launcher:
         self._engine = engine
         self._dialect = dialect
         self._settings = settings
-        self._failed = FailedPulls(settings.start_deadline_s)
-        self._busy: set[str] = set()
-        self._lock = threading.Lock()
+        self._members = Members(engine, settings.instance)
 
     @property
     def grace(self) -> timedelta:
@@ -75,86 +75,27 @@ class Launcher:
         """
         return self._run(name, job, container_labels(job, self._settings.instance))
 
-    def note_waiting(self, name: str, job: Job) -> str:
-        """Write down that a job waits for its image; the note's id.
+    def note_waiting(self, name: str, job: Job) -> None:
+        """Write down that a job waits for its image.
 
         :raises NameInUse: as above.
         """
-        return self._note(name, waiting_labels(job, self._settings.instance))
+        note = self._note(name, waiting_labels(job, self._settings.instance))
+        if self._is_needless(note, job.jid):
+            self._withdraw(note)
 
     # ----------------------------------------------------------- the second object
 
-    def go_on(self, name: str, first: Mapping[str, Any]) -> None:
-        """In a thread of its own, bring a job to run whose first object will not.
+    def run_second(self, name: str, job: Job, first: str) -> None:
+        """Create and start the container that takes the place of a job's first object.
 
-        :raises EngineUnavailableError: this machine has no thread left.
+        :raises NameInUse: there is such an object; see ``clear_abandoned``.
+        :raises ImageMissing: as above.
+        :raises Refused: as above.
+        :raises EngineUnavailableError: as above.
         """
-        with self._lock:
-            if first["Id"] in self._busy or self._failed.are_too_many(first["Id"]):
-                return
-            self._busy.add(first["Id"])
-        try:
-            threading.Thread(
-                target=self._go_on, args=(name, first), name=f"pman-{name}", daemon=True
-            ).start()
-        except RuntimeError as error:
-            with self._lock:
-                self._busy.discard(first["Id"])
-            raise EngineUnavailableError(f"no job can be gone on with: {error}") from error
-
-    def last_pull(self, first: str) -> str:
-        """Why the last pull for a job failed, as far as this process knows."""
-        return self._failed.words(first)
-
-    def _go_on(self, name: str, first: Mapping[str, Any]) -> None:
-        try:
-            self._bring_about(name, job_of(first["Config"]["Labels"]), first["Id"])
-        except EngineUnavailableError as error:
-            log.warning("job %s: interrupted, until somebody asks for it: %s", name, error)
-        except Exception:
-            log.exception("job %s: interrupted, until somebody asks for it", name)
-        finally:
-            with self._lock:
-                self._busy.discard(first["Id"])
-
-    def _bring_about(self, name: str, job: Job, first: str) -> None:
-        """Make the second object: the running job, or the verdict on it."""
         labels = container_labels(job, self._settings.instance, of=first)
-        pulled = False
-        for _ in range(_ATTEMPTS):  # whoever asks for the job next begins anew
-            try:
-                self._run(second_name(name), job, labels, of=first)
-            except NameInUse:
-                if self._clear_abandoned(second_name(name), first):
-                    continue
-            except ImageMissing as missing:
-                told = str(missing) if pulled else self._pull(job.image, first)
-                pulled = True
-                if not told:
-                    continue
-                message = f"cannot get image {job.image}: {told}"
-                self.condemn(name, job, first, Reason.IMAGE_NOT_FOUND, message)
-            except Refused as refused:
-                if passes(refused):
-                    raise EngineUnavailableError(
-                        f"it cannot be created now: {refused}"
-                    ) from refused
-                self.condemn(name, job, first, Reason.CANNOT_START, f"cannot create: {refused}")
-            return
-
-    def _pull(self, image: str, first: str) -> str:
-        """Pull an image; the engine's words if it cannot be had.
-
-        :raises EngineUnavailableError: it cannot be had now.
-        """
-        try:
-            self._engine.pull(image, self._settings.pull_timeout_s)
-        except Refused as refused:
-            if passes(refused):
-                self._failed.add(first, str(refused))
-                raise EngineUnavailableError(f"cannot get image {image}: {refused}") from refused
-            return str(refused)
-        return ""
+        self._run(second_name(name), job, labels, of=first)
 
     def condemn(self, name: str, job: Job, first: str, reason: Reason, message: str) -> None:
         """Write down that a job could not be started; what came first stands.
@@ -166,16 +107,16 @@ class Launcher:
         for _ in range(2):
             try:
                 note = self._note(second, labels)
-                if not self._is_there(first):
+                if self._is_needless(note, job.jid, first):
                     self._engine.remove(note)
             except NameInUse:
-                if self._clear_abandoned(second, first):
+                if self.clear_abandoned(second, first):
                     continue
             except Refused as refused:
                 raise NotWritten(f"the engine refuses a note of it: {refused}") from refused
             return
 
-    def _clear_abandoned(self, name: str, first: str) -> bool:
+    def clear_abandoned(self, name: str, first: str) -> bool:
         """Remove a second object that its creator never started, or that is of another job.
 
         :return: whether the name may be free now.
@@ -185,7 +126,7 @@ class Launcher:
         except NotThere:
             return True
         labels = second["Config"]["Labels"] or {}
-        if OF not in labels:
+        if not labels.get(OF):
             log.warning("container %s is none of pman's, and keeps a job from running", name)
             return False
         of_another = labels[OF] != first
@@ -197,12 +138,23 @@ class Launcher:
             return True
         return False
 
+    def clear(self, container: str) -> None:
+        """Remove a container that was never started."""
+        with contextlib.suppress(Refused):  # it runs after all
+            self._engine.remove(container, even_running=False)
+
     def is_abandoned(self, container: Mapping[str, Any]) -> bool:
         """Whether a container was never started, and its creator will not start it either."""
         info = info_of(container)
         if info.status.is_final or info.started or info.created is None:
             return False
         return self._engine.now() - info.created > self.grace
+
+    def came_late(self, info: JobInfo) -> bool:
+        """Whether a container was started when it may have counted as abandoned."""
+        if info.started is None or info.created is None:
+            return False
+        return info.started - info.created > self.grace
 
     # -------------------------------------------------------------------- the engine
 
@@ -213,9 +165,9 @@ class Launcher:
         body = self._dialect.job_payload(job, self._settings, labels)
         container, warnings = self._dialect.create(self._engine, name, body)
         self._heed(warnings, job, container)
-        if of and not self._is_there(of):
+        if self._is_needless(container, job.jid, of):
             self._withdraw(container)
-            return container, False  # the job has been removed meanwhile
+            return container, False
         if time.monotonic() - begun > self._settings.engine_timeout_s:
             raise EngineUnavailableError("the engine took too long to create a container")
         try:
@@ -227,6 +179,18 @@ class Launcher:
         else:
             return container, True
         return container, False
+
+    def _is_needless(self, made: str, jid: str, of: str = "") -> bool:
+        """Whether an object that has just been made has no place.
+
+        Its job has such an object already, which has another name now. Or its first object is gone:
+        the job has been removed meanwhile.
+        """
+        members = self._members.of_job(jid)
+        if of and all(member["Id"] != of for member in members):
+            return True
+        alike = seconds_of(of, members) if of else firsts(members)
+        return any(member["Id"] != made for member in alike)
 
     def _heed(self, warnings: list[str], job: Job, container: str) -> None:
         """Nothing is silently ignored, also where the engine does so."""
@@ -246,7 +210,8 @@ class Launcher:
     ) -> None:
         """See that the engine keeps why a container could not be started.
 
-        Docker does so by itself. Podman forgets: there the container makes way for a verdict.
+        Docker does so by itself, Podman since 5. Older ones forget: there the container makes way
+        for a verdict.
 
         :raises EngineUnavailableError: it could not be started now; once it counts as abandoned,
             another takes its place.
@@ -254,8 +219,10 @@ class Launcher:
         with contextlib.suppress(NotThere):
             if info_of(self._engine.inspect(container)).status.is_final:
                 return
-            if passes(refused):
-                raise EngineUnavailableError(f"it cannot be started now: {refused}") from refused
+            cause = passing(refused) or passing_start(str(refused))
+            if cause:
+                message = f"it cannot be started now: {cause.wording} ({refused})"
+                raise EngineUnavailableError(message) from refused
             if container != first:
                 self._withdraw(container)
             message = f"cannot start: {refused}"
@@ -277,7 +244,7 @@ class Launcher:
         try:
             return self._dialect.create(self._engine, name, body)[0]
         except ImageMissing:
-            self._engine.load_image(empty_image(EMPTY_IMAGE))
+            images.load(self._engine, empty_image(EMPTY_IMAGE))
             return self._dialect.create(self._engine, name, body)[0]
 
     def _is_there(self, container: str) -> bool:

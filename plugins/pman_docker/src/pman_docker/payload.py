@@ -29,7 +29,8 @@ def docker_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]
     drop, add = confinement(job, settings)
     host: Payload = {
         "Mounts": [docker_mount(mount) for mount in job.mounts],
-        "PidsLimit": settings.pids_limit,
+        "Init": settings.job_init,
+        "PidsLimit": _process_limit(settings),
         "CapDrop": drop,
         "CapAdd": add,
         "SecurityOpt": ["no-new-privileges"] if settings.confine_jobs else [],
@@ -62,7 +63,7 @@ def podman_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]
     """The body of Podman's own create request."""
     limits = job.resources
     drop, add = confinement(job, settings)
-    resources: Payload = {"pids": {"limit": settings.pids_limit}}
+    resources: Payload = {"pids": {"limit": _process_limit(settings)}}
     if limits.memory_mib is not None:
         resources["memory"] = {"limit": limits.memory_mib * _MIB, "swap": limits.memory_mib * _MIB}
     if limits.cpu_millicores is not None:
@@ -82,6 +83,7 @@ def podman_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]
         "cap_add": add,
         "no_new_privileges": settings.confine_jobs,
         "restart_policy": "no",
+        "init": settings.job_init,
         # A removal kills at once; by default it waits ten seconds for the job to end itself.
         "stop_timeout": 0,
     }
@@ -106,6 +108,11 @@ def confinement(job: Job, settings: HostSettings) -> tuple[list[str], list[str]]
         return [], []
     is_root = job.user is None or not job.user.uid
     return ["ALL"], [f"CAP_{name}" for name in _ROOT_KEEPS] if is_root else []
+
+
+def _process_limit(settings: DockerSettings) -> int:
+    """The init is none of the processes that a job may have."""
+    return settings.pids_limit + settings.job_init
 
 
 def user_words(job: Job) -> str:

@@ -1,6 +1,6 @@
 """What the engine says of a container, as pman tells of the job: pure translation.
 
-``GET /containers/{id}/json``, Engine API 1.41.
+``GET /containers/{id}/json``, Engine API 1.41 to 1.51.
 """
 
 from __future__ import annotations
@@ -13,36 +13,70 @@ from typing import Any
 import attrs
 
 from pman_core import Job, JobInfo, Reason, Status
+from pman_core.causes import Cause, passing_cause
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
+from pman_docker.init import NO_INIT, argv_of
 from pman_docker.labels import IMAGE, KIND, MESSAGE, REASON, VERDICT, asked_labels
 
 _NEVER = 1  # the year of a time that has not come
 
-#: Told where the engine has no explanation: the kernel's out-of-memory killer is the likeliest
-#: cause of a SIGKILL that nobody asked for.
+#: A job that got SIGKILL, or ended with its code, where the engine knows that it was not memory.
+KILLED = "killed (137)"
+
+#: The same where the engine does not know: the kernel's out-of-memory killer is the likeliest cause
+#: of a SIGKILL that nobody asked for.
 PROBABLY_MEMORY = "killed (137), probably out of memory"
 
+SUSPENDED = "suspended: somebody has paused its container"
 
-def info_of(container: Mapping[str, Any]) -> JobInfo:
-    """The job that a container is."""
+_RUNNING = ("running", "paused", "restarting", "stopping")
+
+#: Told while an ended container runs again: an end never becomes "started".
+RUNS_AGAIN = (
+    "lost: it had ended, and somebody started its container again, so its exit code is not known"
+)
+
+#: What Docker keeps where the client went away during ``/start``: 26 "context canceled", 28
+#: "Canceled: context canceled". Docker cancels a start only before the job's process begins to run
+#: (``daemon/start.go``), so nothing of the job has run.
+_CANCELLED = Cause(
+    "start-cancelled",
+    False,
+    Reason.QUEUED,
+    "its start was cancelled",
+    re.compile("(^|: )context cancell?ed$"),
+)
+
+
+def info_of(container: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
+    """The job that a container is.
+
+    :param knows_oom: whether the engine knows of each container that ran out of memory.
+    """
     labels = container["Config"]["Labels"]
     state = container["State"]
     started = moment(state.get("StartedAt"))
     finished = moment(state.get("FinishedAt"))
-    status, message, code, reason = verdict_of(state)
+    status, message, code, reason = verdict_of(state, knows_oom=knows_oom)
+    created = moment(container["Created"])
+    if reason is Reason.CANNOT_START:
+        # Neither engine keeps when a start failed; pman starts what it has just created.
+        started, finished = None, finished or created
+    if _runs_again(state):
+        started = None  # that is of the other run
     if started and finished:
         finished = max(started, finished)  # Podman's clocks for the two differ a little
     return JobInfo(
         jid=labels[JID_LABEL],
         image=labels[IMAGE],
-        argv=(container["Path"], *(container["Args"] or ())),
+        argv=argv_of(container),
         status=status,
         message=message,
         fingerprint=labels[FINGERPRINT_LABEL],
         exit_code=code,
         reason=reason,
-        created=moment(container["Created"]),
-        started=None if reason is Reason.CANNOT_START else started,
+        created=created,
+        started=started,
         finished=finished if status.is_final else None,
         labels=asked_labels(labels),
         native=container["Id"],
@@ -63,26 +97,29 @@ def running_info(job: Job, container: str) -> JobInfo:
     )
 
 
-def waiting_info(job: Job, created: datetime | None, why: str = "") -> JobInfo:
-    """A job that has no container yet; ``why`` its last pull failed, if it did."""
+def waiting_info(
+    job: Job, created: datetime | None, why: tuple[Reason, str] | None = None
+) -> JobInfo:
+    """A job that has no container yet; ``why`` the last attempt failed, if it did."""
+    reason, message = why or (Reason.PULLING, f"pulling image {job.image}")
     return JobInfo(
         jid=job.jid,
         image=job.image,
         argv=job.argv,
         status=Status.NOT_STARTED,
-        message=f"pulling image {job.image}" + (f"; failed so far: {why}" if why else ""),
+        message=message,
         fingerprint=job.fingerprint,
-        reason=Reason.PULLING,
+        reason=reason,
         created=created,
         labels=job.labels,
     )
 
 
-def with_outcome(first: JobInfo, second: Mapping[str, Any]) -> JobInfo:
+def with_outcome(first: JobInfo, second: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
     """A job whose first object could not become the running job, by its second object."""
     labels = second["Config"]["Labels"]
     if labels[KIND] != VERDICT:
-        return attrs.evolve(info_of(second), created=first.created)
+        return attrs.evolve(info_of(second, knows_oom=knows_oom), created=first.created)
     return attrs.evolve(
         first,
         status=Status.FAILED,
@@ -94,28 +131,69 @@ def with_outcome(first: JobInfo, second: Mapping[str, Any]) -> JobInfo:
     )
 
 
-def verdict_of(state: Mapping[str, Any]) -> tuple[Status, str, int | None, Reason | None]:
+def not_run(info: JobInfo, why: str) -> JobInfo:
+    """A job whose init ended since it could not run the job's program."""
+    return attrs.evolve(
+        info,
+        reason=Reason.CANNOT_START,
+        message=f"cannot start: {info.argv[0]}: {why}",
+        # catatonit ends with 1 then; these are a shell's codes, and tini's
+        exit_code=127 if "No such file" in why else 126,
+        started=None,
+    )
+
+
+def verdict_of(
+    state: Mapping[str, Any], *, knows_oom: bool = True
+) -> tuple[Status, str, int | None, Reason | None]:
     """Status, message, exit code and reason."""
     word, code = state["Status"], state.get("ExitCode")
     if _is_cut_off(word, state):
         return Status.FAILED, "lost: its machine was restarted", None, Reason.LOST
-    if word in ("running", "paused", "restarting", "stopping"):
-        return Status.STARTED, word, None, None
+    if word in _RUNNING:
+        if _runs_again(state):
+            return Status.FAILED, RUNS_AGAIN, None, Reason.LOST
+        message = SUSPENDED if word == "paused" else word
+        return Status.STARTED, message, None, None
     # One that was never started and is being removed makes way for another.
     if word in ("created", "configured", "initialized") or (
         word == "removing" and not moment(state.get("StartedAt"))
     ):
-        if state.get("Error"):
-            return (
-                Status.FAILED,
-                f"cannot start: {state['Error']}",
-                code or 127,
-                Reason.CANNOT_START,
-            )
-        return Status.NOT_STARTED, "created, not started yet", None, None
+        return _not_begun(state.get("Error") or "", code)
     if word in ("exited", "stopped") and code is not None:
-        return _end(state, code)
+        return _end(state, code, knows_oom=knows_oom)
     return Status.FAILED, f"lost: the engine says that it is {word}", code, Reason.LOST
+
+
+def _not_begun(error: str, code: int | None) -> tuple[Status, str, int | None, Reason | None]:
+    """Of a container that never ran; both engines (Podman since 5) keep why its start failed."""
+    if not error:
+        return Status.NOT_STARTED, "created, not started yet", None, None
+    cause = passing_start(error)
+    if cause:
+        message = f"it will be started again: {cause.wording} ({error})"
+        # The image is there, also where the table of causes says "pulling" of a network.
+        return Status.NOT_STARTED, message, None, Reason.QUEUED
+    return Status.FAILED, f"cannot start: {error}", code or 127, Reason.CANNOT_START
+
+
+def passing_start(error: str) -> Cause | None:
+    """Why a container could not be started, if it can be later.
+
+    :param error: the engine's words.
+    """
+    for cause in (_CANCELLED, NO_INIT):
+        if cause.words.search(error):
+            return cause
+    return passing_cause(error)
+
+
+def _runs_again(state: Mapping[str, Any]) -> bool:
+    """Whether somebody started a container again after its end: both engines keep when it ended.
+
+    How it ended they forget. pman starts a container once.
+    """
+    return state["Status"] in _RUNNING and moment(state.get("FinishedAt")) is not None
 
 
 def _is_cut_off(word: str, state: Mapping[str, Any]) -> bool:
@@ -127,14 +205,16 @@ def _is_cut_off(word: str, state: Mapping[str, Any]) -> bool:
     return word in ("created", "configured", "exited") and bool(began and not ended)
 
 
-def _end(state: Mapping[str, Any], code: int) -> tuple[Status, str, int, Reason | None]:
+def _end(
+    state: Mapping[str, Any], code: int, *, knows_oom: bool
+) -> tuple[Status, str, int, Reason | None]:
     if code == 0:
         return Status.SUCCEEDED, "finished", 0, None
     if state.get("OOMKilled"):
         message = f"out of memory: it wanted more than its memory limit (exit code {code})"
         return Status.FAILED, message, code, Reason.OUT_OF_MEMORY
     if code == 137:
-        return Status.FAILED, PROBABLY_MEMORY, code, Reason.KILLED
+        return Status.FAILED, KILLED if knows_oom else PROBABLY_MEMORY, code, Reason.KILLED
     if state.get("Error"):
         return Status.FAILED, f"{state['Error']} (exit code {code})", code, Reason.EXIT_CODE
     return Status.FAILED, f"exited with code {code}", code, Reason.EXIT_CODE

@@ -67,7 +67,7 @@ class KubernetesBackend:
     def pman_ping(self) -> str:
         """Ask for the version, and for each permission that pman needs."""
         with no_refusal("the API server refuses"):
-            return ping(self._cluster, self.platform.name)
+            return ping(self._cluster, self.platform)
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:

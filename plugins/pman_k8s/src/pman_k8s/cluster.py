@@ -192,6 +192,16 @@ class Cluster:
         with contextlib.suppress(NotThere):
             self.ask("DELETE", self._path("api/v1", "pods", name), how)
 
+    def end_pod(self, name: str) -> None:
+        """Have a node end what still runs of a pod; gone already is no error.
+
+        The pod stays, and the logs of its containers, as they do after any time limit; a pod that
+        is deleted takes them with it. A deadline may only be lowered (API reference, PodSpec).
+        """
+        change = {"spec": {"activeDeadlineSeconds": 1}}
+        with contextlib.suppress(NotThere):
+            self.ask("PATCH", self._path("api/v1", "pods", name), change, _MERGE)
+
     def log(self, pod: str, tail_lines: int) -> Generator[bytes]:
         """The end of a pod's log, piece by piece, as far as it has been written.
 
@@ -232,6 +242,10 @@ class Cluster:
     def version(self) -> str:
         """The server's version, like v1.20.2."""
         return str(self.ask("GET", "/version").body["gitVersion"])
+
+    def api_groups(self) -> list[str]:
+        """The names of the API groups that it serves."""
+        return [str(group["name"]) for group in self.ask("GET", "/apis").body["groups"]]
 
     def may(self, verb: str, group: str, resource: str, part: str = "") -> bool:
         """Whether pman has a permission in the namespace."""

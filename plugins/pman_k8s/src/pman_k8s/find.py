@@ -5,6 +5,7 @@ A running job costs two calls, an ended one only one.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,18 +14,23 @@ from typing import Any
 import attrs
 
 from pman_core import JobInfo
+from pman_core.causes import pull_cause
 from pman_core.errors import EngineUnavailableError
 from pman_core.names import native_name
 from pman_k8s.cluster import FEW_PODS, Answer, Cluster
 from pman_k8s.errors import Conflict, NotThere, Refused
-from pman_k8s.labels import STARTED, is_ours, noted_pods, notes_of, of_jobs
+from pman_k8s.events import told_by_events
+from pman_k8s.jobs import counted_pods, workers_of
+from pman_k8s.labels import STARTED, is_ours, noted_pods, noted_pull, noted_rest, notes_of, of_jobs
 from pman_k8s.pods import Pod
 from pman_k8s.settings import K8sSettings
-from pman_k8s.state import counted_pods, info_of, refused, tell, too_late, waits_for, workers_of
-from pman_k8s.verdict import Told, run_patch, verdict_of, verdict_patch
-from pman_k8s.waiting import Waiting, told_by_events
+from pman_k8s.state import info_of, refused, tell, too_late, waits_for
+from pman_k8s.verdict import MOST_WORDS, Told, rest_patch, run_patch, verdict_of, verdict_patch
+from pman_k8s.waiting import Waiting
 
 Object = Mapping[str, Any]
+
+log = logging.getLogger(__name__)
 
 #: How often a Job is read again that somebody else changes whenever it has just been read.
 _ATTEMPTS = 10
@@ -67,6 +73,7 @@ class Finder:
             job, now = answer.body, answer.date
             verdict = verdict_of(job)
             if verdict:
+                self.end_rest(job)
                 return info_of(job, verdict)
             pods = self._pods(job)
             told = self._told(job, pods, now)
@@ -90,6 +97,23 @@ class Finder:
                     return info_of(job, told)
         raise EngineUnavailableError("the Job is changed by others again and again")
 
+    def end_rest(self, job: Object) -> None:
+        """End the containers that outlive a job whose end is written down.
+
+        Where that fails the end is told all the same, and the next look tries again.
+        """
+        names = noted_rest(job)
+        if not names:
+            return
+        try:
+            for name in names:
+                self._cluster.end_pod(name)
+            self._cluster.patch(job["metadata"]["name"], rest_patch())
+        except NotThere:
+            return  # removed meanwhile
+        except (Refused, EngineUnavailableError) as error:
+            log.warning("pods %s run on after their job: %s", ", ".join(names), error)
+
     def wait_for_removal(self, jid: str) -> None:
         """Give way to somebody who removes the Job of that name just now."""
         answer = self._read(self.name(jid))
@@ -103,8 +127,13 @@ class Finder:
             if waiting.is_in_vain:
                 if _waited_s(job, pods, now) >= waiting.patience_s:
                     return refused(job, waiting, now)
-                waiting = attrs.evolve(waiting, reason=None)
-            told = attrs.evolve(told, message=waiting.message, reason=waiting.reason)
+                waiting = waiting.doubted()
+            told = attrs.evolve(
+                told,
+                message=waiting.message,
+                reason=waiting.reason,
+                pull=_pull_note(job, waiting),
+            )
             return too_late(job, told, now, self._settings.start_deadline_s) or told
         if told.status.is_final and told.finished is None:
             return attrs.evolve(told, finished=max(now, told.started or now))
@@ -160,4 +189,15 @@ def _change(job: Object, pods: Sequence[Object], told: Told) -> dict[str, Any] |
     if told.status.is_final:
         return verdict_patch(job, told, names)
     has_begun = told.started is not None and STARTED not in notes_of(job)
-    return run_patch(job, told, names) if has_begun or names != noted else None
+    is_new = has_begun or told.pull or names != noted
+    return run_patch(job, told, names) if is_new else None
+
+
+def _pull_note(job: Object, waiting: Waiting) -> str:
+    """What to note of an image that cannot be had: the first words of each cause will do."""
+    if waiting.is_vague or not waiting.image:
+        return ""
+    image, words = noted_pull(job)
+    if image == waiting.image and pull_cause(words) == pull_cause(waiting.words):
+        return ""
+    return f"{waiting.image}\n{waiting.words[:MOST_WORDS]}"

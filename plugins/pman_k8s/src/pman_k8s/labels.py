@@ -24,8 +24,14 @@ KEYS = LABEL_PREFIX + "label-keys"
 #: The names of the pods that were seen first: any other is a second run.
 PODS = LABEL_PREFIX + "pods"
 
+#: The image that could not be had, and in the next line why: events that say it go after an hour.
+PULL = LABEL_PREFIX + "pull"
+
 #: When the job was first seen to have begun; its pods may go, or forget it.
 STARTED = LABEL_PREFIX + "started"
+
+#: The names of pods whose job has ended, and whose other containers are still to be ended.
+REST = LABEL_PREFIX + "rest"
 
 #: How the job ended, as it was first told; see ``verdict.py``.
 VERDICT = LABEL_PREFIX + "verdict"
@@ -67,6 +73,17 @@ def asked_labels(found: Mapping[str, Any]) -> dict[str, str]:
 def noted_pods(found: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the pods that were seen first."""
     return tuple(notes_of(found).get(PODS, "").split())
+
+
+def noted_rest(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the pods that are still to be ended after their job."""
+    return tuple(notes_of(found).get(REST, "").split())
+
+
+def noted_pull(found: Mapping[str, Any]) -> tuple[str, str]:
+    """The image that could not be had, and the engine's words; empty if there is none."""
+    image, _, words = notes_of(found).get(PULL, "").partition("\n")
+    return image, words
 
 
 def selector(labels: Mapping[str, str]) -> str:

@@ -9,6 +9,11 @@ from __future__ import annotations
 from pman_core.core_settings import CoreSettings
 from pman_k8s.platform import Platform
 
+#: Where pman's own constraints are, for somebody who has a checkout.
+_SHIPPED = "deploy/kubernetes/openshift/constraints"
+
+_NO_USER = "it gives them no user, so set CONTAINER_USER: an image of root cannot start without it"
+
 #: What the storage types mount, where that is known.
 _CLAIMS, _NFS, _HOST = "kubernetes_pvc", "nfs", "host"
 
@@ -34,14 +39,21 @@ def _level(settings: CoreSettings, storage: str) -> str:
 
 
 def _constraint(settings: CoreSettings, storage: str) -> str:
-    if storage == _HOST:
-        return "need the constraint hostmount-anyuid: STORAGE_TYPE=host mounts folders of nodes"
-    nfs = ", and it must allow nfs volumes" if storage == _NFS else ""
+    """OpenShift's own that allow root or folders of nodes (anyuid, hostmount-anyuid) never suffice.
+
+    They allow neither the seccomp profile of pman's pods nor the capabilities of its root jobs.
+    """
     rule = settings.user_rule
-    if rule is None or rule.uids is None:
-        return f"meet the constraint restricted-v2{nfs}: the project gives them a user"
-    name = "anyuid" if _may_be_root(settings) else "nonroot-v2"
-    return f"need the constraint {name}{nfs}: CONTAINER_USER names their user"
+    names_user = rule is not None and rule.uids is not None
+    if storage in (_HOST, _NFS):
+        what = "folders of nodes" if storage == _HOST else "nfs volumes"
+        need = f"need the constraint pman-{storage} ({_SHIPPED}), as they mount {what}"
+        return need if names_user else f"{need}; {_NO_USER}"
+    if not names_user:
+        return "meet the constraint restricted-v2: the project gives them a user"
+    if _may_be_root(settings):
+        return f"need the constraint pman-claims ({_SHIPPED}), as CONTAINER_USER lets them be root"
+    return "need the constraint nonroot-v2: CONTAINER_USER names their user"
 
 
 def _may_be_root(settings: CoreSettings) -> bool:

@@ -17,6 +17,7 @@ from pman_k8s.settings import K8sSettings
 from pman_k8s.state import info_of, tell, too_late
 from pman_k8s.syntax import label_faults
 from pman_k8s.verdict import Told, verdict_of
+from pman_k8s.waiting import is_refusal
 
 Object = Mapping[str, Any]
 
@@ -77,9 +78,13 @@ class Lister:
     def _info(self, job: Object, pods: list[Object], answer: Answer) -> JobInfo | None:
         verdict = verdict_of(job)
         if verdict:
+            self._finder.end_rest(job)
             return info_of(job, verdict)
         told = tell(job, pods)
-        late = told.waits and too_late(job, told, answer.date, self._settings.start_deadline_s)
+        late = told.waits and (
+            is_refusal(told.reason)
+            or too_late(job, told, answer.date, self._settings.start_deadline_s)
+        )
         if told.status.is_final or late:
             # Its end has to be written down, by the job as it is now.
             try:

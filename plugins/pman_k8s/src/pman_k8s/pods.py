@@ -7,12 +7,21 @@ container runtimes (1.20 with Docker, containerd and CRI-O since).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
 
 from pman_core import Reason
+from pman_k8s.containers import (
+    INITIALIZING,
+    NOT_BEGUN,
+    Failure,
+    end_of,
+    init_failure,
+    init_waits,
+    native_sidecars,
+)
 from pman_k8s.moments import moment
 from pman_k8s.payload import CONTAINER
 from pman_k8s.waiting import Waiting, container_waits, pod_waits
@@ -29,20 +38,6 @@ _TAKEN = (
     "Preempting",
     "Preempted",
 )
-
-#: Of containers that could not be begun: Docker, containerd.
-_NOT_BEGUN = ("ContainerCannotRun", "StartError", "CreateContainerError", "RunContainerError")
-
-_KILLED = 137
-
-
-@attrs.frozen(kw_only=True)
-class Failure:
-    """Why a run failed."""
-
-    reason: Reason
-    message: str
-    exit_code: int | None = None
 
 
 @attrs.frozen
@@ -80,7 +75,7 @@ class Pod:
     def started(self) -> datetime | None:
         """When its process began; ``None`` if it has not."""
         state = self._state
-        if state.get("terminated", {}).get("reason") in _NOT_BEGUN:
+        if state.get("terminated", {}).get("reason") in NOT_BEGUN:
             return None
         part = state.get("running") or state.get("terminated") or {}
         return moment(part.get("startedAt"))
@@ -91,11 +86,37 @@ class Pod:
         return moment((self._state.get("terminated") or {}).get("finishedAt"))
 
     @property
+    def is_over(self) -> bool:
+        """Whether its phase is one that no pod leaves."""
+        return self.phase in ("Succeeded", "Failed")
+
+    @property
+    def is_outlived(self) -> bool:
+        """Whether its job has ended, and another container runs on: one that a webhook added.
+
+        A native sidecar, which is an init container, is none of these: the kubelet ends it.
+        """
+        others = [one for one in self._statuses if one.get("name") != CONTAINER]
+        runs_on = any("terminated" not in (one.get("state") or {}) for one in others)
+        return self._ended_by_itself and runs_on and not self.is_over
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether its job ended with 0, whatever became of its other containers."""
+        return self.phase == "Succeeded" or (self._ended_by_itself and self._code == 0)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its job failed by itself, or the node failed the whole pod."""
+        ended = self.phase == "Failed" or self.is_outlived
+        return ended and not self.has_succeeded and not self.is_deleted
+
+    @property
     def has_ended(self) -> bool:
         """Whether nothing of it runs any more: a phase may be ahead of its containers."""
         states = [status.get("state") or {} for status in self._statuses]
         ended = bool(states) and all("terminated" in state for state in states)
-        return self.phase in ("Succeeded", "Failed") and ended
+        return self.is_over and ended
 
     @property
     def is_out_of_touch(self) -> bool:
@@ -112,11 +133,15 @@ class Pod:
         """What it waits for."""
         waiting = self._state.get("waiting")
         if waiting and waiting.get("reason"):
-            return container_waits(waiting)
+            init = waiting["reason"] == INITIALIZING and init_waits(self._inits, self._sidecars)
+            return init or container_waits(self._job)
         return pod_waits(self._status)
 
     def failure(self) -> Failure:
         """Why it failed; of one that has."""
+        ended = self._state.get("terminated")
+        if ended and self._ended_by_itself:
+            return end_of(ended)
         word, words = self._status.get("reason", ""), self._status.get("message", "")
         if word == "DeadlineExceeded":
             limit = self.found["spec"].get("activeDeadlineSeconds")
@@ -126,13 +151,22 @@ class Pod:
         if word in _TAKEN:
             message = f"lost: {word}: {words or 'its node took it away'}"
             return Failure(reason=Reason.LOST, message=message, exit_code=self._code)
-        ended = self._state.get("terminated")
-        if ended:
-            return _end(ended)
+        init = init_failure(self._inits, self._sidecars)
+        if init:
+            return init
         if word or words:
             message = f"cannot start: {word}: {words}"
             return Failure(reason=Reason.CANNOT_START, message=message)
         return Failure(reason=Reason.LOST, message="lost: nothing is known of its end")
+
+    @property
+    def side_failure(self) -> str:
+        """Which other container failed a pod whose job has ended with 0; empty if none did."""
+        for status in self._statuses:
+            ended = (status.get("state") or {}).get("terminated") or {}
+            if self.has_succeeded and status.get("name") != CONTAINER and ended.get("exitCode"):
+                return f"container {status['name']} of pod {self.name} {end_of(ended).message}"
+        return ""
 
     def loss(self) -> Failure:
         """What to say of one that somebody has deleted."""
@@ -154,29 +188,41 @@ class Pod:
         return list(self._status.get("containerStatuses") or ())
 
     @property
+    def _inits(self) -> list[Object]:
+        return list(self._status.get("initContainerStatuses") or ())
+
+    @property
+    def _sidecars(self) -> set[str]:
+        return native_sidecars(self.found["spec"])
+
+    @property
+    def _ended_by_itself(self) -> bool:
+        """Whether its job ended, and not because the pod was ended; in doubt it did not.
+
+        Of one that exits with 0 when it is told to end, only the time tells: the deadline is of the
+        same node's clock.
+        """
+        reason = self._status.get("reason")
+        if "terminated" not in self._state or self.is_deleted or reason in _TAKEN:
+            return False
+        limit = self.found["spec"].get("activeDeadlineSeconds")
+        if reason != "DeadlineExceeded" or limit is None:
+            return reason != "DeadlineExceeded"
+        if self.finished is None or self.taken is None:
+            return False
+        return self.finished < self.taken + timedelta(seconds=limit)
+
+    @property
     def _state(self) -> Object:
         """The state of the container that is the job."""
+        return self._job.get("state") or {}
+
+    @property
+    def _job(self) -> Object:
+        """The status of the container that is the job, once there is one."""
         mine = [status for status in self._statuses if status.get("name") == CONTAINER]
-        return (mine[0].get("state") or {}) if mine else {}
+        return mine[0] if mine else {}
 
     @property
     def _code(self) -> int | None:
         return (self._state.get("terminated") or {}).get("exitCode")
-
-
-def _end(ended: Object) -> Failure:
-    word, code = ended.get("reason", ""), ended.get("exitCode")
-    words = (ended.get("message") or "").strip()
-    if word == "OOMKilled":
-        message = f"out of memory: it wanted more than its memory limit (OOMKilled, {code})"
-        return Failure(reason=Reason.OUT_OF_MEMORY, message=message, exit_code=code)
-    if word in _NOT_BEGUN:
-        message = f"cannot start: {words or word}"
-        return Failure(reason=Reason.CANNOT_START, message=message, exit_code=code)
-    if word == "ContainerStatusUnknown":
-        message = f"lost: {words or word}"
-        return Failure(reason=Reason.LOST, message=message)
-    if code == _KILLED:
-        message = f"killed (exit code {code})"
-        return Failure(reason=Reason.KILLED, message=message, exit_code=code)
-    return Failure(reason=Reason.EXIT_CODE, message=f"exited with code {code}", exit_code=code)

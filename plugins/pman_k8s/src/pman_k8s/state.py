@@ -2,12 +2,13 @@
 
 API reference, JobStatus. Between the end of the pods and the condition of the Job there is a while,
 longer since 1.31, where FailureTarget and SuccessCriteriaMet come before Failed and Complete: the
-job is told as started until the last word.
+job is told as started until the last word. Only where another container of a pod outlives the job,
+which it may do for ever, the end of the job's own container is the last word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +17,23 @@ import attrs
 from pman_core import JobInfo, Reason, Status
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_k8s.dollars import unescaped
-from pman_k8s.labels import IMAGE, STARTED, asked_labels, noted_pods, notes_of
+from pman_k8s.ends import (
+    completed,
+    failed_pods,
+    failure,
+    loss,
+    not_before,
+    outlived,
+    started_at,
+    success,
+)
+from pman_k8s.jobs import conditions, workers_of
+from pman_k8s.labels import IMAGE, asked_labels, noted_pods, noted_pull, notes_of
 from pman_k8s.moments import moment
 from pman_k8s.payload import CONTAINER
-from pman_k8s.pods import Failure, Pod
+from pman_k8s.pods import Pod
 from pman_k8s.verdict import Told
-from pman_k8s.waiting import NO_POD, Waiting
+from pman_k8s.waiting import NO_POD, Waiting, image_waits
 
 Object = Mapping[str, Any]
 
@@ -53,19 +65,18 @@ def tell(job: Object, found: Iterable[Object]) -> Told:
     pods = [Pod(one) for one in found]
     ends = conditions(job)
     if "Complete" in ends:
-        twice = _begun_anew(job, _known_runs(job, pods))
-        if twice:
-            return _ended(job, twice, pods, None, ends_it=False)
-        return _success(job, ends["Complete"], pods)
+        return success(job, completed(job), pods)
     if "Failed" in ends:
-        return _failure(job, ends["Failed"], pods)
-    if not ends.keys() & {"FailureTarget", "SuccessCriteriaMet"} and not _failed(pods):
-        lost = _loss(job, pods)
-        if lost:
-            return _ended(job, lost, pods, None, ends_it=True)
-    started = _started(job, pods)
+        return failure(job, ends["Failed"], pods)
+    if not ends.keys() & {"FailureTarget", "SuccessCriteriaMet"}:
+        end = outlived(job, pods)
+        if end is None and not any(pod.phase == "Failed" and not pod.is_deleted for pod in pods):
+            end = loss(job, pods)
+        if end:
+            return end
+    started = started_at(job, pods)
     # One that was evicted says nothing of its run any more; it may well have had one.
-    failures = [pod.failure() for pod in _failed(pods)]
+    failures = [pod.failure() for pod in failed_pods(pods)]
     if started or any(failure.reason is not Reason.CANNOT_START for failure in failures):
         return Told(status=Status.STARTED, message=_progress(pods), started=started)
     if failures:
@@ -93,17 +104,25 @@ def waits_for(job: Object, pods: Sequence[Pod]) -> Waiting:
     waiting = [pod.waits for pod in pods]
     # One that waits in vain, or for a reason, tells more than one that is being made.
     waiting.sort(key=lambda one: (not one.is_in_vain, one.reason is None))
-    return waiting[0] if waiting else NO_POD
+    return _recalled(job, waiting[0]) if waiting else NO_POD
+
+
+def _recalled(job: Object, waiting: Waiting) -> Waiting:
+    """A waiting for an image, with what was noted of the last attempt if nothing else tells it."""
+    image, words = noted_pull(job)
+    if waiting.is_vague and waiting.image and waiting.image == image:
+        return attrs.evolve(image_waits(image, words, waiting.whose), is_vague=True)
+    return waiting
 
 
 def refused(job: Object, waiting: Waiting, now: datetime) -> Told:
     """The end of a job that waits in vain."""
-    message = f"cannot start: {waiting.message}"
+    is_image = waiting.reason is Reason.IMAGE_NOT_FOUND
     return Told(
         status=Status.FAILED,
-        message=message,
-        reason=Reason.CANNOT_START,
-        finished=_after(moment(job["metadata"]["creationTimestamp"]), now),
+        message=waiting.message if is_image else f"cannot start: {waiting.message}",
+        reason=waiting.reason,
+        finished=not_before(moment(job["metadata"]["creationTimestamp"]), now),
         ends_it=True,
     )
 
@@ -122,133 +141,7 @@ def too_late(job: Object, waiting: Told, now: datetime, deadline_s: int) -> Told
     )
 
 
-def conditions(job: Object) -> dict[str, Object]:
-    """The conditions that are true, by their type."""
-    found = (job.get("status") or {}).get("conditions") or ()
-    return {one["type"]: one for one in found if one.get("status") == "True"}
-
-
-def counted_pods(job: Object) -> int:
-    """How many pods the cluster has counted."""
-    status = job.get("status") or {}
-    return sum(int(status.get(state) or 0) for state in ("active", "succeeded", "failed"))
-
-
-def workers_of(job: Object) -> int:
-    """How many workers the job has; its parallelism may have been taken away."""
-    return int(job["spec"].get("completions") or 1)
-
-
 def _native(job: Object) -> str:
     """The Job; and its pod, where there is only one and it is known: its log can be asked for."""
     pods = noted_pods(job) if workers_of(job) == 1 else ()
     return "/".join((job["metadata"]["name"], *pods[:1]))
-
-
-def _failed(pods: Iterable[Pod]) -> list[Pod]:
-    """The pods that failed by themselves, the first one first."""
-    failed = [pod for pod in pods if pod.phase == "Failed" and not pod.is_deleted]
-    return sorted(failed, key=lambda pod: (pod.finished is None, str(pod.finished)))
-
-
-def _loss(job: Object, pods: Sequence[Pod]) -> Failure | None:
-    """Why the job is lost, if it is: a run that somebody took away would be replaced."""
-    for pod in pods:
-        if pod.is_deleted and pod.phase != "Succeeded":
-            return pod.loss()
-    names = {pod.name for pod in pods}
-    noted = set(noted_pods(job))
-    for name in sorted(noted - names):
-        return Failure(reason=Reason.LOST, message=f"lost: its pod {name} is gone")
-    return _begun_anew(job, names)
-
-
-def _known_runs(job: Object, pods: Sequence[Pod]) -> set[str]:
-    """The pods that are known to have begun; of those noted that are gone one can tell only so."""
-    begun = {pod.name for pod in pods if pod.started}
-    gone = set(noted_pods(job)) - {pod.name for pod in pods}
-    return begun | gone if STARTED in notes_of(job) else begun
-
-
-def _begun_anew(job: Object, names: Collection[str]) -> Failure | None:
-    """Why a job is lost that has more pods than workers: two runs wrote to one output."""
-    if len(names) <= workers_of(job):
-        return None
-    message = f"lost: its run was begun anew ({', '.join(sorted(names))})"
-    return Failure(reason=Reason.LOST, message=message)
-
-
-def _success(job: Object, condition: Object, pods: Sequence[Pod]) -> Told:
-    status = job.get("status") or {}
-    started = _started(job, pods) or _after(
-        moment(job["metadata"]["creationTimestamp"]), moment(status.get("startTime"))
-    )
-    ended = moment(status.get("completionTime")) or moment(condition.get("lastTransitionTime"))
-    return Told(
-        status=Status.SUCCEEDED,
-        message="finished",
-        exit_code=0,
-        started=started,
-        finished=_after(started, ended),
-    )
-
-
-def _failure(job: Object, condition: Object, pods: Sequence[Pod]) -> Told:
-    failed = _failed(pods)
-    if failed:
-        failure = failed[0].failure()
-        finished = failed[0].finished
-        if len(pods) > 1:
-            number = [pod.name for pod in pods].index(failed[0].name) + 1
-            message = f"worker {number} of {workers_of(job)}: {failure.message}"
-            failure = attrs.evolve(failure, message=message)
-    else:
-        deleted = [pod for pod in pods if pod.is_deleted]
-        failure = deleted[0].loss() if deleted else _unexplained(condition)
-        finished = None
-    finished = finished or moment(condition.get("lastTransitionTime"))
-    return _ended(job, failure, pods, finished, ends_it=False)
-
-
-def _unexplained(condition: Object) -> Failure:
-    """The end of a Job whose pods are gone."""
-    words = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
-    if condition.get("reason") == "DeadlineExceeded":
-        return Failure(reason=Reason.TIME_LIMIT, message=f"time limit: {words}")
-    return Failure(reason=Reason.LOST, message=f"lost: its pod is gone ({words})")
-
-
-def _ended(
-    job: Object,
-    failure: Failure,
-    pods: Sequence[Pod],
-    finished: datetime | None,
-    *,
-    ends_it: bool,
-) -> Told:
-    started = _started(job, pods)
-    begun = started or moment(job["metadata"]["creationTimestamp"])
-    return Told(
-        status=Status.FAILED,
-        message=failure.message,
-        reason=failure.reason,
-        exit_code=failure.exit_code,
-        started=started,
-        finished=_after(begun, finished) if finished else None,
-        ends_it=ends_it,
-    )
-
-
-def _started(job: Object, pods: Iterable[Pod]) -> datetime | None:
-    """When the first process began; a node's clock may be behind the server's."""
-    noted = moment(notes_of(job).get(STARTED))
-    if noted:
-        return noted
-    times = [pod.started for pod in pods if pod.started]
-    return _after(moment(job["metadata"]["creationTimestamp"]), min(times)) if times else None
-
-
-def _after(earliest: datetime | None, time: datetime | None) -> datetime | None:
-    if earliest is None or time is None:
-        return time or earliest
-    return max(earliest, time)

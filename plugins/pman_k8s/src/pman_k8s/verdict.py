@@ -13,13 +13,13 @@ from typing import Any
 import attrs
 
 from pman_core import Reason, Status
-from pman_k8s.labels import PODS, STARTED, VERDICT, notes_of
+from pman_k8s.labels import PODS, PULL, REST, STARTED, VERDICT, notes_of
 from pman_k8s.moments import moment
 
 Payload = dict[str, Any]
 
 #: An engine's words may be long; annotations have 256 KiB together.
-_MOST_WORDS = 4000
+MOST_WORDS = 4000
 
 #: What a Job becomes that pman ends.
 _STOPPED = {"parallelism": 0, "activeDeadlineSeconds": 1}
@@ -31,6 +31,8 @@ class Told:
 
     :param waits: whether it waits to begin, which it does not do for ever.
     :param ends_it: whether pman ends the job with this, rather than the engine.
+    :param pull: the image that it waits for, and why it could not be had; see ``labels.PULL``.
+    :param rest: the pods that still run although their job has ended, by name.
     """
 
     status: Status
@@ -41,6 +43,8 @@ class Told:
     finished: datetime | None = None
     waits: bool = False
     ends_it: bool = False
+    pull: str = ""
+    rest: tuple[str, ...] = ()
 
 
 def verdict_of(job: Mapping[str, Any]) -> Told | None:
@@ -73,21 +77,32 @@ def verdict_patch(job: Mapping[str, Any], told: Told, pods: Iterable[str] = ()) 
     """
     text = {
         "status": told.status.value,
-        "message": told.message[:_MOST_WORDS],
+        "message": told.message[:MOST_WORDS],
         "reason": told.reason.value if told.reason else None,
         "exit_code": told.exit_code,
         "started": told.started.isoformat() if told.started else None,
         "finished": told.finished.isoformat() if told.finished else None,
     }
     known = {key: value for key, value in text.items() if value is not None}
-    patch = _patch(job, {VERDICT: json.dumps(known), PODS: " ".join(pods)})
+    rest = {REST: " ".join(told.rest)} if told.rest else {}
+    patch = _patch(job, {VERDICT: json.dumps(known), PODS: " ".join(pods), **rest})
     return {**patch, "spec": _STOPPED} if told.ends_it else patch
 
 
+def rest_patch() -> Payload:
+    """Writes down that nothing is left to be ended."""
+    return {"metadata": {"annotations": {REST: None}}}
+
+
 def run_patch(job: Mapping[str, Any], told: Told, pods: Iterable[str]) -> Payload:
-    """Writes down which pods there are, and when the job began if it has; it fails likewise."""
-    started = {STARTED: told.started.isoformat()} if told.started else {}
-    return _patch(job, {PODS: " ".join(pods), **started})
+    """Writes down which pods there are, when the job began, and why its image cannot be had.
+
+    It fails likewise.
+    """
+    known = {STARTED: told.started.isoformat()} if told.started else {}
+    if told.pull:
+        known[PULL] = told.pull
+    return _patch(job, {PODS: " ".join(pods), **known})
 
 
 def _patch(job: Mapping[str, Any], change: dict[str, str]) -> Payload:

@@ -1,57 +1,65 @@
-"""What a job waits for, and which waiting is in vain: pure translation."""
+"""What a job waits for, and which waiting is in vain: pure translation.
+
+Why an image cannot be had, and what passes with time, is in the core's table of causes.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from pman_core import Reason
+from pman_core.causes import passing_cause, pull_cause, pull_message
 
 Object = Mapping[str, Any]
 
-#: Words for an image that cannot be had now (``pkg/kubelet/images/types.go``).
+#: Words for an image that could not be had just now (``pkg/kubelet/images/types.go``).
 _NO_IMAGE = (
     "ErrImagePull",
     "ImagePullBackOff",
     "ImageInspectError",
+    "InvalidImageName",
     "RegistryUnavailable",
     "SignatureValidationFailed",
 )
 
-#: Words for what no waiting mends.
-_NEVER = ("InvalidImageName", "ErrImageNeverPull")
+#: The kubelet waits for its next attempt; until 1.30 it does not say why the last one failed.
+_BACK_OFF = "ImagePullBackOff"
 
-#: Messages of containers that say the same: no such program, a root image that may not be root.
+#: Words for what no waiting mends.
+_NEVER = ("ErrImageNeverPull",)
+
+#: Messages of containers that say the same: no such program, a root image that may not be root, a
+#: colon in a path of the node (Docker's form of a mount; containerd and CRI-O take any path).
 _CONTAINER_IN_VAIN = re.compile(
     r"executable file.*not found|exec format error|exec: .*: stat .*no such file"
-    r"|exec.*permission denied|runAsNonRoot",
+    r"|exec.*permission denied|runAsNonRoot|invalid volume specification|invalid mode: /",
     re.IGNORECASE | re.DOTALL,
 )
 
+#: What runc (1.1 and later) says where it does not fit into the memory limit of a job; the machine
+#: itself may have been out of memory just then.
+NO_MEMORY = r"container init was OOM-killed"
+
 #: Of a directory of a claim that cannot be made, or of a server that does not answer just now.
 _PERHAPS_IN_VAIN = re.compile(
-    r"(create|prepare) subPath|stat .*no such file", re.IGNORECASE | re.DOTALL
+    rf"(create|prepare) subPath|stat .*no such file|{NO_MEMORY}", re.IGNORECASE | re.DOTALL
 )
 
 #: Seconds after which that is no hiccup: the kubelet tries again every few seconds.
-_HICCUP_S = 60
+HICCUP_S = 60
 
-#: Messages of events: what Pod Security, OpenShift or a LimitRange forbid.
-_POD_IN_VAIN = re.compile(
-    r"violates PodSecurity|security context constraint|(maximum|minimum) (cpu|memory) usage per",
-    re.IGNORECASE,
-)
+#: Seconds after which a registry that refuses access is believed. A node that is new may not have
+#: its credentials yet; the kubelet tries again after 10 s and after 20 s more.
+_LOGIN_S = 30
 
-#: Likewise: a directory that is not there, on a node or server that may have just started, and
-#: OpenShift before it has read its constraints.
-_POD_PERHAPS_IN_VAIN = re.compile(
-    r"hostPath type check failed|reason given by server: No such file"
-    r"|security context constraint: \[\]",
-    re.IGNORECASE,
-)
+
+def is_refusal(reason: Reason | None) -> bool:
+    """Whether a reason is of what no waiting mends."""
+    return reason in (Reason.CANNOT_START, Reason.IMAGE_NOT_FOUND)
 
 
 @attrs.frozen
@@ -60,33 +68,69 @@ class Waiting:
 
     :param is_vague: whether events may tell more.
     :param patience_s: how long the cluster must have tried before a refusal is believed.
+    :param image: the image that could not be had, if it waits for one.
+    :param words: the engine's words alone, where ``message`` has more.
+    :param whose: which other container waits, as messages begin then.
     """
 
     message: str
     reason: Reason | None = None
     is_vague: bool = False
     patience_s: int = 0
+    image: str = ""
+    words: str = ""
+    whose: str = ""
 
     @property
     def is_in_vain(self) -> bool:
         """Whether the engine has refused it for good, if that lasts."""
-        return self.reason is Reason.CANNOT_START
+        return is_refusal(self.reason)
+
+    def doubted(self) -> Waiting:
+        """A refusal while it is not believed yet."""
+        return attrs.evolve(
+            self,
+            message=self.whose + self.words if self.words else self.message,
+            reason=Reason.PULLING if self.image else None,
+        )
 
 
 NO_POD = Waiting("no pod yet", is_vague=True)
 
 
-def container_waits(waiting: Object) -> Waiting:
-    """A container that is not made yet."""
+def container_waits(status: Object, whose: str = "") -> Waiting:
+    """What a container waits for that is not made yet.
+
+    :param whose: how messages of another container than that of the job begin.
+    """
+    waiting = status["state"]["waiting"]
     word, words = waiting["reason"], waiting.get("message") or ""
-    message = f"{word}: {words}" if words else word
+    said = f"{word}: {words}" if words else word
+    message = whose + said
     if word in _NO_IMAGE:
-        return Waiting(message, Reason.IMAGE_NOT_FOUND)
+        found = image_waits(status.get("image", ""), said, whose)
+        is_vague = word == _BACK_OFF and pull_cause(said).name == "unknown"
+        return attrs.evolve(found, is_vague=is_vague)
+    if word not in _NEVER and passing_cause(words):
+        return Waiting(message)
     if word in _NEVER or _CONTAINER_IN_VAIN.search(words):
         return Waiting(message, Reason.CANNOT_START)
     if _PERHAPS_IN_VAIN.search(words):
-        return Waiting(message, Reason.CANNOT_START, patience_s=_HICCUP_S)
+        return Waiting(message, Reason.CANNOT_START, patience_s=HICCUP_S)
     return Waiting(message, is_vague=word in ("ContainerCreating", "PodInitializing"))
+
+
+def image_waits(image: str, words: str, whose: str = "") -> Waiting:
+    """What the words of the last attempt to get an image mean."""
+    cause = pull_cause(words)
+    return Waiting(
+        whose + pull_message(image, words),
+        cause.reason,
+        patience_s=_LOGIN_S if cause.name == "access-denied" else 0,
+        image=image,
+        words=words,
+        whose=whose,
+    )
 
 
 def pod_waits(status: Object) -> Waiting:
@@ -96,22 +140,3 @@ def pod_waits(status: Object) -> Waiting:
             words = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
             return Waiting(words or "it has no node yet", Reason.QUEUED)
     return Waiting("ContainerCreating" if status.get("startTime") else "Pending", is_vague=True)
-
-
-def told_by_events(events: Iterable[Object], waiting: Waiting) -> Waiting:
-    """What events tell of a waiting that is vague; the latest that is of use counts."""
-    for event in reversed(list(events)):
-        word, words = event.get("reason", ""), event.get("message", "")
-        message = f"{word}: {words}"
-        if word == "Pulling":
-            return Waiting(message, Reason.PULLING)
-        if word in ("Pulled", "Created"):
-            return waiting  # what kept it before is over
-        if event.get("type") == "Warning":
-            if _POD_PERHAPS_IN_VAIN.search(words):
-                return Waiting(message, Reason.CANNOT_START, patience_s=_HICCUP_S)
-            if _POD_IN_VAIN.search(words):
-                return Waiting(message, Reason.CANNOT_START)
-            # Without a pod: a quota is used up, say.
-            return Waiting(message, Reason.QUEUED if waiting == NO_POD else None)
-    return waiting

@@ -5,7 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, Storage, hookimpl
+import attrs
+
+from pman_core import (
+    Capabilities,
+    Deviation,
+    Job,
+    JobFilter,
+    JobInfo,
+    JobPage,
+    Storage,
+    hookimpl,
+)
 from pman_core.errors import (
     EngineUnavailableError,
     InvalidJobError,
@@ -53,7 +64,10 @@ class SwarmBackend:
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
         """See ``capabilities.py``."""
-        return CAPABILITIES
+        if self._settings.job_init:
+            return CAPABILITIES
+        weaker = {Deviation.NO_INIT: "JOB_INIT is no"}
+        return attrs.evolve(CAPABILITIES, deviations={**CAPABILITIES.deviations, **weaker})
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:

@@ -18,6 +18,10 @@ CAPABILITIES = Capabilities(
             "on the node that pman talks to, else exit code 137 is told as killed, probably out "
             "of memory"
         ),
+        Deviation.PULL_NOT_RETRIED: (
+            "a node drops what the registry said, and a task that has been rejected is final: the "
+            "swarm would have to run all workers anew"
+        ),
         Deviation.START_NOT_TOLD: "the swarm keeps only the time of a task's last change",
         Deviation.PRIVILEGES_GAINABLE: "Docker before 25 (API 1.44) ignores the option of services",
     },

@@ -1,11 +1,12 @@
-"""Looks jobs up, and ends those that have waited too long or that the swarm has lost."""
+"""Looks jobs up, notes how they ended, and ends those that wait too long or are lost."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import attrs
@@ -16,17 +17,18 @@ from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.engine import Engine
 from pman_docker.errors import NotThere, NotWritten
 from pman_docker.labels import is_ours
-from pman_swarm.ending import was_killed
-from pman_swarm.labels import OUT_OF_MEMORY, memory_labels, verdict_labels
-from pman_swarm.payload import Payload, ended, noted
+from pman_swarm.evidence import Nodes
+from pman_swarm.labels import end_labels
+from pman_swarm.payload import ended, noted
 from pman_swarm.settings import SwarmSettings
 from pman_swarm.state import (
     Service,
     Task,
     attempts,
+    ended_info,
+    has_noted_end,
     info_of,
     is_being_ended,
-    is_ended_by_pman,
     is_given_up,
     is_over,
     is_waiting,
@@ -55,6 +57,7 @@ class Finder:
         self._swarm = swarm
         self._engine = engine
         self._settings = settings
+        self._nodes = Nodes(swarm, engine)
 
     def name(self, jid: str) -> str:
         """The name of a job's service."""
@@ -78,18 +81,11 @@ class Finder:
             service = self.service(jid)
             if service is None:
                 return None
-            try:
+            with contextlib.suppress(NotThere):  # removed just now
                 tasks = self._swarm.tasks(service["ID"])
-                if self._wanted(service, tasks, now) is None:
-                    if self._is_outdated(service, tasks):
-                        continue
-                    return info_of(service, tasks)
-                # The update is refused where the service has changed, but not where tasks have.
-                wanted = self._wanted(service, self._swarm.tasks(service["ID"]), now)
-            except NotThere:
-                continue  # removed just now
-            if wanted is not None:
-                self._swarm.update(service, wanted)
+                info = self._settled(service, tasks, now)
+                if info and not self._is_outdated(service, tasks):
+                    return info
         raise EngineUnavailableError(f"the service of job {jid!r} changes again and again")
 
     def all(self) -> dict[str, Found]:
@@ -108,9 +104,11 @@ class Finder:
     def look(self, found: Found, now: Clock) -> JobInfo | None:
         """The job of a service that was listed."""
         service, tasks = found
-        if self._wanted(service, tasks, now) is None:
-            return info_of(service, tasks)
         try:
+            with contextlib.suppress(NotThere):  # removed just now
+                info = self._settled(service, tasks, now)
+                if info:
+                    return info
             return self.find(service["Spec"]["Labels"][JID_LABEL])
         except NotWritten as error:  # one job must not hide the others
             return _undecided(info_of(service, tasks), f"ending; {error}")
@@ -136,27 +134,59 @@ class Finder:
 
     def _is_outdated(self, service: Service, tasks: Sequence[Task]) -> bool:
         """Whether a service has changed since, where its tasks look as if it was ended."""
-        if is_ended_by_pman(service) or not is_being_ended(service, tasks):
+        if has_noted_end(service) or not is_being_ended(service, tasks):
             return False
         now = self._swarm.service(service["ID"])
         return now is None or now["Version"] != service["Version"]
 
-    # ------------------------------------------------------- what must be written
+    # ----------------------------------------------------------- ends are noted
 
-    def _wanted(self, service: Service, tasks: Sequence[Task], now: Clock) -> Payload | None:
-        """What a service must be made, before pman tells of the job; ``None`` for most."""
-        spec = service["Spec"]
-        if is_ended_by_pman(service):
+    def _settled(self, service: Service, tasks: Sequence[Task], now: Clock) -> JobInfo | None:
+        """A job whose end, if it has ended, is noted; ``None`` if somebody has to look again.
+
+        :raises NotWritten: an end cannot be noted now, and is not told before it is.
+        """
+        if has_noted_end(service):
+            self._end_second_run(service, tasks)
+            return info_of(service, tasks)
+        if self._verdict(service, tasks, now):
+            # The update is refused where the service has changed, but not where tasks have.
+            verdict = self._verdict(service, self._swarm.tasks(service["ID"]), now)
+            if verdict:
+                self._swarm.update(service, ended(service["Spec"], end_labels(verdict)))
             return None
+        info = info_of(service, tasks)
+        if not info.status.is_final:
+            return info
+        info = self._nodes.ended_info(service, tasks)
+        is_noted = self._swarm.update(service, noted(service["Spec"], end_labels(info)))
+        return info if is_noted else None
+
+    def _end_second_run(self, service: Service, tasks: Sequence[Task]) -> None:
+        """End what somebody had begun after the job's end, which stays as it was told."""
+        if not replicas(service) or all(map(is_over, tasks)):
+            return
+        if all(map(is_over, self._swarm.tasks(service["ID"]))):
+            return  # a list asks for the tasks first: they were older than the note
+        name = service["Spec"]["Name"]
+        log.warning("job %s: somebody has it run again; that run is ended", name)
+        try:
+            self._swarm.update(service, ended(service["Spec"], {}))
+        except NotWritten as error:
+            log.warning("job %s: its second run is not ended yet: %s", name, error)
+
+    def _verdict(self, service: Service, tasks: Sequence[Task], now: Clock) -> JobInfo | None:
+        """A job that pman must end, as it is then; ``None`` for most."""
+        info = info_of(service, tasks)
         lost = self._lost(service, tasks)
         if lost:
-            return ended(spec, verdict_labels(Reason.LOST, f"lost: {lost}"))
+            return ended_info(info, Reason.LOST, f"lost: {lost}", now())
         workers = attempts(tasks)
-        if len(workers) < replicas(service) or any(map(is_waiting, workers)):
-            return self._late(service, tasks, now)
-        killed = [task for task in workers if was_killed(task)]
-        if killed and all(map(is_over, workers)) and OUT_OF_MEMORY not in spec["Labels"]:
-            return noted(spec, memory_labels(self._were_out_of_memory(killed)))
+        if info.created and (len(workers) < replicas(service) or any(map(is_waiting, workers))):
+            late_s = self._settings.start_deadline_s
+            if now() - info.created > timedelta(seconds=late_s):
+                message = f"not started within {late_s} s: {info.message}"
+                return ended_info(info, Reason.START_DEADLINE, message, now())
         return None
 
     def _lost(self, service: Service, tasks: Sequence[Task]) -> str | None:
@@ -171,28 +201,6 @@ class Finder:
                 if node:
                     return f"its node {node} is down"
         return None
-
-    def _late(self, service: Service, tasks: Sequence[Task], now: Clock) -> Payload | None:
-        info, late_s = info_of(service, tasks), self._settings.start_deadline_s
-        if info.created is None or now() - info.created <= timedelta(seconds=late_s):
-            return None
-        message = f"not started within {late_s} s: {info.message}"
-        return ended(service["Spec"], verdict_labels(Reason.START_DEADLINE, message))
-
-    def _were_out_of_memory(self, killed: Iterable[Task]) -> bool:
-        """Whether the container of a killed task knows; only this node's can be asked."""
-        return any(
-            self._container_was(task["Status"].get("ContainerStatus") or {})
-            for task in killed
-            if task.get("NodeID") == self._swarm.node().id
-        )
-
-    def _container_was(self, status: Mapping[str, str]) -> bool:
-        try:
-            container = self._engine.inspect(status.get("ContainerID") or "none")
-        except NotThere:
-            return False
-        return bool(container["State"].get("OOMKilled"))
 
     def _is_ours(self, service: Service, jid: str) -> bool:
         return is_ours(service["Spec"]["Labels"], jid, self._settings.instance)

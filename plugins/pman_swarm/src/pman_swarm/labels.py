@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
-from pman_core import Job, Reason
+from pman_core import Job, JobInfo
 from pman_core.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
 from pman_docker.labels import IMAGE, KEYS, MESSAGE, REASON
 
-#: Where a worker was killed: whether it was out of memory, as far as pman could see.
-OUT_OF_MEMORY = LABEL_PREFIX + "out-of-memory"
+#: How the job ended, beside ``MESSAGE`` and, where it failed, ``REASON``. The swarm's own state of
+#: an ended job changes when somebody has it run again; these labels stay.
+EXIT_CODE = LABEL_PREFIX + "exit-code"
+FINISHED = LABEL_PREFIX + "finished"
 
 
 def service_labels(job: Job, instance: str) -> dict[str, str]:
@@ -27,11 +29,13 @@ def container_labels(job: Job, instance: str) -> dict[str, str]:
     return {**job.labels, JID_LABEL: job.jid, INSTANCE_LABEL: instance}
 
 
-def verdict_labels(reason: Reason, message: str) -> dict[str, str]:
-    """The labels that tell why pman ended a job."""
-    return {REASON: reason.value, MESSAGE: message}
-
-
-def memory_labels(out_of_memory: bool) -> dict[str, str]:
-    """The labels that tell whether a killed worker was out of memory."""
-    return {OUT_OF_MEMORY: "yes" if out_of_memory else "unknown"}
+def end_labels(end: JobInfo) -> dict[str, str]:
+    """The labels that keep how a job ended."""
+    labels = {MESSAGE: end.message}
+    if end.reason:
+        labels[REASON] = end.reason.value
+    if end.exit_code is not None:
+        labels[EXIT_CODE] = str(end.exit_code)
+    if end.finished:
+        labels[FINISHED] = end.finished.isoformat()
+    return labels

@@ -9,7 +9,7 @@ from pman_core.errors import EngineUnavailableError
 from pman_core.logs import tail_of_workers
 from pman_docker.errors import NotThere, Refused
 from pman_docker.streams import PIECE
-from pman_swarm.state import Task, attempts, is_given_up, is_over
+from pman_swarm.state import Task, attempts, is_given_up, is_over, is_waiting
 from pman_swarm.swarm import Swarm
 
 
@@ -21,12 +21,20 @@ def log_end(swarm: Swarm, info: JobInfo, tail_lines: int, max_bytes: int) -> byt
     workers = attempts(swarm.tasks(info.native))
 
     def read(index: int, lines: int, size: int) -> Iterator[bytes]:
-        return _pieces(swarm, workers[index], lines + size // PIECE + 1)
+        return task_log(swarm, workers[index], lines + size // PIECE + 1)
 
     return tail_of_workers(read, len(workers), tail_lines, max_bytes)
 
 
-def _pieces(swarm: Swarm, task: Task, pieces: int) -> Iterator[bytes]:
+def task_log(swarm: Swarm, task: Task, pieces: int) -> Iterator[bytes]:
+    """The log of one worker, piece by piece; ``pieces`` that the engine takes for lines.
+
+    :raises EngineUnavailableError: its node does not give it.
+    """
+    # A node starts a container first, and tells the swarm a moment later. A log with lines would
+    # contradict the status, which comes from the swarm.
+    if is_waiting(task):
+        return
     if not (task["Status"].get("ContainerStatus") or {}).get("ContainerID"):
         return  # it has never had a container, and the engine would wait for one
     if is_over(task) or is_given_up(task):

@@ -61,6 +61,8 @@ def _container(job: Job, settings: SwarmSettings) -> Payload:
         "User": user_words(job),
         "Mounts": mounts,
         "TTY": False,
+        # Reaps processes without a parent, and lets the signals that the job sends itself arrive.
+        "Init": settings.job_init,
         # With one that the image may have, a task counts as started only once it is healthy, and
         # is killed if it is not.
         "HealthCheck": {"Test": ["NONE"]},
@@ -84,7 +86,9 @@ def _resources(wanted: Resources, settings: SwarmSettings) -> Payload:
     if wanted.gpus:
         gpu = {"Kind": settings.gpu_resource, "Value": wanted.gpus}
         reserved["GenericResources"] = [{"DiscreteResourceSpec": gpu}]
-    return {"Limits": {**limits, "Pids": settings.pids_limit}, "Reservations": reserved}
+    # The init is none of the processes that a job may have.
+    limits = {**limits, "Pids": settings.pids_limit + settings.job_init}
+    return {"Limits": limits, "Reservations": reserved}
 
 
 def _constraints(settings: SwarmSettings) -> list[str]:

@@ -7,6 +7,7 @@ states of a task, and the words seen with 20.10, stand in ``ending.py`` and ``_W
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -16,7 +17,7 @@ from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_docker.labels import IMAGE, MESSAGE, REASON, asked_labels
 from pman_docker.state import moment
 from pman_swarm.ending import ending_of
-from pman_swarm.labels import OUT_OF_MEMORY
+from pman_swarm.labels import EXIT_CODE, FINISHED
 
 _TAKEN = "the swarm has taken it, and has not placed it yet"
 
@@ -29,8 +30,11 @@ _WAITING = frozenset(
 )
 
 
-def info_of(service: Service, tasks: Iterable[Task]) -> JobInfo:
-    """The job that a service is."""
+def info_of(service: Service, tasks: Iterable[Task], out_of_memory: bool | None = None) -> JobInfo:
+    """The job that a service is.
+
+    :param out_of_memory: see ``ending_of``; only of an end that has not been noted yet.
+    """
     spec = service["Spec"]
     container = spec["TaskTemplate"]["ContainerSpec"]
     labels = spec["Labels"]
@@ -46,20 +50,14 @@ def info_of(service: Service, tasks: Iterable[Task]) -> JobInfo:
         labels=asked_labels(labels),
         native=service["ID"],
     )
-    if is_ended_by_pman(service):
-        return attrs.evolve(
-            info,
-            status=Status.FAILED,
-            reason=Reason(labels[REASON]),
-            message=labels[MESSAGE],
-            finished=moment(service["UpdatedAt"]),
-        )
+    if has_noted_end(service):
+        return _noted(info, labels)
     workers = attempts(tasks)
     if all(is_waiting(task) for task in workers):
         return _waiting(info, workers)
     if len(workers) < replicas(service) or not all(map(is_over, workers)):
         return _begun(info, workers)
-    return _over(info, workers, labels.get(OUT_OF_MEMORY) == "yes")
+    return _over(info, workers, out_of_memory)
 
 
 def taken_info(job: Job, service: str) -> JobInfo:
@@ -76,9 +74,22 @@ def taken_info(job: Job, service: str) -> JobInfo:
     )
 
 
-def is_ended_by_pman(service: Service) -> bool:
-    """Whether pman ended the job itself, and wrote down why."""
-    return REASON in service["Spec"]["Labels"]
+def ended_info(info: JobInfo, reason: Reason, message: str, now: datetime) -> JobInfo:
+    """A job that pman ends itself."""
+    return attrs.evolve(
+        info,
+        status=Status.FAILED,
+        reason=reason,
+        message=message,
+        exit_code=None,
+        started=None,
+        finished=_not_before_creation(now, info),
+    )
+
+
+def has_noted_end(service: Service) -> bool:
+    """Whether the job's end is noted on its service, so that it never changes again."""
+    return MESSAGE in service["Spec"]["Labels"]
 
 
 def replicas(service: Service) -> int:
@@ -101,7 +112,7 @@ def attempts(tasks: Iterable[Task]) -> list[Task]:
 
 
 def is_waiting(task: Task) -> bool:
-    """Whether a task has done nothing yet."""
+    """Whether a task has done nothing yet, as far as its node has told the swarm."""
     return task["Status"]["State"] in _WAITING
 
 
@@ -147,21 +158,37 @@ def _begun(info: JobInfo, workers: Sequence[Task]) -> JobInfo:
     )
 
 
-def _over(info: JobInfo, workers: Sequence[Task], out_of_memory: bool) -> JobInfo:
+def _noted(info: JobInfo, labels: Mapping[str, str]) -> JobInfo:
+    """The end as it was told first."""
+    reason, code, finished = (labels.get(key) for key in (REASON, EXIT_CODE, FINISHED))
+    return attrs.evolve(
+        info,
+        status=Status.FAILED if reason else Status.SUCCEEDED,
+        message=labels[MESSAGE],
+        reason=Reason(reason) if reason else None,
+        exit_code=int(code) if code else None,
+        finished=datetime.fromisoformat(finished) if finished else None,
+    )
+
+
+def _over(info: JobInfo, workers: Sequence[Task], out_of_memory: bool | None) -> JobInfo:
     """All workers have ended; the first that failed tells why the job did."""
-    endings = [ending_of(task, out_of_memory=out_of_memory) for task in workers]
+    endings = [ending_of(task, info.image, out_of_memory) for task in workers]
     failed = [index for index, ending in enumerate(endings) if ending.is_failure]
     ending = endings[failed[0]] if failed else endings[0]
     whose = f"worker {failed[0] + 1} of {len(workers)}: " if failed and len(workers) > 1 else ""
     times = [moment(task["Status"]["Timestamp"]) for task in workers]
     finished = max((at for at in times if at), default=None)
-    if finished and info.created:
-        finished = max(finished, info.created)  # nodes have clocks of their own
     return attrs.evolve(
         info,
         status=Status.FAILED if failed else Status.SUCCEEDED,
         message=whose + ending.message,
         reason=ending.reason,
         exit_code=ending.exit_code,
-        finished=finished,
+        finished=_not_before_creation(finished, info),
     )
+
+
+def _not_before_creation(at: datetime | None, info: JobInfo) -> datetime | None:
+    """Nodes have clocks of their own."""
+    return max(at, info.created) if at and info.created else at

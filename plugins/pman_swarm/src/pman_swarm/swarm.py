@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from pman_core.errors import EngineUnavailableError
+from pman_docker import images
 from pman_docker.engine import Engine, must_be
 from pman_docker.errors import NotThere, NotWritten, Refused
 from pman_docker.facts import EngineFacts, facts_of
@@ -33,11 +34,12 @@ class Swarm:
         self._node: Node | None = None
 
     def node(self) -> Node:
-        """Which node this is; asked once, when pman first needs the engine.
+        """Which node this is; asked once, and again where another engine has taken its place.
 
         :raises EngineUnavailableError: see ``ask``.
         """
-        return self._node or self.ask()
+        node = self._node
+        return node if node and node.facts == self._engine.facts() else self.ask()
 
     def ask(self) -> Node:
         """Which node this is, and whether it manages a swarm now.
@@ -60,7 +62,7 @@ class Swarm:
         :raises NameExists: there is a service of that name.
         :raises Refused: it cannot be created, in the engine's words.
         """
-        login = self._engine.login(image)
+        login = images.login(self._engine, image)
         headers = {"X-Registry-Auth": login} if login else None
         try:
             return str(self._engine.post("/services/create", body, headers)["ID"])

@@ -14,7 +14,7 @@ import signal
 import subprocess
 
 from . import verdict as ends
-from .podman import mount_words
+from .options import mount_words
 from .runtime import Runtime
 from .verdict import CannotStart
 

@@ -29,7 +29,9 @@ def attend(order: Order, environment: dict[str, str], worker: int, watch: Watch)
         started = True
         os.close(log)
         watch.start_clock()
-        return watch.wait(process, runtime.stop) or runtime.verdict(process.returncode)
+        return watch.wait(process, runtime.stop, runtime.pause) or runtime.verdict(
+            process.returncode
+        )
     except (CannotStart, Ended) as end:
         return end.verdict
     except FAULTS as fault:

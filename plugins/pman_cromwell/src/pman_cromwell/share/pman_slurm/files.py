@@ -5,7 +5,9 @@ pman makes the folder, and reads what is written here::
     waiting.json    why SLURM lets the job wait
     begun           whoever holds its lock runs the job
     pulling.json    since when an image is fetched
+    trouble.json    why an image or a container cannot be had now; it is tried again
     started.json    when the first container began
+    suspended.json  since when SLURM suspends the job; it is gone when the job goes on
     log.N           what worker N wrote
     worker.N.json   how worker N ended, where there are several
     verdict.json    how the job ended
@@ -28,7 +30,9 @@ T = TypeVar("T")
 WAITING = "waiting.json"
 BEGUN = "begun"
 PULLING = "pulling.json"
+TROUBLE = "trouble.json"
 STARTED = "started.json"
+SUSPENDED = "suspended.json"
 VERDICT = "verdict.json"
 CANCELLED = "cancelled"
 
@@ -65,6 +69,12 @@ def write(folder: str, name: str, content: Any) -> None:
     """Write a file whole, in the place of what was there."""
     with _draft(folder, content) as path:
         os.rename(path, os.path.join(folder, name))
+
+
+def remove(folder: str, name: str) -> None:
+    """Remove a file, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(folder, name))
 
 
 def read(folder: str, name: str) -> Any:

@@ -6,6 +6,8 @@ import base64
 import json
 from typing import Any, NamedTuple
 
+from .causes import Cause
+
 
 class Mount(NamedTuple):
     """A directory of the cluster, and where the job sees it."""
@@ -16,7 +18,11 @@ class Mount(NamedTuple):
 
 
 class Order(NamedTuple):
-    """One job, with the names and units of pman's ``Order``."""
+    """One job, with the names and units of pman's ``Order``, and what its setting says.
+
+    ``start_deadline_s`` is how long an image or a container is tried for; pman itself counts from
+    when it made the job, where it can see that.
+    """
 
     workflow: str
     image: str
@@ -32,6 +38,8 @@ class Order(NamedTuple):
     uid: int | None
     gid: int | None
     time_limit_s: int | None
+    causes: list[Cause]
+    start_deadline_s: int | None = None
 
 
 def decoded(line: str) -> Any:
@@ -40,8 +48,9 @@ def decoded(line: str) -> Any:
 
 
 def order_of(content: dict[str, Any]) -> Order:
-    """An order; what this version does not know is pman's own."""
-    known = {name: content[name] for name in Order._fields}
+    """An order; what this version does not know is pman's own, and an older pman knows less."""
+    known = {name: content[name] for name in Order._fields if name in content}
+    known["causes"] = [Cause(**one) for one in content.get("causes", [])]
     known["mounts"] = [
         Mount(one["source"], one["target"], one["read_only"]) for one in content["mounts"]
     ]

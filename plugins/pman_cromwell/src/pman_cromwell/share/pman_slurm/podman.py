@@ -9,15 +9,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
 import re
 import subprocess
 import time
 from typing import NamedTuple
 
+from . import oom
 from . import verdict as ends
+from .causes import MACHINE, cause_of, pauses_s
 from .faults import FAULTS
 from .files import open_log
+from .options import devices, mount_words, split_environment
 from .order import as_bytes
 from .runtime import Runtime
 from .verdict import CannotStart, Verdict, of_code, out_of_memory
@@ -28,20 +30,17 @@ LABEL = "pman.chrisproject.org/slurm-job"
 #: What a root job keeps: it must write folders that pfcon owns, and may become another user.
 _ROOT_KEEPS = "CAP_CHOWN,CAP_DAC_OVERRIDE,CAP_FOWNER,CAP_SETUID,CAP_SETGID"
 
-_LINE = re.compile(r"[\x20-\x7e]{0,4096}")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
-
-#: Beginnings of names that change what Podman itself does.
-_PODMANS = re.compile(
-    r"_?(BUILDAH|CONTAINER|DBUS_|DOCKER_|GO|HOME|LANG|LC_|LD_|LISTEN_|LOGNAME|NETAVARK|NOTIFY_"
-    r"|PATH|PODMAN|REGISTRY_|SHELL|SSL_|STORAGE_|TMPDIR|TZ|USER|XDG_|.*_proxy$)",
-    re.IGNORECASE,
-)
-
-
 #: States of a container that was never started, and the word for one that is not there.
 _UNSTARTED = ("created", "configured", "initialized")
 _MISSING = "no such container"
+#: What the init (catatonit 0.1.7) says of a program that it cannot run, before it ends with 1.
+_NOT_EXECUTED = re.compile(r"ERROR \(catatonit:\d+\): failed to exec pid1: (.+)")
+#: What Podman says of a container that need not be told to go on.
+_NOT_PAUSED = "is not paused"
+
+#: Podman ends a container even where SLURM killed what watches it, this long after its time limit.
+#: Podman counts time while suspended, too, so all suspensions together may last that long.
+_SUSPENDED_S = 30 * 24 * 3600
 
 #: How often Podman is asked how a container ended, and for how long each time.
 _ATTEMPTS, _PAUSE_S, _ANSWER_S = 5, 1.0, 60.0
@@ -59,6 +58,8 @@ class _State(NamedTuple):
 class Podman(Runtime):
     """A container that is created, started once and removed."""
 
+    _notices: oom.Notices | None = None
+
     @property
     def name(self) -> str:
         """The container's name."""
@@ -68,6 +69,19 @@ class Podman(Runtime):
         """Pull the image if the node does not have it, and create the container."""
         if _call("image", "exists", self.order.image).returncode:
             self.fetch(["podman", "pull", "--quiet", self.order.image])
+        for pause_s in pauses_s():
+            done = self._create()
+            if done.returncode == 0:
+                return
+            self.clean()
+            words = _said(done)
+            cause = cause_of(self.order.causes, words)
+            message = f"Podman cannot create the container: {words}"
+            if cause.reason != MACHINE:
+                raise CannotStart(ends.CANNOT_START, message)
+            self.wait_for_better(cause, message, pause_s)
+
+    def _create(self) -> subprocess.CompletedProcess[bytes]:
         path = os.path.join(os.environ.get("TMPDIR", "/tmp"), f".env-{self.name}")  # noqa: S108
         simple, inherited, shown = split_environment(self.environment)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -75,27 +89,53 @@ class Podman(Runtime):
             with os.fdopen(handle, "w", encoding="ascii") as file:
                 file.write("".join(f"{name}={value}\n" for name, value in simple.items()))
             words = self.create_words(path, inherited, shown, is_root=self._is_root())
-            done = _call(*words, environment={**os.environb, **as_bytes(inherited)})
+            return _call(*words, environment={**os.environb, **as_bytes(inherited)})
         finally:
             os.unlink(path)
-        if done.returncode:
-            self.clean()
-            raise CannotStart(
-                ends.CANNOT_START, f"Podman cannot create the container: {_said(done)}"
-            )
 
     def start(self, log: int) -> subprocess.Popen[bytes]:
-        """Start and attach; a signal to Podman goes on to the container."""
+        """Start and attach."""
+        self._watch_memory(log)
         return subprocess.Popen(
-            ["podman", "start", "--attach", self.name],
+            # Its warnings would be lines of the job's log: Podman 5 has one about cgroup v1.
+            ["podman", "start", "--attach", "--log-level=error", self.name],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            # Podman hands signals of SLURM on to the container; that is for the watch to do.
+            start_new_session=True,
         )
+
+    def _watch_memory(self, log: int) -> None:
+        """Hear of an end for want of memory, where Podman does not tell it.
+
+        The container's cgroup is there before its program runs, once Podman has initialized it.
+        """
+        if self.order.memory_mib is None or not oom.is_needed():
+            return
+        # Podman hands the log on to the container, and writes the container's name there first.
+        # What fails here fails in the start that comes next, which tells it.
+        size = os.fstat(log).st_size
+        words = ["podman", "init", self.name]
+        subprocess.run(
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=300, check=False
+        )
+        os.ftruncate(log, size)
+        done = _call("inspect", "--type=container", "--format={{.State.Pid}}", self.name)
+        with contextlib.suppress(OSError, ValueError):  # then nobody knows
+            self._notices = oom.Notices(int(done.stdout))
 
     def stop(self, force: bool) -> None:
         """Signal the container."""
         _call("kill", "--signal", "KILL" if force else "TERM", self.name)
+
+    def pause(self, held: bool) -> bool:
+        """SLURM's suspension does not reach the container."""
+        try:
+            done = _call("pause" if held else "unpause", self.name, timeout_s=_ANSWER_S)
+        except FAULTS:
+            return held  # perhaps Podman did it; and what was done is undone later
+        return done.returncode == 0 or _NOT_PAUSED in done.stderr.decode(errors="replace")
 
     def verdict(self, code: int) -> Verdict:
         """Podman itself knows how the container ended."""
@@ -107,18 +147,27 @@ class Podman(Runtime):
         if state is None:
             return of_code(code)
         if state.status in (_MISSING, *_UNSTARTED):
-            words = state.error or self._last_words()
-            raise CannotStart(
-                ends.CANNOT_START,
-                f"cannot start {self.order.argv[0]!r} in {self.order.image}: {words}",
-            )
+            raise self._not_started(state.error or self._first_words())
+        said = _NOT_EXECUTED.fullmatch(self._first_words()) if state.code == 1 else None
+        if said:
+            raise self._not_started(said.group(1))
         verdict = of_code(state.code)
-        if state.out_of_memory and not verdict.is_success:
+        if verdict.is_success:
+            return verdict
+        was_memory = state.out_of_memory or self._was_out_of_memory()
+        if was_memory:
             return out_of_memory(verdict.code)
-        if verdict.code == 137 and self.order.memory_mib is not None:
-            message = "killed (137), probably out of memory"
-            return Verdict(ends.KILLED, message, 137)
+        if verdict.code == 137:
+            unknown = was_memory is None and self.order.memory_mib is not None
+            words = ", probably out of memory" if unknown else ""
+            return Verdict(ends.KILLED, "killed (137)" + words, 137)
         return verdict
+
+    def _was_out_of_memory(self) -> bool | None:
+        """What the kernel says where Podman says nothing; ``None`` if nobody knows."""
+        if not oom.is_needed():
+            return False  # Podman tells it
+        return self._notices.happened() if self._notices else None
 
     def clean(self) -> None:
         """Remove the container."""
@@ -130,6 +179,8 @@ class Podman(Runtime):
         """The words after ``podman``."""
         order = self.order
         words = ["create", "--name", self.name, "--pull=never", "--log-driver=passthrough"]
+        # An init as process 1: it reaps orphans, and signals that a job sends itself arrive.
+        words += ["--init"]
         words += ["--label", f"{LABEL}={os.environ.get('SLURM_JOB_ID', '')}"]
         words += ["--security-opt=no-new-privileges", "--cap-drop=ALL"]
         # Podman would give them to any other user just as well.
@@ -147,8 +198,7 @@ class Podman(Runtime):
         if order.shm_mib is not None:
             words += [f"--shm-size={order.shm_mib}m"]
         if order.time_limit_s is not None:
-            # Outlives this script: the container ends even where SLURM killed what watches it.
-            words += [f"--timeout={order.time_limit_s + 60}"]
+            words += [f"--timeout={order.time_limit_s + _SUSPENDED_S}"]
         for mount in order.mounts:
             words += ["--mount", mount_words(mount.source, mount.target, mount.read_only)]
         for device in devices(order.gpus):
@@ -178,62 +228,14 @@ class Podman(Runtime):
                     return state
         return None
 
-    def _last_words(self) -> str:
+    def _not_started(self, words: str) -> CannotStart:
+        message = f"cannot start {self.order.argv[0]!r} in {self.order.image}: {words}"
+        return CannotStart(ends.CANNOT_START, message)
+
+    def _first_words(self) -> str:
         with open(open_log(self.order.folder, self.worker, os.O_RDONLY), "rb") as log:
             said = log.read(4096).decode(errors="replace").splitlines()
         return said[0] if said else "Podman gave no reason"
-
-
-def split_environment(
-    environment: dict[str, str],
-) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Variables for an env-file, for Podman's own environment, and for its command line.
-
-    A file of mode 0600 and an environment are for this user alone, a command line can be read by
-    everybody on the node. Lines of a file hold no newline; a name that means something to Podman
-    must not be in its own environment; and the command line loses a carriage return.
-    """
-    simple, inherited, shown = {}, {}, {}
-    for name, value in environment.items():
-        if _NAME.fullmatch(name) and _LINE.fullmatch(value):
-            simple[name] = value
-        elif _NAME.fullmatch(name) and not _PODMANS.match(name):
-            inherited[name] = value
-        elif "\r" in value:
-            words = f"Podman cannot give a variable {name!r} that holds a carriage return"
-            raise CannotStart(ends.CANNOT_START, words)
-        else:
-            shown[name] = value
-    return simple, inherited, shown
-
-
-def mount_words(source: str, target: str, read_only: bool) -> str:
-    """A value of ``--mount``, which is one line of CSV; a path may hold what it likes."""
-    fields = ["type=bind", "source=" + source, "destination=" + target]
-    fields += ["ro=true"] if read_only else ["ro=false"]
-    return ",".join(_quoted(field) if set(field) & set('",\r\n') else field for field in fields)
-
-
-def _quoted(field: str) -> str:
-    doubled = field.replace('"', '""')
-    return f'"{doubled}"'
-
-
-def devices(gpus: int) -> list[str]:
-    """The GPUs that SLURM gave to this job of one worker, by their names in the CDI.
-
-    SLURM_JOB_GPUS has their numbers on the node. CUDA_VISIBLE_DEVICES may count from 0 in the
-    cgroup of the job, and the container is outside of that.
-    """
-    told = os.environ.get("SLURM_JOB_GPUS", "") if gpus else ""
-    given = [one for one in told.split(",") if one]
-    if len(given) != gpus:
-        raise CannotStart(
-            ends.CANNOT_START,
-            f"the job asks for {gpus} GPUs, and on node {platform.node()} SLURM gave it those of "
-            f"SLURM_JOB_GPUS={told!r}",
-        )
-    return [f"nvidia.com/gpu={one}" for one in given]
 
 
 def _state_of(done: subprocess.CompletedProcess[bytes]) -> _State | None:

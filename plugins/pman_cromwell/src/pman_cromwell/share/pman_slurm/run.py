@@ -118,6 +118,7 @@ def _all_workers(order: Order, text: list[str], watch: Watch) -> Verdict:
             stdin=subprocess.PIPE,
             stdout=sys.stderr.fileno(),
             stderr=sys.stderr.fileno(),
+            start_new_session=True,  # SLURM suspends its tasks itself
         )
     except FAULTS as fault:
         return verdict_of(fault, started=False)

@@ -8,14 +8,16 @@ import os
 import platform
 import stat
 import subprocess
-import threading
+import time
 
 from . import cgroup
 from . import verdict as ends
-from .files import PULLING, insist, jobs_folder, write_once
+from .causes import Cause, cause_of, pauses_s
+from .files import PULLING, TROUBLE, insist, jobs_folder, write, write_once
 from .order import Order
 from .verdict import CannotStart, Verdict, of_code, out_of_memory
 from .watch import Watch
+from .words import Words
 
 #: How long a directory is waited for that is neither seen nor seen to be missing.
 _PATIENCE_S = 60.0
@@ -41,6 +43,7 @@ class Runtime:
         self.environment = environment
         self.worker = worker
         self.watch = watch
+        self._began = time.monotonic()
         self._kills_before = cgroup.oom_kills()
 
     def prepare(self) -> None:
@@ -54,6 +57,13 @@ class Runtime:
     def stop(self, force: bool) -> None:
         """End what runs, gently or not."""
         raise NotImplementedError
+
+    def pause(self, held: bool) -> bool:
+        """SLURM suspends the job, or lets it go on; whether all is done.
+
+        What runs in the cgroup of the SLURM job needs nothing.
+        """
+        return True
 
     def verdict(self, code: int) -> Verdict:
         """What a process that ended with ``code`` means."""
@@ -81,24 +91,53 @@ class Runtime:
                 )
 
     def fetch(self, command: list[str]) -> None:
-        """Run the command that gets the image; pman tells meanwhile that it is on its way."""
+        """Run the command that gets the image, again where the cause of its failure passes."""
         with contextlib.suppress(OSError):  # only a note
             write_once(self.order.folder, PULLING, {"image": self.order.image})
+        for pause_s in pauses_s():
+            words = self._try(command)
+            if words is None:
+                return
+            cause, message = self._cause(words)
+            if cause.is_final:
+                raise CannotStart(ends.IMAGE_NOT_FOUND, message)
+            self.wait_for_better(cause, message, pause_s)
+
+    def wait_for_better(self, trouble: Cause, message: str, pause_s: float) -> None:
+        """Tell pman why the job cannot start now, and wait; raises ``Ended``."""
+        limit_s = self.order.start_deadline_s
+        if limit_s is not None and time.monotonic() - self._began > limit_s:
+            words = f"ended: it waited for more than {limit_s} s to start ({message})"
+            raise Ended(Verdict(ends.START_DEADLINE, words))
+        self._tell(trouble, message)
+        cause = self.watch.idle(pause_s)
+        if cause:
+            raise Ended(cause._replace(message=f"{cause.message}; {message}"))
+
+    def _cause(self, words: str) -> tuple[Cause, str]:
+        cause = cause_of(self.order.causes, words)
+        return cause, f"cannot get image {self.order.image}: {cause.wording} ({words})"
+
+    def _tell(self, trouble: Cause, message: str) -> None:
+        """What is final is told by the end of the job."""
+        if not trouble.is_final:
+            with contextlib.suppress(OSError):  # only a note
+                note = {"reason": trouble.reason, "message": message}
+                write(self.order.folder, TROUBLE, note)
+
+    def _try(self, command: list[str]) -> str | None:
+        """Run a command; what it complained of, if it failed."""
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        words = _Words(process)
+        words = Words(process, lambda retry: self._tell(*self._cause(retry)))
         cause = self.watch.wait(process, lambda force: process.kill())
         if cause:
             raise Ended(cause)
-        if process.returncode:
-            raise CannotStart(
-                ends.IMAGE_NOT_FOUND,
-                f"image {self.order.image} cannot be had: {words.end()}",
-            )
+        return words.end() if process.returncode else None
 
 
 def _must_be_directory(path: str) -> None:
@@ -121,25 +160,3 @@ class Ended(Exception):
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.message)
         self.verdict = verdict
-
-
-class _Words:
-    """What a command says on stderr, however much it is."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._said = b""
-        self._process = process
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stderr  # noqa: S101 - it is a pipe
-        with self._process.stderr as lines:
-            for line in lines:
-                self._said = (self._said + line)[-4096:]
-
-    def end(self) -> str:
-        """Its last line."""
-        self._reader.join(5.0)
-        lines = [line for line in self._said.decode(errors="replace").splitlines() if line.strip()]
-        return lines[-1].strip()[:1000] if lines else "no reason given"

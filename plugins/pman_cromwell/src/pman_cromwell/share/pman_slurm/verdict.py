@@ -14,6 +14,7 @@ TIME_LIMIT = "time-limit"
 IMAGE_NOT_FOUND = "image-not-found"
 CANNOT_START = "cannot-start"
 LOST = "lost"
+START_DEADLINE = "start-deadline"
 
 _NO_PROGRAM = 127
 

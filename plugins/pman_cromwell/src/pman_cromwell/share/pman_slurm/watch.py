@@ -11,7 +11,18 @@ import time
 from collections.abc import Callable
 
 from . import verdict as ends
-from .files import CANCELLED, STARTED, VERDICT, exists, is_gone, write_once
+from .clock import Clock
+from .files import (
+    CANCELLED,
+    STARTED,
+    SUSPENDED,
+    VERDICT,
+    exists,
+    is_gone,
+    remove,
+    write,
+    write_once,
+)
 from .slurm import Silent, ask
 from .verdict import Verdict
 
@@ -24,6 +35,9 @@ _GRACE_S = 3.0
 #: SLURM warns a job with the first of these; the others come from people.
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
+#: SLURM stops this process two seconds after SIGTSTP (22.05, ``slurmstepd/req.c``). Where it still
+#: runs after this time, SLURM is asked whether the job is suspended at all.
+_DOUBT_S = 10.0
 
 #: The return codes of a process, or of a container, that SIGTERM ended.
 _BY_SIGTERM = (-signal.SIGTERM, 128 + signal.SIGTERM)
@@ -38,7 +52,9 @@ class Watch:
     def __init__(self, folder: str, time_limit_s: int | None) -> None:
         self._folder = folder
         self._limit_s = time_limit_s
-        self._deadline: float | None = None
+        self._clock = Clock()
+        self._paused = False  # whether the job was made to stand still
+        self._suspension_told = False
         self._untold: float | None = None  # when the job began, until pman is told
         self._signalled = False
         self._next_look = 0.0
@@ -49,24 +65,34 @@ class Watch:
         signal.signal(signal.SIGCHLD, lambda *_: None)  # it only wakes
         for number in _ENDING:
             signal.signal(number, self._on_signal)
+        # Suspended time does not count; SLURM's own limit does not count it either.
+        signal.signal(signal.SIGTSTP, lambda *_: self._clock.hold())
+        signal.signal(signal.SIGCONT, lambda *_: self._clock.go())
 
     def start_clock(self) -> None:
         """The job begins now; pman is told as soon as its storage takes that."""
         self._untold = time.time()
         self._tell_start()
-        if self._limit_s is not None:
-            self._deadline = time.monotonic() + self._limit_s
+        self._clock.begin()
 
     def wait(
-        self, process: subprocess.Popen[bytes], stop: Callable[[bool], None]
+        self,
+        process: subprocess.Popen[bytes],
+        stop: Callable[[bool], None],
+        pause: Callable[[bool], bool] = lambda _: True,
     ) -> Verdict | None:
         """Wait for the end of ``process``; why it was ended, if it was.
 
         :param stop: ends it; gently first, then, with ``True``, at once.
+        :param pause: for what SLURM does not suspend itself: lets it stand still, or, with
+            ``False``, go on; whether that is done.
         """
         while process.poll() is None:
+            self._follow_suspension(pause)
             cause = self._own_cause()
             if cause or self._signalled:
+                if self._paused:  # what stands still hears nothing
+                    pause(False)
                 self._end(process, stop)
                 return cause or _slurms_cause()
             self._sleep(min(_LOOK_S, self._left_s()))
@@ -75,9 +101,34 @@ class Watch:
             self._sleep(_GRACE_S / 10)
         return _slurms_cause() if self._signalled and process.returncode else None
 
+    def idle(self, seconds: float) -> Verdict | None:
+        """Wait so long, or until the run has to end; why it has to."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self._follow_suspension(lambda _: True)
+            cause, left = self.cause(), deadline - time.monotonic()
+            if cause or left <= 0:
+                return cause
+            self._sleep(min(_LOOK_S, left))
+
     def cause(self) -> Verdict | None:
         """Why the run has to end now, if it has to."""
         return self._own_cause() or (_slurms_cause() if self._signalled else None)
+
+    def _follow_suspension(self, pause: Callable[[bool], bool]) -> None:
+        """Do to the job what SLURM does to this process, and tell pman."""
+        if self._clock.held_s > _DOUBT_S and not _is_suspended():
+            self._clock.go()
+        held = self._clock.is_held
+        if held is not self._paused and pause(held):
+            self._paused = held
+        if held is not self._suspension_told:
+            with contextlib.suppress(OSError):
+                if held:
+                    write(self._folder, SUSPENDED, {"time": time.time()})
+                else:
+                    remove(self._folder, SUSPENDED)
+                self._suspension_told = held
 
     def _end(self, process: subprocess.Popen[bytes], stop: Callable[[bool], None]) -> None:
         stop(False)
@@ -114,7 +165,7 @@ class Watch:
                 self._untold = None
 
     def _left_s(self) -> float:
-        return _LOOK_S if self._deadline is None else self._deadline - time.monotonic()
+        return _LOOK_S if self._limit_s is None else self._limit_s - self._clock.seconds()
 
     def _on_signal(self, *_: object) -> None:
         self._signalled = True
@@ -124,6 +175,15 @@ class Watch:
         select.select([self._woken], [], [], max(0.0, seconds))
         with contextlib.suppress(BlockingIOError):
             os.read(self._woken, 1024)
+
+
+def _is_suspended() -> bool:
+    """Whether SLURM suspends this job, as far as it tells."""
+    try:
+        found = ask(os.environ.get("SLURM_JOB_ID", ""))
+    except Silent:
+        return True
+    return found is not None and found.state == "SUSPENDED"
 
 
 def _slurms_cause() -> Verdict:

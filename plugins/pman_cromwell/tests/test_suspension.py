@@ -1,0 +1,88 @@
+"""Jobs that SLURM suspends: what the conformance class does not ask."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from cromwell_bench import slurm, slurm_job
+
+from pman_core.info import JobInfo, Status
+from pman_core.job import Resources
+from pman_core.names import native_name
+from pman_core.testing.conformance import Workbench
+from pman_cromwell.share.pman_slurm.clock import Clock
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the time."""
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return lambda seconds: now.__setitem__(0, seconds)
+
+
+def test_a_clock_does_not_count_while_it_is_held(at: Callable[[float], None]) -> None:
+    made = Clock()
+    at(10)
+    made.begin()
+    at(13)
+    made.hold()
+    at(50)
+    made.hold()
+    assert (made.seconds(), made.held_s, made.is_held) == (3, 37, True)
+    made.go()
+    made.go()
+    at(51)
+    assert (made.seconds(), made.held_s, made.is_held) == (4, 0, False)
+
+
+def test_a_clock_may_begin_while_it_is_held(at: Callable[[float], None]) -> None:
+    made = Clock()
+    made.hold()
+    at(5)
+    made.begin()
+    at(9)
+    made.go()
+    at(10)
+    assert made.seconds() == 1
+
+
+def _until_told(bench: Workbench, info: JobInfo, words: str) -> None:
+    seen = bench.until(words, lambda: bench.status(info.jid), lambda info: words in info.message)
+    assert seen.status is Status.STARTED
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_job_is_suspended_again_and_again(bench: Workbench, workers: int) -> None:
+    place = bench.place()
+    memory = bench.subject.memory_mib
+    info = bench.hold(place, resources=Resources(workers=workers, memory_mib=memory))
+    number = slurm_job(native_name(info.jid))
+    for _ in range(2):
+        slurm("scontrol", "suspend", number)
+        _until_told(bench, info, "suspended")
+        slurm("scontrol", "resume", number)
+        _until_told(bench, info, "running")
+    place.release()
+    assert bench.end_of(info.jid).status is Status.SUCCEEDED
+
+
+def test_a_suspended_job_can_be_removed(bench: Workbench) -> None:
+    place = bench.place()
+    info = bench.hold(place)
+    slurm("scontrol", "suspend", slurm_job(native_name(info.jid)))
+    _until_told(bench, info, "suspended")
+    assert bench.backend.remove(info.jid)
+    bench.until("the process to end", place.is_held, lambda held: not held)
+
+
+def test_a_job_that_slurm_did_not_suspend_after_all_goes_on(bench: Workbench) -> None:
+    """The signal that comes before a suspension comes from somebody else, or SLURM fails to."""
+    place = bench.place()
+    info = bench.hold(place)
+    number = slurm_job(native_name(info.jid))
+    slurm("scancel", "--batch", "--signal=TSTP", number)
+    _until_told(bench, info, "suspended")
+    _until_told(bench, info, "running")
+    place.release()
+    assert bench.end_of(info.jid).status is Status.SUCCEEDED

@@ -1,0 +1,58 @@
+"""A client that goes away while its container is started: the job runs, and runs once."""
+
+import itertools
+import socket
+import time
+
+from engine_bench import Bench, runs, until
+from engine_subjects import RealEngine
+
+from pman_core import Job, Status
+
+#: Seconds after which the client goes away: a start takes some tens of milliseconds.
+MOMENTS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08)
+
+
+def go_away_during_start(engine: RealEngine, container: str, after_s: float) -> None:
+    """Ask for a start, and close the connection before the answer comes."""
+    request = f"POST /containers/{container}/start HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(engine.host.removeprefix("unix://"))
+        client.sendall(request.encode())
+        time.sleep(after_s)  # the moment is what this varies
+
+
+def cancels_starts(engine: RealEngine) -> bool:
+    """Docker does since 25 (API 1.44)."""
+    major, minor = engine.api.api_version.split(".")
+    return engine.name == "docker" and (int(major), int(minor)) >= (1, 44)
+
+
+def was_cancelled(bench: Bench, job: Job) -> bool:
+    """Wait for what became of a start; whether it was cancelled."""
+    state = until(
+        lambda: bench.inspect(bench.name(job.jid))["State"],
+        lambda state: state["Status"] != "created" or state["Error"],
+    )
+    return bool(state["Status"] == "created")
+
+
+def test_a_start_whose_client_goes_away_is_one_run(bench: Bench) -> None:
+    """Docker 26 keeps a cancelled start as an error of the container; others go on with it."""
+    places, jobs, cancelled = [], [], 0
+    for moment in itertools.cycle(MOMENTS):
+        places.append(bench.place())
+        jobs.append(bench.count(places[-1]))
+        go_away_during_start(bench.engine, bench.never_started(jobs[-1]), moment)
+        cancelled += was_cancelled(bench, jobs[-1])
+        if len(jobs) >= len(MOMENTS) and (cancelled >= 2 or not cancels_starts(bench.engine)):
+            break
+        assert len(jobs) < 100, "no start was cancelled"
+    pman = bench.pman(ENGINE_TIMEOUT="5")  # what was not started counts as abandoned after ten
+    pman.pman_resume()
+    ends = [bench.end_of(pman, job.jid) for job in jobs]
+    assert {info.status for info in ends} == {Status.SUCCEEDED}, ends
+    bench.until_quiet()
+    assert [runs(place) for place in places] == [1] * len(places)
+    assert all(pman.pman_remove(job.jid) for job in jobs)
+    assert bench.objects() == []

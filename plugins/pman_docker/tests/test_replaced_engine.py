@@ -1,0 +1,111 @@
+"""An engine that is upgraded, downgraded or replaced behind its address, while pman runs on."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+from engine_bench import Bench
+from engine_standin import Play, job, play
+from engine_subjects import SDK_LEAVES_SOCKETS, address, why_missing
+from proxies import Proxy
+
+from pman_core import JobFilter, Status
+from pman_core.errors import EngineUnavailableError, UnknownJobError
+from pman_core.testing.pytest_plugin import Engines
+
+pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
+
+VERSIONS = pytest.mark.parametrize("versions", [(12, 40), (44, 51)], ids=["older", "newer"])
+
+HOOKS: dict[str, Callable[[Play], object]] = {
+    "status": lambda made: made.pman.pman_status("aa"),
+    "submit": lambda made: made.pman.pman_submit(job("bb")),
+    "submit-pulling": lambda made: made.pman.pman_submit(job("bb", image="far:1")),
+    "remove": lambda made: made.pman.pman_remove("aa"),
+    "list": lambda made: made.pman.pman_list(JobFilter(), 10, None),
+    "ping": lambda made: made.pman.pman_ping(),
+    "resume": lambda made: made.pman.pman_resume(),
+}
+
+
+@VERSIONS
+@pytest.mark.parametrize("hook", HOOKS)
+def test_other_versions_of_the_api_are_no_fault(hook: str, versions: tuple[int, int]) -> None:
+    with play() as made:
+        made.pman.pman_submit(job())
+        made.engine.versions = versions
+        HOOKS[hook](made)
+
+
+@VERSIONS
+def test_a_container_is_started_once_by_another_version(versions: tuple[int, int]) -> None:
+    with play() as made:
+        made.pman.pman_ping()
+        made.engine.versions = versions
+        assert made.pman.pman_submit(job()).status is Status.STARTED
+        assert made.engine.started == ["aa"]
+
+
+def test_an_engine_that_never_takes_the_version_that_it_names_is_no_loop() -> None:
+    with play() as made:
+        made.pman.pman_ping()
+        made.engine.fail("GET /info", "client version 1.41 is too old", code=400, times=-1)
+        made.engine.asked.clear()
+        with pytest.raises(EngineUnavailableError, match="too old"):
+            made.pman._engine.about()
+        assert made.engine.count("GET /info") == 2
+
+
+def test_what_an_engine_is_is_asked_again_where_it_was_replaced() -> None:
+    with play() as made:
+        made.pman.pman_submit(job())
+        made.engine.name = "podman"  # which takes every version
+        made.pman.pman_status("aa")
+        with pytest.raises(EngineUnavailableError, match="set CONTAINER_ENV=podman"):
+            made.pman.pman_submit(job("bb"))
+        made.engine.name = "docker"
+        made.pman.pman_status("aa")
+        assert made.pman.pman_submit(job("bb")).status is Status.STARTED
+
+
+# ------------------------------------------------------------------ real engines
+
+
+def use(bench: Bench, proxy: Proxy, other: str) -> str:
+    """Jobs on an engine, then on another one, then on the first again; what the other one is."""
+    pman = bench.pman(DOCKER_HOST=f"unix://{proxy._listen}")
+    place = bench.place()
+    submitted = bench.count(place)
+    assert bench.run(submitted, pman).status is Status.SUCCEEDED
+    proxy.lead_to(other.removeprefix("unix://"))
+    with pytest.raises(UnknownJobError):
+        pman.pman_status(submitted.jid)
+    assert pman.pman_list(JobFilter(), 10, None).jobs == ()
+    told = pman._engine.facts().title
+    proxy.lead_to(bench.engine.host.removeprefix("unix://"))
+    assert pman.pman_status(submitted.jid).status is Status.SUCCEEDED
+    assert pman.pman_submit(submitted).status is Status.SUCCEEDED
+    assert bench.run(bench.count(place), pman).status is Status.SUCCEEDED
+    return told
+
+
+def test_docker_and_podman_behind_one_address(
+    bench: Bench, engine_proxy: Proxy, engines: Engines
+) -> None:
+    other = {"docker": "podman", "podman": "docker"}[bench.engine.name]
+    engines.need(other, why_missing(other))
+    assert use(bench, engine_proxy, address(other)).lower().startswith(other)
+
+
+def test_two_dockers_behind_one_address(docker_bench: Bench, engines: Engines) -> None:
+    """Of different versions, where DOCKER_HOST is a newer one than the swarm's."""
+    other = os.environ.get("PMAN_SWARM_HOST")
+    engines.need("swarm", None if other else "PMAN_SWARM_HOST is not set; run engines/up swarm")
+    assert other
+    listen = f"/tmp/{docker_bench.instance}.sock"
+    proxy = Proxy(docker_bench.engine.host.removeprefix("unix://"), listen)
+    try:
+        assert use(docker_bench, proxy, other).startswith("Docker")
+    finally:
+        proxy.close()
+        os.unlink(listen)

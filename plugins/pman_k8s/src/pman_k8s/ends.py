@@ -1,0 +1,180 @@
+"""How a job ended, by its Job and its pods: pure translation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from pman_core import Reason, Status
+from pman_k8s.containers import Failure
+from pman_k8s.jobs import conditions, workers_of
+from pman_k8s.labels import STARTED, noted_pods, notes_of
+from pman_k8s.moments import moment
+from pman_k8s.pods import Pod
+from pman_k8s.verdict import Told
+
+Object = Mapping[str, Any]
+
+
+def failed_pods(pods: Iterable[Pod]) -> list[Pod]:
+    """The pods whose job failed, or that failed as a whole, the first one first."""
+    failed = [pod for pod in pods if pod.has_failed]
+    return sorted(failed, key=lambda pod: (pod.finished is None, str(pod.finished)))
+
+
+def loss(job: Object, pods: Sequence[Pod]) -> Told | None:
+    """The end of a job that is lost, if it is: a run that somebody took away would be replaced."""
+    why = _why_lost(job, pods)
+    return _ended(job, why, pods, None, ends_it=True) if why else None
+
+
+def _why_lost(job: Object, pods: Sequence[Pod]) -> Failure | None:
+    for pod in pods:
+        if pod.is_deleted and pod.phase != "Succeeded":
+            return pod.loss()
+    names = {pod.name for pod in pods}
+    noted = set(noted_pods(job))
+    for name in sorted(noted - names):
+        return Failure(reason=Reason.LOST, message=f"lost: its pod {name} is gone")
+    return _begun_anew(job, names)
+
+
+def _known_runs(job: Object, pods: Sequence[Pod]) -> set[str]:
+    """The pods that are known to have begun; of those noted that are gone one can tell only so."""
+    begun = {pod.name for pod in pods if pod.started}
+    gone = set(noted_pods(job)) - {pod.name for pod in pods}
+    return begun | gone if STARTED in notes_of(job) else begun
+
+
+def _begun_anew(job: Object, names: Collection[str]) -> Failure | None:
+    """Why a job is lost that has more pods than workers: two runs wrote to one output."""
+    if len(names) <= workers_of(job):
+        return None
+    message = f"lost: its run was begun anew ({', '.join(sorted(names))})"
+    return Failure(reason=Reason.LOST, message=message)
+
+
+def outlived(job: Object, pods: Sequence[Pod]) -> Told | None:
+    """The end of a job that other containers of its pods outlive; they are ended with it.
+
+    ``None`` while there are none, while a worker has not ended and none has failed, and where there
+    is a pod too many: such a job is lost.
+    """
+    if not any(pod.is_outlived for pod in pods) or len(pods) > workers_of(job):
+        return None
+    failed = failed_pods(pods)
+    if failed:
+        told = _ended(
+            job, _of_worker(job, failed[0], pods), pods, failed[0].finished, ends_it=False
+        )
+    elif all_succeeded(job, pods):
+        told = success(job, _last_end(pods), pods)
+    else:
+        return None
+    return attrs.evolve(told, rest=tuple(pod.name for pod in pods if not pod.is_over))
+
+
+def all_succeeded(job: Object, pods: Sequence[Pod]) -> bool:
+    """Whether the job of each worker ended with 0."""
+    return sum(pod.has_succeeded for pod in pods) >= workers_of(job)
+
+
+def _last_end(pods: Iterable[Pod]) -> datetime | None:
+    return max((pod.finished for pod in pods if pod.finished), default=None)
+
+
+def success(job: Object, finished: datetime | None, pods: Sequence[Pod]) -> Told:
+    """The end of a job whose workers all ended with 0; a job that ran twice did not succeed."""
+    twice = _begun_anew(job, _known_runs(job, pods))
+    if twice:
+        return _ended(job, twice, pods, None, ends_it=False)
+    status = job.get("status") or {}
+    started = started_at(job, pods) or not_before(
+        moment(job["metadata"]["creationTimestamp"]), moment(status.get("startTime"))
+    )
+    return Told(
+        status=Status.SUCCEEDED,
+        message="finished",
+        exit_code=0,
+        started=started,
+        finished=not_before(started, finished),
+    )
+
+
+def completed(job: Object) -> datetime | None:
+    """When a Job was complete."""
+    time = (job.get("status") or {}).get("completionTime")
+    return moment(time or conditions(job)["Complete"].get("lastTransitionTime"))
+
+
+def failure(job: Object, condition: Object, pods: Sequence[Pod]) -> Told:
+    """The end of a Job that has failed; perhaps for another container than that of the job."""
+    failed = failed_pods(pods)
+    failed_at = moment(condition.get("lastTransitionTime"))
+    if failed:
+        why = _of_worker(job, failed[0], pods)
+        return _ended(job, why, pods, failed[0].finished or failed_at, ends_it=False)
+    if all_succeeded(job, pods):
+        return success(job, _last_end(pods) or failed_at, pods)
+    deleted = [pod for pod in pods if pod.is_deleted]
+    why = deleted[0].loss() if deleted else _unexplained(condition)
+    for side in filter(None, (pod.side_failure for pod in pods)):
+        why = attrs.evolve(why, message=f"{why.message}; {side}")
+    return _ended(job, why, pods, failed_at, ends_it=False)
+
+
+def _of_worker(job: Object, pod: Pod, pods: Sequence[Pod]) -> Failure:
+    """Why a worker failed, with its number if there are others."""
+    why = pod.failure()
+    if len(pods) == 1:
+        return why
+    number = [one.name for one in pods].index(pod.name) + 1
+    return attrs.evolve(why, message=f"worker {number} of {workers_of(job)}: {why.message}")
+
+
+def _unexplained(condition: Object) -> Failure:
+    """The end of a Job whose pods are gone."""
+    words = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
+    if condition.get("reason") == "DeadlineExceeded":
+        return Failure(reason=Reason.TIME_LIMIT, message=f"time limit: {words}")
+    return Failure(reason=Reason.LOST, message=f"lost: its pod is gone ({words})")
+
+
+def _ended(
+    job: Object,
+    failure: Failure,
+    pods: Sequence[Pod],
+    finished: datetime | None,
+    *,
+    ends_it: bool,
+) -> Told:
+    started = started_at(job, pods)
+    begun = started or moment(job["metadata"]["creationTimestamp"])
+    return Told(
+        status=Status.FAILED,
+        message=failure.message,
+        reason=failure.reason,
+        exit_code=failure.exit_code,
+        started=started,
+        finished=not_before(begun, finished) if finished else None,
+        ends_it=ends_it,
+    )
+
+
+def started_at(job: Object, pods: Iterable[Pod]) -> datetime | None:
+    """When the first process began; a node's clock may be behind the server's."""
+    noted = moment(notes_of(job).get(STARTED))
+    if noted:
+        return noted
+    times = [pod.started for pod in pods if pod.started]
+    return not_before(moment(job["metadata"]["creationTimestamp"]), min(times)) if times else None
+
+
+def not_before(earliest: datetime | None, time: datetime | None) -> datetime | None:
+    """A time, or ``earliest`` where the clock that it is of says less."""
+    if earliest is None or time is None:
+        return time or earliest
+    return max(earliest, time)

@@ -1,0 +1,125 @@
+"""A job has one end, whatever somebody does with its service later."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_bench import runs, until
+from swarm_bench import FIRST, SECOND, SwarmBench
+from swarm_subjects import RealSwarm, force_update
+
+from pman_core import Job, JobFilter, JobInfo, Status
+from pman_core.names import LABEL_PREFIX
+
+#: Ends at once with a code; a second run of it would go on for ever, with a line in ``again``.
+ONCE = """
+if [ -e /share/outgoing/runs ]; then
+  echo run >> /share/outgoing/again
+  trap '' TERM; while true; do sleep 0.1; done
+fi
+echo run >> /share/outgoing/runs
+exit {code}
+"""
+
+
+def once(bench: SwarmBench, place: Path, code: int = 0) -> Job:
+    return bench.shell(ONCE.replace("{code}", str(code)), place)
+
+
+def noted_in(bench: SwarmBench, jid: str) -> dict[str, str]:
+    """What pman noted of the end, by the names of the labels without their prefix."""
+    names = ("message", "reason", "exit-code", "finished")
+    labels = bench.spec(jid)["Labels"]
+    found = {name: labels.get(LABEL_PREFIX + name) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+@pytest.mark.parametrize("code", [0, 3])
+@pytest.mark.parametrize("label", [FIRST, SECOND], ids=["first", "second"])
+def test_a_forced_second_run_is_ended_and_the_end_stays(
+    bench: SwarmBench, two_nodes: RealSwarm, label: str, code: int
+) -> None:
+    place = bench.place()
+    job = once(bench, place, code)
+    pman = bench.pman(NODE_SELECTOR=label)
+    first = bench.run(job, pman)
+    assert first.exit_code == code
+    force_update(bench.swarm.manager, first.native)
+    until((place / "out" / "again").exists, bool)
+    assert pman.pman_status(job.jid) == first == bench.pman().pman_status(job.jid)
+    assert pman.pman_list(JobFilter(), 10, None).jobs == (first,)
+    until(lambda: bench.containers(ended=False), lambda left: not left)
+    assert pman.pman_status(job.jid) == first
+    assert pman.pman_submit(job) == first
+    assert runs(place) == 1
+
+
+def test_a_worker_that_somebody_adds_after_the_end_is_ended(bench: SwarmBench) -> None:
+    """What ``docker service scale`` does."""
+    place = bench.place()
+    job = once(bench, place)
+    pman = bench.pman()
+    first = bench.run(job, pman)
+    bench.update(job.jid, Mode={"Replicated": {"Replicas": 2}})
+    until((place / "out" / "again").exists, bool)
+    assert pman.pman_status(job.jid) == first
+    until(lambda: bench.containers(ended=False), lambda left: not left)
+    assert pman.pman_status(job.jid) == first
+
+
+def test_a_list_ends_a_second_run_too(bench: SwarmBench) -> None:
+    place = bench.place()
+    job = once(bench, place)
+    first = bench.run(job)
+    force_update(bench.swarm.manager, first.native)
+    until((place / "out" / "again").exists, bool)
+    assert bench.pman().pman_list(JobFilter(), 10, None).jobs == (first,)
+    until(lambda: bench.containers(ended=False), lambda left: not left)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_to_note_an_end_begins_no_second_run(bench: SwarmBench, workers: int) -> None:
+    place = bench.place()
+    job = bench.sized(bench.count(place), workers=workers)
+    info = bench.run(job)
+    assert noted_in(bench, job.jid) == {
+        "message": "finished",
+        "exit-code": "0",
+        "finished": info.finished.isoformat() if info.finished else "",
+    }
+    # The swarm has had time to begin something: it has run another job.
+    bench.run(bench.shell("true"))
+    assert len(bench.tasks(job.jid)) == runs(place) == workers
+
+
+def test_the_end_of_the_largest_job_is_noted(bench: SwarmBench) -> None:
+    """The swarm keeps a service as it was before its last update too: twice as many bytes."""
+    job = bench.shell("exit 3", env={f"N{n}": "x" * 100_000 for n in range(3)})
+    pman = bench.pman()
+    pman.pman_validate(job)
+    info = bench.run(job, pman)
+    assert noted_in(bench, job.jid)["reason"] == "exit-code"
+    assert bench.run(bench.shell("true")).status is Status.SUCCEEDED
+    assert pman.pman_status(job.jid) == info
+
+
+def test_many_pmans_note_one_end(bench: SwarmBench) -> None:
+    place = bench.place()
+    job = bench.shell("while [ ! -e /share/incoming/go ]; do sleep 0.1; done; exit 3", place)
+    bench.pman().pman_submit(job)
+    pmans: list[Any] = [bench.pman() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        ends = [pool.submit(bench.end_of, pman, job.jid) for pman in pmans]
+        until(lambda: pmans[0].pman_status(job.jid), lambda info: info.status is Status.STARTED)
+        (place / "in" / "go").touch()
+        infos: set[JobInfo] = {end.result() for end in ends}
+    assert len(infos) == 1
+    assert len(bench.tasks(job.jid)) == 1
+
+
+def test_the_note_holds_no_value_of_the_environment(bench: SwarmBench) -> None:
+    secret = "s3cr3t-t0k3n-value"  # noqa: S105 - not one
+    info = bench.run(bench.job("/no/such", env={"TOKEN": secret}))
+    assert secret not in json.dumps(noted_in(bench, info.jid))

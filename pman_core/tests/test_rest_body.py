@@ -1,6 +1,7 @@
 """The body of a POST: what is no JSON, too long or too deep is told, never a 500."""
 
 import contextlib
+import gzip
 import http.client
 import io
 import json
@@ -165,3 +166,29 @@ def test_a_chunked_body_has_the_same_limit(port: int, size: int, code: int) -> N
     assert answer.status == code
     assert "message" in json.loads(answer.read())
     connection.close()
+
+
+@pytest.mark.parametrize("raw", ['{"jid": "a", "jid": "b"}', '{"x": [{"y": 1, "y": 1}]}'])
+def test_a_key_that_comes_twice_is_told(service: Service, raw: str) -> None:
+    answer = service.post(data=raw, content_type=JSON)
+    assert answer.status_code == 400
+    name = "jid" if "jid" in raw else "y"
+    assert (answer.json or {})["message"] == {name: "is given twice in the JSON body"}
+
+
+def test_a_compressed_body_is_415(service: Service) -> None:
+    how: dict[str, Any] = {"content_type": JSON, "headers": {"Content-Encoding": "gzip"}}
+    answer = service.post(data=gzip.compress(json.dumps(body()).encode()), **how)
+    assert answer.status_code == 415
+    assert "compressed" in fault(answer)
+    how["headers"] = {"Content-Encoding": "identity"}
+    assert service.post(data=json.dumps(body()), **how).status_code == 201
+
+
+@pytest.mark.parametrize("name", ["env", "args", "args_path_flags", "entrypoint"])
+def test_a_list_in_the_query_string_is_told(service: Service, name: str) -> None:
+    answer = service.post(query=f"?{name}=x")
+    assert answer.status_code == 400
+    assert (answer.json or {})["message"] == {
+        name: "must be in the JSON body, not in the query string"
+    }

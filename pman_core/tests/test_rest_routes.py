@@ -49,6 +49,55 @@ def test_no_path_redirects_to_another_host(service: Service, path: str) -> None:
     assert location.startswith("http://localhost/")
 
 
+@pytest.mark.parametrize(
+    ("prefix", "kept"),
+    [
+        ("/pman", "/pman"),
+        ("/a/b-c/", "/a/b-c"),
+        ("//evil.example", ""),
+        ("https://x", ""),
+        ("", ""),
+    ],
+)
+def test_a_redirect_keeps_the_path_under_which_a_proxy_offers_pman(
+    service: Service, prefix: str, kept: str
+) -> None:
+    headers = {"X-Forwarded-Prefix": prefix, "SCRIPT_NAME": "/x", "Script-Name": "/y"}
+    answer = service.app.test_client().get("/api/v1/chris-jid-1?logs=no", headers=headers)
+    assert answer.status_code == 308
+    location = answer.headers["Location"].removeprefix("http://localhost")
+    assert location == f"{kept}/api/v1/chris-jid-1/?logs=no"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", URL),
+        ("POST", URL),
+        ("GET", URL + "jobs/"),
+        ("GET", URL + "chris-jid-1/"),
+        ("DELETE", URL + "chris-jid-1/"),
+        ("GET", "/openapi.json"),
+    ],
+)
+def test_a_query_parameter_that_is_not_known_is_told_alike_on_every_route(
+    service: Service, method: str, path: str
+) -> None:
+    service.post()
+    answer = service.app.test_client().open(path + "?nonsense=1", method=method, json=body())
+    assert answer.status_code == 400
+    assert "is no query parameter of this path" in (answer.json or {})["message"]["nonsense"]
+    assert service.get("chris-jid-1/").status_code == 200, "nothing was done"
+
+
+@pytest.mark.parametrize("query", ["status=started&status=started", "limit=1&limit=2"])
+def test_a_query_parameter_that_comes_twice_is_told(service: Service, query: str) -> None:
+    answer = service.get(f"jobs/?{query}")
+    assert answer.status_code == 400
+    name = query.partition("=")[0]
+    assert (answer.json or {})["message"] == {name: "is given twice in the query string"}
+
+
 ALLOWED = {
     "": {"GET", "HEAD", "OPTIONS", "POST"},
     # Reserved, so DELETE finds no job there; to the router it is an id like any other.

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from pman_core import errors
+
+#: A path that can be no other host: it has single slashes only.
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 STATUS: dict[type[errors.PmanError], int] = {
     errors.InvalidJobError: 400,
@@ -25,6 +30,7 @@ def install_error_handlers(app: Flask) -> None:
     """Make every error of ``app`` an answer of the form ``{"message": ...}``."""
     app.register_error_handler(errors.PmanError, _pman_error)
     app.register_error_handler(HTTPException, _http_error)
+    app.after_request(_keep_prefix)
 
 
 def _pman_error(error: errors.PmanError) -> Response:
@@ -34,6 +40,18 @@ def _pman_error(error: errors.PmanError) -> Response:
     answer.status_code = code
     if isinstance(error, errors.EngineUnavailableError) and error.retry_after_s is not None:
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    return answer
+
+
+def _keep_prefix(answer: Response) -> Response:
+    """Redirect below the path under which a proxy offers pman.
+
+    The proxy tells that in ``X-Forwarded-Prefix``. It changes only what its own sender gets.
+    """
+    prefix = request.headers.get("X-Forwarded-Prefix", "").rstrip("/")
+    if "Location" in answer.headers and _PREFIX.fullmatch(prefix):
+        split = urlsplit(answer.headers["Location"])
+        answer.headers["Location"] = split._replace(path=prefix + split.path).geturl()
     return answer
 
 
@@ -48,7 +66,7 @@ def _words(code: int, message: str) -> str:
 
 def _http_error(error: HTTPException) -> Any:
     if error.code is None or error.code < 400:
-        return error  # a redirect
+        return error
     answer = jsonify(message=_words(error.code, error.description or ""))
     answer.status_code = error.code
     for name, value in error.get_headers():

@@ -9,9 +9,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
-from pman_core.errors import UnknownJobError
+from pman_core.errors import InvalidJobError, UnknownJobError
 from pman_core.rest import schema
 from pman_core.rest.openapi import openapi_document
+from pman_core.rest.query import refuse_query
 from pman_core.startup import Pman
 
 
@@ -32,6 +33,7 @@ def routes(pman: Pman) -> Blueprint:
 
     @bp.get("/api/v1/")
     def server() -> Any:
+        refuse_query(request.args)
         return about
 
     @bp.post("/api/v1/")
@@ -44,7 +46,7 @@ def routes(pman: Pman) -> Blueprint:
 
     @bp.get("/api/v1/jobs/")
     def page() -> Any:
-        found = jobs.list(*schema.read_list_query(request.args, request.args.getlist("label")))
+        found = jobs.list(*schema.read_list_query(request.args))
         answers = [schema.job_answer(info, logs=None) for info in found.jobs]
         return {"jobs": answers, "next": found.cursor}
 
@@ -56,11 +58,13 @@ def routes(pman: Pman) -> Blueprint:
 
     @bp.delete("/api/v1/<jid>/")
     def remove(jid: str) -> Any:
+        refuse_query(request.args)
         jobs.remove(_known(jid))
         return Response(status=204, mimetype="application/json")
 
     @bp.get("/openapi.json")
     def openapi() -> Any:
+        refuse_query(request.args)
         return jsonify(document)
 
     return bp
@@ -72,22 +76,43 @@ def _known(jid: str) -> str:
     return jid
 
 
+class _TwiceError(Exception):
+    """A key comes twice in an object: which of the two values counts, nobody can tell."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in made:
+            raise _TwiceError(name)
+        made[name] = value
+    return made
+
+
 def _json_body(max_bytes: int) -> Any:
     if not request.is_json:
         raise UnsupportedMediaType(
             "Did not attempt to load JSON data because the request Content-Type was not "
             "'application/json'."
         )
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("the body is compressed (Content-Encoding); send it as it is")
     raw = request.get_data(cache=False)
     if len(raw) > max_bytes:
         raise RequestEntityTooLarge
     try:
-        return json.loads(raw)
+        return json.loads(raw, object_pairs_hook=_object)
     except RecursionError:
         raise BadRequest("the body is not acceptable: its values are nested too deeply") from None
     except UnicodeDecodeError:
         raise BadRequest("the body is not valid JSON: it is not written in UTF-8") from None
     except json.JSONDecodeError as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from None
+    except _TwiceError as error:
+        raise InvalidJobError(faults={error.name: "is given twice in the JSON body"}) from None
     except ValueError:  # Python refuses to read numbers of thousands of digits
         raise BadRequest("the body is not acceptable: it holds a number that is too long") from None

@@ -13,6 +13,7 @@ from pman_core.names import jid_fault
 from pman_core.request import JobRequest, PluginType
 from pman_core.rest import fields
 from pman_core.rest.fields import MOST, REQUIRED, Field, number
+from pman_core.rest.query import Query, query_faults
 
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
@@ -99,6 +100,10 @@ FIELDS = (
 
 _NAMES = frozenset(field.name for field in FIELDS)
 
+#: Which of them may come in the query string, and which may not.
+_IN_QUERY = frozenset(field.name for field in FIELDS if field.in_query)
+_IN_BODY = _NAMES - _IN_QUERY
+
 #: What pman 3 called things, and what says the same now.
 _OLD_NAMES = {
     "cmd_args": "args, a list of strings",
@@ -109,8 +114,8 @@ _OLD_NAMES = {
 }
 
 
-def read_request(body: Any, query: Mapping[str, str]) -> tuple[JobRequest, list[str]]:
-    """The request that a body and a query string make, and the names that mean nothing here.
+def read_request(body: Any, query: Query) -> tuple[JobRequest, list[str]]:
+    """The request that a body and a query string make, and the fields that mean nothing here.
 
     :raises InvalidJobError: with all faults, by field.
     """
@@ -123,6 +128,7 @@ def read_request(body: Any, query: Mapping[str, str]) -> tuple[JobRequest, list[
             values[field.name] = _read_field(field, body, query)
         except ValueError as error:
             faults[field.name] = str(error)
+    faults |= query_faults(query, _IN_QUERY, in_body=_IN_BODY)
     faults |= {
         old: f"was a field of pman 3; use {now}, input_dir and output_dir"
         for old, now in _OLD_NAMES.items()
@@ -130,10 +136,10 @@ def read_request(body: Any, query: Mapping[str, str]) -> tuple[JobRequest, list[
     }
     if faults:
         raise InvalidJobError(faults=faults)
-    return JobRequest(**values), sorted({*body, *query} - _NAMES)
+    return JobRequest(**values), sorted(body.keys() - _NAMES)
 
 
-def _read_field(field: Field, body: Mapping[str, Any], query: Mapping[str, str]) -> Any:
+def _read_field(field: Field, body: Mapping[str, Any], query: Query) -> Any:
     if field.name in body:
         return field.read(body[field.name])
     if field.in_query and field.name in query:
@@ -179,18 +185,15 @@ MAX_PAGE = 1000
 DEFAULT_PAGE = 100
 
 
-def read_list_query(
-    query: Mapping[str, str], labels: list[str]
-) -> tuple[JobFilter, int, str | None]:
+def read_list_query(query: Query) -> tuple[JobFilter, int, str | None]:
     """What a list is asked for: filter, page size and cursor.
 
-    :param labels: the values of all ``label`` parameters.
     :raises InvalidJobError: with all faults, by parameter.
     """
-    unknown = sorted(set(query) - {"status", "label", "limit", "cursor"})
-    faults = dict.fromkeys(unknown, "is not known; use status, label, limit, cursor")
+    known = ("status", "label", "limit", "cursor")
+    faults = query_faults(query, known, repeatable=("label",))
     wanted: dict[str, str] = {}
-    for label in labels:
+    for label in query.getlist("label"):
         key, separator, value = label.partition("=")
         if not separator or not key:
             faults["label"] = "must be key=value"
@@ -209,14 +212,17 @@ def read_list_query(
     return JobFilter(status=status, labels=wanted), limit, query.get("cursor")
 
 
-def read_logs_query(query: Mapping[str, str]) -> bool:
+def read_logs_query(query: Query) -> bool:
     """Whether the answer about a job is to hold its logs.
 
-    :raises InvalidJobError: for another word than yes and no.
+    :raises InvalidJobError: for another word than yes and no, and for other parameters.
     """
+    faults = query_faults(query, ("logs",))
     word = query.get("logs", "yes")
     if word not in ("yes", "no"):
-        raise InvalidJobError(faults={"logs": "must be yes or no"})
+        faults["logs"] = "must be yes or no"
+    if faults:
+        raise InvalidJobError(faults=faults)
     return word == "yes"
 
 

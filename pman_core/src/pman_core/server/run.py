@@ -15,13 +15,11 @@ import click
 from uvicorn import Config, Server
 from uvicorn.supervisors import Multiprocess
 
+from pman_core.log_lines import LINE, TIME, SafeFormatter
 from pman_core.server.protocol import PmanProtocol
 from pman_core.server.reload import Reloader
 from pman_core.server.worker import Worker
 from pman_core.startup import Pman
-
-#: How log lines look: the time, the process, the level.
-_LINE, _TIME = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", "%Y-%m-%d %H:%M:%S %z"
 
 #: Seconds for a worker process to load pman.
 _LOADED_WITHIN_S = 60
@@ -91,7 +89,9 @@ def _config(options: Options, pman: Pman, app: Any, *, factory: bool = False) ->
 class _Config(Config):
     def configure_logging(self) -> None:
         """In each process anew: spawned ones have nothing of their parent's."""
-        logging.basicConfig(format=_LINE, datefmt=_TIME)
+        handler = logging.StreamHandler()
+        handler.setFormatter(SafeFormatter(LINE, TIME))
+        logging.basicConfig(handlers=[handler])
         super().configure_logging()
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         access = logging.getLogger("uvicorn.access")
@@ -101,7 +101,7 @@ class _Config(Config):
 
 def _access_handler() -> logging.Handler:
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", _TIME))
+    handler.setFormatter(SafeFormatter("[%(asctime)s] %(message)s", TIME))
     handler.addFilter(_without_query)
     return handler
 

@@ -1,0 +1,49 @@
+"""Lines of pman's log: what comes from outside cannot look like a line of its own.
+
+Ids of jobs, images, the words of engines and of registries may hold newlines, escape sequences for
+terminals and marks that turn the direction of text. Here, where lines are made, no call can forget
+to escape them.
+"""
+
+from __future__ import annotations
+
+import logging
+
+#: How lines look: the time, the process, the level.
+LINE, TIME = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", "%Y-%m-%d %H:%M:%S %z"
+
+#: Before each line of a traceback, which has several.
+_MORE = "  | "
+
+
+class SafeFormatter(logging.Formatter):
+    """Makes one line of each message; a traceback follows in lines that show whose they are."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line, with everything in the message escaped that moves a cursor."""
+        record.message = escaped(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: object) -> str:
+        """The traceback."""
+        text = super().formatException(ei)  # type: ignore[arg-type]
+        return _indented(text)
+
+    def formatStack(self, stack_info: str) -> str:
+        """The stack."""
+        return _indented(super().formatStack(stack_info))
+
+
+def escaped(text: str) -> str:
+    """``text`` as one line: each character that cannot be printed as Python would write it."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def _indented(text: str) -> str:
+    return "\n".join(_MORE + escaped(line) for line in text.split("\n"))

@@ -331,3 +331,15 @@ def test_the_access_log_holds_no_query_strings(
     told = "".join(process.communicate(timeout=20))
     assert "/api/v1/jobs/" in told
     assert "hush" not in told
+
+
+def test_the_id_of_a_job_cannot_turn_the_text_of_the_log(
+    pman_serve: Callable[..., subprocess.Popen[str]],
+) -> None:
+    process = pman_serve()
+    port = port_of(process)
+    assert post(port, body(jid="a\u202eb", image="demo")) == 201
+    process.terminate()
+    _, told = process.communicate(timeout=20)
+    assert "\u202e" not in told
+    assert "a\\u202eb" in told

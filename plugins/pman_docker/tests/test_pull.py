@@ -303,7 +303,8 @@ def test_a_registry_that_is_away_for_a_while_delays_the_job(
     pman = bench.pman()
     pman.pman_submit(job)
     info = until(lambda: pman.pman_status(job.jid), lambda info: "refused" in info.message)
-    assert_pulling(info)
+    assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.PULLING), info
+    assert f"cannot get image {image.name}: the registry cannot be reached" in info.message
     image.way.up()
     assert bench.end_of(pman, job.jid).status is Status.SUCCEEDED
     bench.until_quiet()

@@ -70,6 +70,7 @@ def test_what_no_container_can_be_is_refused_too() -> None:
 def test_a_manager_that_enforces_no_limits_gets_no_job_with_limits() -> None:
     pman = SwarmBackend({"DOCKER_HOST": "unix:///run/pman-no-engine.sock"})
     facts = EngineFacts("Docker", "20.10", rootless=True, enforces_limits=False, limits_swap=False)
+    pman._engine._facts = facts
     pman._swarm._node = Node("some-node", facts)
     with pytest.raises(UnsupportedError, match="IGNORE_LIMITS=yes"):
         pman.pman_submit(JOB)

@@ -19,9 +19,10 @@ from pman_core.causes import Cause
 #: Where Podman mounts the init, which is then the program that it tells (4 and later; before).
 _PODMAN_PATHS = ("/run/podman-init", "/dev/init")
 
+#: Exit codes of an init that could not run the program of a job, which a program may have as well.
 #: tini ends with 127 where there is no such file, 126 where it may not be run, else with 1;
 #: catatonit always with 1.
-_CODES = (1, 126, 127)
+CODES = (1, 126, 127)
 
 _STDERR = 2
 
@@ -59,7 +60,7 @@ def has_init(container: Mapping[str, Any]) -> bool:
 
 def may_have_failed(container: Mapping[str, Any], code: int | None) -> bool:
     """Whether a container that ended with this code may have run nothing but the init."""
-    return has_init(container) and code in _CODES
+    return has_init(container) and code in CODES
 
 
 def why_not_run(log: Iterable[tuple[int, bytes]], program: str) -> str | None:
@@ -68,7 +69,7 @@ def why_not_run(log: Iterable[tuple[int, bytes]], program: str) -> str | None:
     The init's words are all that such a container writes: whatever else a log holds, a program has
     written it.
 
-    :param log: streams and contents of the log's first frames, as far as ``log_size`` says.
+    :param log: streams and contents of the log's first frames, as many as ``log_size`` says.
     """
     frames = list(log)
     if any(stream != _STDERR for stream, _ in frames):

@@ -79,6 +79,14 @@ class HostSettings(VolumeSettings):
     pids_limit: int = variable(
         "PIDS_LIMIT", whole_number(1), "4096", "How many processes and threads a job may have."
     )
+    job_init: bool = variable(
+        "JOB_INIT",
+        flag,
+        "yes",
+        "With no, jobs run without an init (docker-init, catatonit), for engines that have none: "
+        "processes that lose their parent are not reaped, and signals that a job's main process "
+        "sends itself may have no effect.",
+    )
     confine_jobs: bool = variable(
         "CONFINE_JOBS",
         flag,
@@ -115,14 +123,6 @@ class HostSettings(VolumeSettings):
 class DockerSettings(HostSettings):
     """The settings of the backends docker and podman."""
 
-    job_init: bool = variable(
-        "JOB_INIT",
-        flag,
-        "yes",
-        "With no, jobs run without an init (docker-init, catatonit), for engines that have none: "
-        "processes that lose their parent are not reaped, and signals that a job's main process "
-        "sends itself may have no effect.",
-    )
     pull_timeout_s: int = variable(
         "PULL_TIMEOUT",
         whole_number(1),

@@ -12,7 +12,7 @@ from pman_core import JobInfo, Reason
 from pman_core.errors import EngineUnavailableError
 from pman_docker.engine import Engine
 from pman_docker.errors import NotThere
-from pman_docker.init import why_not_run
+from pman_docker.init import CODES, why_not_run
 from pman_docker.state import not_run
 from pman_swarm.ending import exit_code_of, was_killed
 from pman_swarm.logs import task_log
@@ -20,9 +20,6 @@ from pman_swarm.state import Service, Task, attempts, info_of
 from pman_swarm.swarm import Swarm
 
 log = logging.getLogger(__name__)
-
-#: What the init ends with where it cannot run the program of a job; see ``pman_docker.init``.
-_INIT_CODES = (1, 126, 127)
 
 _STDERR = 2
 
@@ -41,7 +38,7 @@ class Nodes:
         """
         workers = attempts(tasks)
         info = info_of(service, workers, self._out_of_memory(workers))
-        exited = info.reason is Reason.EXIT_CODE and info.exit_code in _INIT_CODES
+        exited = info.reason is Reason.EXIT_CODE and info.exit_code in CODES
         if not (exited and _has_init(service)):
             return info
         failed = next(task for task in workers if exit_code_of(task) == info.exit_code)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import environ
 
-from pman_core.settings import flag, pairs, text, variable
+from pman_core.settings import pairs, text, variable
 from pman_docker.settings import HostSettings
 
 #: What may stand in a constraint (``manager/constraint`` of swarmkit; the engine answers 500).
@@ -20,14 +20,6 @@ _MAY_HOLD = "it may hold letters, digits and"
 class SwarmSettings(HostSettings):
     """How to reach a manager of the swarm, and where jobs are placed."""
 
-    job_init: bool = variable(
-        "JOB_INIT",
-        flag,
-        "yes",
-        "With no, jobs run without an init (docker-init), for nodes that have none: processes that "
-        "lose their parent are not reaped, and signals that a job's main process sends itself may "
-        "have no effect.",
-    )
     node_selector: Mapping[str, str] | None = variable(
         "NODE_SELECTOR",
         pairs,

@@ -42,9 +42,6 @@ from pman_docker.state import info_of, passing_start
 
 log = logging.getLogger(__name__)
 
-#: How often the second object is tried at once, while others are at the same.
-_ATTEMPTS = 5
-
 
 class Launcher:
     """Creates and starts the objects of jobs."""

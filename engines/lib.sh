@@ -76,7 +76,8 @@ birth_of() {
 running() {
     local pid birth
     read -r pid birth 2>/dev/null <"$1" || return 1
-    [ "$(birth_of "$pid")" = "$birth" ] && [ "$(awk '/^State/{print $2}' "/proc/$pid/status")" != Z ] && echo "$pid"
+    # One that ended before start could note its birth has none.
+    [ -n "$birth" ] && [ "$(birth_of "$pid")" = "$birth" ] && [ "$(awk '/^State/{print $2}' "/proc/$pid/status")" != Z ] && echo "$pid"
 }
 
 # start NAME COMMAND...: starts a daemon that outlives this shell; $STATE/run/NAME.{pid,log}.

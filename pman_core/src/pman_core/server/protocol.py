@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pman_core.server.refusals import Refusal, headers_late, headers_too_large, not_http
@@ -126,7 +127,7 @@ class PmanProtocol(HttpToolsProtocol):
 
     def _insist_on_size(self) -> None:
         if self._parsed_bytes > MOST_HEADER_BYTES:
-            raise ValueError("too large")  # the parser hands it on to send_400_response
+            raise HttpParserError("too large")  # data_received calls send_400_response then
 
     def _headers_are_late(self) -> None:
         if self._in_message:

@@ -173,8 +173,7 @@ class Bench:
             jid = new_jid()
             request = {**job_request(jid, "true"), "image": "localhost:1/no-such-image:1"}
             times.append(clocked(partial(self.posted, request)))
-            self.await_end(jid)
-            self.delete(jid)
+            self.delete(jid)  # it waits: its registry may be there later
         took = f"{statistics.median(times) * 1000:.1f} ms"
         row("POST, image is missing", took, "", "", "< 2 s")
 

@@ -162,6 +162,16 @@ def test_check_answers_1_when_the_engine_does_not(run: Run) -> None:
     assert ("ok", "storage") in kinds(told)
 
 
+def test_check_notes_what_a_ping_says_besides(run: Run) -> None:
+    told = run("check", CONTAINER_ENV="picky", IGNORE_LIMITS="cpu").stdout.splitlines()
+    about = [line.split(maxsplit=1) for line in told if " engine: " in line]
+    assert about == [
+        ["ok", "engine: wood 1.0"],
+        ["note", "engine: it is wet"],
+        ["note", "engine: it is old"],
+    ]
+
+
 def test_check_finds_that_every_request_would_be_refused(run: Run) -> None:
     told = run("check", CONTAINER_ENV="picky")
     assert told.exit_code == 2

@@ -20,6 +20,7 @@ import urllib3.exceptions
 from pman_core.causes import Cause, passing_cause
 from pman_core.errors import EngineUnavailableError
 from pman_docker.init import NO_INIT
+from pman_docker.sockets import who_may_use
 
 _TIME_OUTS = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 
@@ -75,7 +76,7 @@ def engine_errors(address: str) -> Iterator[None]:
     ) as error:
         # The SDK wraps what it meets when it connects.
         late = any(isinstance(cause, _TIME_OUTS) for cause in chain(error))
-        told = "did not answer in time" if late else f"cannot be reached: {innermost(error)}"
+        told = "did not answer in time" if late else f"cannot be reached: {_why(error, address)}"
         raise EngineUnavailableError(f"the engine at {address} {told}") from error
 
 
@@ -169,6 +170,13 @@ def chain(error: BaseException) -> Iterator[BaseException]:
     while cause:
         yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+def _why(error: BaseException, address: str) -> str:
+    socket = address.removeprefix("unix://")
+    if socket != address and any(isinstance(cause, PermissionError) for cause in chain(error)):
+        return who_may_use(socket)
+    return innermost(error)
 
 
 def innermost(error: BaseException) -> str:

@@ -18,11 +18,10 @@ import requests.exceptions
 import urllib3.exceptions
 
 from pman_core.causes import Cause, passing_cause
+from pman_core.engine_http import chain, why_no_answer
 from pman_core.errors import EngineUnavailableError
 from pman_docker.init import NO_INIT
 from pman_docker.sockets import who_may_use
-
-_TIME_OUTS = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 
 #: Docker 20.10 to 28, of a version beyond those that it takes; Podman 4.3 to 5.8 takes any.
 _OTHER_VERSION = re.compile(r"client version \S+ is too (new|old)")
@@ -74,10 +73,7 @@ def engine_errors(address: str) -> Iterator[None]:
         urllib3.exceptions.ProxySchemeUnsupported,
         OSError,
     ) as error:
-        # The SDK wraps what it meets when it connects.
-        late = any(isinstance(cause, _TIME_OUTS) for cause in chain(error))
-        told = "did not answer in time" if late else f"cannot be reached: {_why(error, address)}"
-        raise EngineUnavailableError(f"the engine at {address} {told}") from error
+        raise EngineUnavailableError(f"the engine at {address} {_why(error, address)}") from error
 
 
 @contextlib.contextmanager
@@ -164,22 +160,9 @@ def _words(answer: requests.Response) -> str:
         return answer.text.strip()
 
 
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception, and what caused it, down to the bottom."""
-    cause: BaseException | None = error
-    while cause:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
 def _why(error: BaseException, address: str) -> str:
+    """What to tell after the address of an engine that gave no answer."""
     socket = address.removeprefix("unix://")
     if socket != address and any(isinstance(cause, PermissionError) for cause in chain(error)):
-        return who_may_use(socket)
-    return innermost(error)
-
-
-def innermost(error: BaseException) -> str:
-    """The cause at the bottom of a chain, which is the one that tells something."""
-    *_, last = chain(error)
-    return str(last) or type(last).__name__
+        return f"cannot be reached: {who_may_use(socket)}"
+    return why_no_answer(error)

@@ -24,6 +24,8 @@ up() {
     PATH=$bin:$PATH SLURM_CONF=$machine_dir/slurm/slurm.conf PMAN_ENGINES_DIR=$machine_dir PMAN_CROMWELL_URL='' \
         PMAN_CROMWELL_PORT=$((${PMAN_CROMWELL_PORT:-16830} + 1)) "$here/up" cromwell >&3
     give PMAN_SLURM_DAEMON "$bin/slurm/daemon"
+    # Registries that tests start are at the localhost of the nodes only there.
+    give PMAN_ENGINES_NETNS "/run/netns/$network"
     give PATH "$bin:$PATH"
 }
 

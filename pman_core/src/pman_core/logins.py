@@ -36,7 +36,8 @@ def told_of(value: str, text: str) -> str:
     if not login:
         return text
     text = text.replace(value, without_login(value)).replace(login[0][:-1], _MASK)
-    for part in filter(None, re.split("[:/?#@]", login[0])):
+    user, separator, password = login[0].partition(":")
+    for part in filter(None, re.split("[:/?#@]", password if separator else user)):
         text = text.replace(repr(part), repr(_MASK))
         if len(part) >= _SHORTEST:
             text = text.replace(part, _MASK)

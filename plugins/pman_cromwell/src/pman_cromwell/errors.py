@@ -35,6 +35,11 @@ def told(url: str) -> Iterator[None]:
         raise EngineUnavailableError(f"Cromwell at {url} did not answer in time") from error
     except requests.ConnectionError as error:
         raise EngineUnavailableError(f"Cromwell at {url} cannot be reached") from error
+    except requests.exceptions.InvalidURL as error:  # it quotes parts, perhaps of a password
+        raise EngineUnavailableError(
+            f"Cromwell at {url} cannot be reached: an address is malformed: that of a "
+            "proxy (http_proxy, https_proxy), or its own"
+        ) from error
     except (requests.RequestException, ValueError) as error:
         raise EngineUnavailableError(
             f"Cromwell at {url} gave an unexpected answer: {error!s:.500}"

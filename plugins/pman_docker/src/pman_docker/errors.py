@@ -174,4 +174,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 def innermost(error: BaseException) -> str:
     """The cause at the bottom of a chain, which is the one that tells something."""
     *_, last = chain(error)
+    if isinstance(last, urllib3.exceptions.LocationParseError):
+        # It quotes what it took for host and port, which may be a password.
+        return "an address is malformed: that of a proxy (http_proxy, https_proxy), or its own"
     return str(last) or type(last).__name__

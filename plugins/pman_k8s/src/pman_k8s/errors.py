@@ -90,6 +90,11 @@ def client_errors(address: Callable[[], str]) -> Iterator[None]:
         )
         told = "did not answer in time" if late else f"cannot be reached: {_innermost(error)}"
         raise EngineUnavailableError(f"the API server at {address()} {told}") from error
+    except ValueError as error:  # of http.client, which quotes the whole header
+        raise EngineUnavailableError(
+            f"the API server at {address()} cannot be asked: the token, or a password, holds a "
+            "newline or another character that no header can carry"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -185,4 +190,7 @@ def _innermost(error: BaseException) -> str:
     cause = error
     while cause.__cause__ or cause.__context__:
         cause = cause.__cause__ or cause.__context__ or cause
+    if isinstance(cause, urllib3.exceptions.LocationParseError):
+        # It quotes what it took for host and port, which may be a password.
+        return "an address in the kubeconfig, of the server or of a proxy, is malformed"
     return str(cause) or type(cause).__name__

@@ -20,6 +20,7 @@ from typing import Any
 
 from pman_core import Job, JobInfo, Reason
 from pman_core.errors import EngineUnavailableError
+from pman_core.masking import masked, no_values
 from pman_docker import images
 from pman_docker.dialect import Dialect
 from pman_docker.emptyimage import empty_image
@@ -160,15 +161,17 @@ class Launcher:
     ) -> tuple[str, bool]:
         begun = time.monotonic()
         body = self._dialect.job_payload(job, self._settings, labels)
-        container, warnings = self._dialect.create(self._engine, name, body)
-        self._heed(warnings, job, container)
+        with no_values(job.env):
+            container, warnings = self._dialect.create(self._engine, name, body)
+        self._heed([masked(warning, job.env) for warning in warnings], job, container)
         if self._is_needless(container, job.jid, of):
             self._withdraw(container)
             return container, False
         if time.monotonic() - begun > self._settings.engine_timeout_s:
             raise EngineUnavailableError("the engine took too long to create a container")
         try:
-            self._engine.start(container)
+            with no_values(job.env):
+                self._engine.start(container)
         except NotThere:
             log.info("job %s was removed while it was started", job.jid)
         except Refused as refused:

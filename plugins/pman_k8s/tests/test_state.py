@@ -621,5 +621,5 @@ def test_words_of_an_engine_tell_no_value_of_the_environment() -> None:
     message = info_of(made, told).message
     assert message.count("***") == 4
     assert "cret" not in message
-    long = Told(status=Status.FAILED, message="x" * (MOST_WORDS - 9) + "TOKEN=se$cret")
+    long = Told(status=Status.FAILED, message="x" * (MOST_WORDS - 10) + " TOKEN=se$cret")
     assert "se$" not in verdict_patch(made, long)["metadata"]["annotations"][VERDICT]

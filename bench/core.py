@@ -140,7 +140,7 @@ def many_jobs() -> None:
 
 def bench_asgi() -> Application:
     """The same behind pman's own server."""
-    return application(bench_app(), threads=8)
+    return application(bench_app(), threads=8, engine_timeout_s=20)
 
 
 def bench_app() -> Flask:

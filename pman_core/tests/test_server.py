@@ -12,16 +12,23 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 from cli_helpers import install_fake_backends, settings
+from flask import Flask
 from rest_helpers import Service, body, until
 from uvicorn import Config, Server
 
+from pman_core import Job, JobInfo, hookimpl
+from pman_core.engine_http import BoundedSession, is_late
+from pman_core.errors import EngineUnavailableError
 from pman_core.server import asgi, protocol
 from pman_core.server.asgi import application
 from pman_core.server.protocol import PmanProtocol
+from pman_core.testing import MemoryBackend, MemoryEngine
 
 POST = b"POST /api/v1/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
@@ -41,14 +48,13 @@ STALLED = {
 }
 
 
-@pytest.fixture
-def server(start: Callable[..., Service]) -> Iterator[tuple[Server, int]]:
+@contextlib.contextmanager
+def serving(flask: Flask, engine_timeout_s: float = 20) -> Iterator[tuple[Server, int]]:
     """A server in this process, with one thread for Flask, and its port."""
-    flask = start(MAX_BODY_BYTES="200000").app
     with socket.create_server(("127.0.0.1", 0)) as listening, contextlib.ExitStack() as stack:
         server = Server(
             Config(
-                application(flask, threads=1),
+                application(flask, 1, engine_timeout_s),
                 http=PmanProtocol,
                 lifespan="off",
                 log_config=None,
@@ -62,6 +68,13 @@ def server(start: Callable[..., Service]) -> Iterator[tuple[Server, int]]:
         stack.callback(setattr, server, "should_exit", True)
         until(lambda: server.started, bool)
         yield server, port
+
+
+@pytest.fixture
+def server(start: Callable[..., Service]) -> Iterator[tuple[Server, int]]:
+    """A server, and its port."""
+    with serving(start(MAX_BODY_BYTES="200000").app) as found:
+        yield found
 
 
 @pytest.fixture
@@ -225,6 +238,85 @@ def test_a_connection_serves_one_request_after_the_other(served: int) -> None:
         for _ in range(3):
             connection.request("GET", "/api/v1/")
             assert connection.getresponse().read()
+
+
+# ------------------------------------------------------------- an engine that hangs
+
+
+class HangingBackend(MemoryBackend):
+    """Its engine takes a connection for each call, and answers none."""
+
+    def __init__(self, storebase: Path, engine: MemoryEngine, port: int) -> None:
+        super().__init__({"STOREBASE": str(storebase)}, engine)
+        self._port = port
+
+    @hookimpl
+    def pman_status(self, jid: str) -> JobInfo:
+        return self._ask(3)
+
+    @hookimpl
+    def pman_submit(self, job: Job) -> JobInfo:
+        return self._ask(2)
+
+    def _ask(self, timeout_s: float) -> JobInfo:
+        with BoundedSession() as session:
+            try:
+                session.get(f"http://127.0.0.1:{self._port}/", timeout=timeout_s)
+            except (OSError, requests.RequestException) as error:
+                raise EngineUnavailableError(f"late: {is_late(error)}") from error
+        raise AssertionError("it answered")
+
+
+@pytest.fixture
+def hanging(
+    start: Callable[..., Service], storebase: Path, engine: MemoryEngine
+) -> Iterator[tuple[int, list[socket.socket]]]:
+    """The port of a pman whose engine hangs, and what has asked that engine."""
+    asked: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening, contextlib.ExitStack() as stack:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    asked.append(stack.enter_context(listening.accept()[0]))
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(listening.shutdown, socket.SHUT_RDWR)
+        plugin = HangingBackend(storebase, engine, listening.getsockname()[1])
+        _, port = stack.enter_context(serving(start(plugin).app, engine_timeout_s=3))
+        yield port, asked
+
+
+def test_an_engine_that_hangs_delays_no_request_that_needs_no_engine(
+    hanging: tuple[int, list[socket.socket]],
+) -> None:
+    port, asked = hanging
+    with ThreadPoolExecutor(40) as pool:
+        waiting = [pool.submit(get, port, "/api/v1/x/") for _ in range(40)]
+        until(lambda: asked, bool)
+        paths = ["/api/v1/", "/openapi.json", "/api/v1/?x=1", "/api/v1", "/none/"]
+        assert [get(port, path) for path in paths] == [200, 200, 400, 308, 404]
+        assert not any(client.done() for client in waiting)
+
+
+def test_requests_do_not_wait_for_an_engine_that_hangs_one_after_the_other(
+    hanging: tuple[int, list[socket.socket]],
+) -> None:
+    """The time that a request waits for a thread counts, so those behind it ask nothing."""
+    port, asked = hanging
+    with ThreadPoolExecutor(40) as pool:
+        assert set(pool.map(lambda _: get(port, "/api/v1/x/"), range(40))) == {503}
+    assert len(asked) < 10
+
+
+def test_a_submission_is_repeated_only_while_its_client_waits(
+    hanging: tuple[int, list[socket.socket]],
+) -> None:
+    port, asked = hanging
+    assert post(port, body()) == 503
+    assert len(asked) == 2  # each took 2 of 3 seconds
 
 
 # ------------------------------------------------------------------------- pman serve

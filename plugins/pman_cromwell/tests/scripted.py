@@ -3,6 +3,7 @@
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -15,9 +16,11 @@ class Script:
     """What the server answers, one after the other, and what it was asked.
 
     :param otherwise: the answer where there is no other left.
+    :param drips: whether answers come a byte at a time, ten in a second.
     """
 
     answers: list[tuple[int, str] | None] = attrs.field(factory=list)
+    drips: bool = False
     otherwise: tuple[int, str] | None = None
     asked: list[tuple[str, str, bytes]] = attrs.field(factory=list)
     credentials: list[str | None] = attrs.field(factory=list)
@@ -56,7 +59,11 @@ def scripted() -> Iterator[Script]:
                 return
             self.send_response(answer[0])
             self.end_headers()
-            self.wfile.write(answer[1].encode())
+            for byte in answer[1].encode():
+                with contextlib.suppress(OSError):  # gone already
+                    self.wfile.write(bytes([byte]))
+                if made.drips:
+                    time.sleep(0.1)
 
         do_GET = do_POST = do_PATCH = answer
 

@@ -128,6 +128,16 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
         Cromwell("http://127.0.0.1:1", 5).status(_ID)
 
 
+def test_a_server_that_answers_too_slowly_is_given_up(script: Script) -> None:
+    script.drips = True
+    script.otherwise = 200, '{"status": "x"}'.ljust(30)
+    client = Cromwell(script.url, 1)
+    for ask in (client.version, lambda: client.status(_ID), lambda: client.abort(_ID)):
+        with pytest.raises(EngineUnavailableError, match="did not answer in time"):
+            ask()
+    assert len(script.asked) == 3  # and none is asked again
+
+
 def test_a_list_that_changed_while_it_was_read_is_read_anew(
     script: Script, client: Cromwell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,8 @@ class Proxy:
         self.flowing.set()
         #: Bytes per second of the answers of each connection; 0 is as fast as it goes.
         self.rate = 0
+        #: Whether answers are passed on a byte at a time, two in a second.
+        self.drips = False
         #: How many connections there have been.
         self.connections = 0
         self.port = 0
@@ -75,12 +77,17 @@ class Proxy:
         if self._keeper:
             self._keeper.close()
 
+    def drip(self) -> None:
+        """Go on so slowly that no answer ends."""
+        self.drips = True
+
     def freeze(self) -> None:
         """Accept, and answer nothing any more."""
         self.flowing.clear()
 
     def thaw(self) -> None:
         """Go on."""
+        self.drips = False
         self.flowing.set()
 
     def _accept(self, server: socket.socket) -> None:
@@ -120,6 +127,10 @@ class Proxy:
                     self.flowing.wait()
                     if self.rate:
                         time.sleep(len(data) / self.rate)
+                    while self.drips and data:
+                        sink.sendall(data[:1])
+                        data = data[1:]
+                        time.sleep(0.5)
                 sink.sendall(data)
         for one in (source, sink):
             with contextlib.suppress(OSError):

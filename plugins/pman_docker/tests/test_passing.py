@@ -83,6 +83,20 @@ def test_what_kept_an_image_away_until_the_deadline_is_told_in_the_end() -> None
         assert BUSY in info.message
 
 
+def test_a_job_that_waits_for_the_same_thing_is_one_warning(
+    hurried: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with play() as made, caplog.at_level("DEBUG", "pman_docker"):
+        for words in (BUSY, LOCKED):
+            made.engine.pulled = {"error": words}
+            for _ in range(3):
+                made.pman.pman_submit(job(image="far:1"))
+                made.until_quiet()
+    told = [(each.levelname, "503" in each.getMessage()) for each in caplog.records]
+    assert told.count(("DEBUG", True)) == told.count(("DEBUG", False)) == 2
+    assert told.count(("WARNING", True)) == told.count(("WARNING", False)) == 1
+
+
 def test_polls_do_not_hammer_a_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pman_docker.attempts._PAUSE_S", 3600.0)
     with play() as made:

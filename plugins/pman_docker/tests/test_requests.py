@@ -131,7 +131,7 @@ def test_a_missing_image_is_no_500(bench: Bench) -> None:
     assert "no-such/image" in end["message"]
 
 
-@pytest.mark.parametrize("image", ["UPPER/case:1", "a b", "x:y:z", "-"])
+@pytest.mark.parametrize("image", ["lower/UPPER:1", "a b", "x:y:z", "-"])
 def test_an_impossible_image_is_no_500(bench: Bench, client: FlaskClient, image: str) -> None:
     asked = request(bench, image=image)
     answer = client.post(JOBS, json=asked)

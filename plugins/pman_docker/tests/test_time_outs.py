@@ -61,12 +61,15 @@ def test_every_call_of_the_client_is_looked_at() -> None:
     assert ENGINE_CALLS.keys() | NO_CALLS == calls | of_images
 
 
+@pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.drip])
 @pytest.mark.parametrize("known", [False, True], ids=["unconnected", "connected"])
-def test_every_call_has_a_time_out(bench: Bench, engine_proxy: Proxy, known: bool) -> None:
+def test_every_call_has_a_time_out(
+    bench: Bench, engine_proxy: Proxy, known: bool, fault: Callable[[Proxy], None]
+) -> None:
     pman = behind(bench, engine_proxy)
     if known:
         pman._engine.ping()
-    engine_proxy.freeze()
+    fault(engine_proxy)
     with ThreadPoolExecutor(len(ENGINE_CALLS)) as pool:
         asked = {name: pool.submit(call, pman._engine) for name, call in ENGINE_CALLS.items()}
         told = {name: future.exception(timeout=60) for name, future in asked.items()}
@@ -76,12 +79,15 @@ def test_every_call_has_a_time_out(bench: Bench, engine_proxy: Proxy, known: boo
     assert all("did not answer in time" in str(error) for error in told.values()), told
 
 
-def test_every_hook_has_a_time_out(bench: Bench, engine_proxy: Proxy) -> None:
+@pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.drip])
+def test_every_hook_has_a_time_out(
+    bench: Bench, engine_proxy: Proxy, fault: Callable[[Proxy], None]
+) -> None:
     job, late = bench.shell("true"), bench.shell("true")
     info = bench.run(job)
     pman = behind(bench, engine_proxy)
     pman.pman_ping()  # now it knows the engine, and each hook gets as far as its own calls
-    engine_proxy.freeze()
+    fault(engine_proxy)
     hooks: list[Callable[[], object]] = [
         lambda: pman.pman_status(job.jid),
         lambda: pman.pman_submit(late),
@@ -107,6 +113,15 @@ def test_a_log_that_stops_in_the_middle_is_given_up(bench: Bench, engine_proxy: 
     engine_proxy.rate = 1_000_000
     frozen = threading.Timer(0.5, engine_proxy.freeze)
     frozen.start()
+    with pytest.raises(EngineUnavailableError, match="in time"):
+        pman.pman_logs(info, 1000, 5_000_000)
+
+
+def test_a_log_that_comes_too_slowly_is_given_up(bench: Bench, engine_proxy: Proxy) -> None:
+    info = bench.run(bench.job("python3", "-c", "print('x' * 1_000_000)"))
+    pman = behind(bench, engine_proxy)
+    pman.pman_ping()
+    engine_proxy.rate = 100_000
     with pytest.raises(EngineUnavailableError, match="in time"):
         pman.pman_logs(info, 1000, 5_000_000)
 

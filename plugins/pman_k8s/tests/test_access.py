@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -179,14 +180,18 @@ def test_the_account_of_a_pod_is_used_inside_of_a_cluster(
     assert pman.pman_ping()
 
 
-def test_a_server_that_goes_silent_is_given_up_in_time(bench: K8sBench, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.drip])
+def test_a_server_that_goes_silent_is_given_up_in_time(
+    bench: K8sBench, tmp_path: Path, fault: Callable[[Proxy], None]
+) -> None:
     with proxy(bench.account.address) as between:
         pman = behind(bench, tmp_path, between, ENGINE_TIMEOUT="5")
         assert pman.pman_ping()
-        between.flowing.clear()
-        with pytest.raises(EngineUnavailableError, match="in time"):
-            pman.pman_status("any")
-        between.flowing.set()
+        fault(between)
+        for ask in (lambda: pman.pman_status("any"), pman.pman_ping):
+            with pytest.raises(EngineUnavailableError, match="in time"):
+                ask()
+        between.thaw()
         until(lambda: _answers(pman), bool)
 
 

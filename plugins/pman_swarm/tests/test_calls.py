@@ -94,10 +94,13 @@ def hurry(pman: Any) -> None:
     pman._engine.api().timeout = 2
 
 
-def test_every_call_has_a_time_out(bench: SwarmBench, manager_proxy: Proxy) -> None:
+@pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.drip])
+def test_every_call_has_a_time_out(
+    bench: SwarmBench, manager_proxy: Proxy, fault: Callable[[Proxy], None]
+) -> None:
     pman = behind(bench, manager_proxy)
     hurry(pman)
-    manager_proxy.freeze()
+    fault(manager_proxy)
     with ThreadPoolExecutor(len(SWARM_CALLS)) as pool:
         asked = {name: pool.submit(call, pman._swarm) for name, call in SWARM_CALLS.items()}
         told = {name: future.exception(timeout=60) for name, future in asked.items()}

@@ -1,9 +1,9 @@
 """pman: one small REST request becomes a job on whatever scheduler a site has.
 
 Authors of plugins import from here, and from ``pman_core.causes``, ``pman_core.core_settings``,
-``pman_core.errors``, ``pman_core.logs``, ``pman_core.masking``, ``pman_core.names``,
-``pman_core.paging``, ``pman_core.serial``, ``pman_core.settings``, ``pman_core.storage`` and
-``pman_core.testing``.
+``pman_core.deadline``, ``pman_core.engine_http``, ``pman_core.errors``, ``pman_core.logs``,
+``pman_core.masking``, ``pman_core.names``, ``pman_core.paging``, ``pman_core.serial``,
+``pman_core.settings``, ``pman_core.storage`` and ``pman_core.testing``.
 Other modules may change in any release. A job holds all that the core's own settings say of it: a
 backend reads these only to tell an operator what they mean for it.
 """

@@ -212,8 +212,9 @@ class EngineSettings:
         "ENGINE_TIMEOUT",
         whole_number(1, 90),
         "20",
-        "Seconds after which an engine that does not answer counts as unavailable (503). "
-        "Below 100, which is how long pfcon waits.",
+        "Seconds that a call to the engine may take in all; then the engine counts as unavailable "
+        "(503). A request that came to pman serve has so many for all its calls together, and for "
+        "its wait for a thread. Below 100, which is how long pfcon waits.",
     )
     start_deadline_s: int = variable(
         "START_DEADLINE",

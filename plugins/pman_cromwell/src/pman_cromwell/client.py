@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import requests
 
+from pman_core.engine_http import BoundedSession, is_late
 from pman_cromwell.answers import Found, Results, Status, Version, Workflow, structured
 from pman_cromwell.errors import Refused, check, told
 
@@ -32,7 +33,7 @@ class Cromwell:
     All methods raise :class:`~pman_core.errors.EngineUnavailableError` where it does not answer
     or gives an answer that makes no sense.
 
-    :param timeout_s: for the connection, and for each piece of an answer.
+    :param timeout_s: for each call, whole.
     """
 
     def __init__(self, url: str, timeout_s: float) -> None:
@@ -144,16 +145,16 @@ class Cromwell:
         with told(self.url):
             try:
                 answer = self._ask("GET", path, params=asked)
-            except requests.Timeout:
-                raise
-            except requests.ConnectionError:
+            except requests.ConnectionError as error:
+                if is_late(error):
+                    raise
                 # A server or a proxy may close a connection that was just being opened.
                 answer = self._ask("GET", path, params=asked)
             return structured(answer.json(), kind)
 
     def _ask(self, method: str, path: str, **content: Any) -> requests.Response:
         # A session of its own for each call: none is left open, and threads share nothing.
-        with requests.Session() as session:
+        with BoundedSession() as session:
             answer = session.request(method, self.url + path, timeout=self._timeout_s, **content)
         check(answer)
         return answer

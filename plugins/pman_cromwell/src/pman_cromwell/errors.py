@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import requests
 
+from pman_core.engine_http import is_late, why_no_answer
 from pman_core.errors import EngineUnavailableError
 
 
@@ -31,15 +32,11 @@ def told(url: str) -> Iterator[None]:
     """
     try:
         yield
-    except requests.Timeout as error:
-        raise EngineUnavailableError(f"Cromwell at {url} did not answer in time") from error
-    except requests.ConnectionError as error:
-        raise EngineUnavailableError(f"Cromwell at {url} cannot be reached") from error
-    except requests.exceptions.InvalidURL as error:  # it quotes parts, perhaps of a password
-        raise EngineUnavailableError(
-            f"Cromwell at {url} cannot be reached: an address is malformed: that of a "
-            "proxy (http_proxy, https_proxy), or its own"
-        ) from error
+    except (requests.Timeout, requests.ConnectionError, TimeoutError) as error:
+        what = "did not answer in time" if is_late(error) else "cannot be reached"
+        raise EngineUnavailableError(f"Cromwell at {url} {what}") from error
+    except requests.exceptions.InvalidURL as error:
+        raise EngineUnavailableError(f"Cromwell at {url} {why_no_answer(error)}") from error
     except (requests.RequestException, ValueError) as error:
         raise EngineUnavailableError(
             f"Cromwell at {url} gave an unexpected answer: {error!s:.500}"

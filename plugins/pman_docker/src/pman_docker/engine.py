@@ -13,6 +13,7 @@ import docker
 import docker.errors
 import requests
 
+from pman_core.engine_http import BoundedSession
 from pman_core.errors import EngineUnavailableError
 from pman_docker.errors import (
     ImageMissing,
@@ -39,6 +40,10 @@ _ENDS_JUST_NOW = ("already in progress", "container state improper", "/cgroup: n
 T = TypeVar("T")
 
 
+class _Client(BoundedSession, docker.APIClient):
+    """Docker's client, with time-outs of whole calls."""
+
+
 class Engine:
     """One engine; the connection is made when it is first needed.
 
@@ -63,7 +68,7 @@ class Engine:
         api = self._api
         if api is None:
             with engine_errors(self.address), login_errors():
-                api = docker.APIClient(
+                api = _Client(
                     base_url=self.address,
                     version="auto",
                     timeout=self._settings.engine_timeout_s,

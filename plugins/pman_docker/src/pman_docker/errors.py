@@ -18,10 +18,9 @@ import requests.exceptions
 import urllib3.exceptions
 
 from pman_core.causes import Cause, passing_cause
+from pman_core.engine_http import why_no_answer
 from pman_core.errors import EngineUnavailableError
 from pman_docker.init import NO_INIT
-
-_TIME_OUTS = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 
 #: Docker 20.10 to 28, of a version beyond those that it takes; Podman 4.3 to 5.8 takes any.
 _OTHER_VERSION = re.compile(r"client version \S+ is too (new|old)")
@@ -73,10 +72,7 @@ def engine_errors(address: str) -> Iterator[None]:
         urllib3.exceptions.ProxySchemeUnsupported,
         OSError,
     ) as error:
-        # The SDK wraps what it meets when it connects.
-        late = any(isinstance(cause, _TIME_OUTS) for cause in chain(error))
-        told = "did not answer in time" if late else f"cannot be reached: {innermost(error)}"
-        raise EngineUnavailableError(f"the engine at {address} {told}") from error
+        raise EngineUnavailableError(f"the engine at {address} {why_no_answer(error)}") from error
 
 
 @contextlib.contextmanager
@@ -161,20 +157,3 @@ def _words(answer: requests.Response) -> str:
         return str(answer.json()["message"])
     except (ValueError, KeyError, TypeError):
         return answer.text.strip()
-
-
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception, and what caused it, down to the bottom."""
-    cause: BaseException | None = error
-    while cause:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
-def innermost(error: BaseException) -> str:
-    """The cause at the bottom of a chain, which is the one that tells something."""
-    *_, last = chain(error)
-    if isinstance(last, urllib3.exceptions.LocationParseError):
-        # It quotes what it took for host and port, which may be a password.
-        return "an address is malformed: that of a proxy (http_proxy, https_proxy), or its own"
-    return str(last) or type(last).__name__

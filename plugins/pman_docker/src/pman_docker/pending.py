@@ -66,10 +66,13 @@ class Pending:
         return self._failed.last(first)
 
     def _go_on(self, name: str, first: Mapping[str, Any]) -> None:
+        before = self._failed.last(first["Id"])
         try:
             self._bring_about(name, job_of(first["Config"]["Labels"]), first["Id"])
         except EngineUnavailableError as error:
-            log.warning("job %s: interrupted, until somebody asks for it: %s", name, error)
+            # The same again and again is one warning: a job may wait for days.
+            level = logging.DEBUG if before and before[1] == str(error) else logging.WARNING
+            log.log(level, "job %s: interrupted, until somebody asks for it: %s", name, error)
         except Exception:
             log.exception("job %s: interrupted, until somebody asks for it", name)
         finally:

@@ -22,6 +22,7 @@ from kubernetes.config.incluster_config import (
     InClusterConfigLoader,
 )
 
+from pman_core.engine_http import bound_pool
 from pman_core.errors import SettingsError
 from pman_k8s.settings import K8sSettings
 
@@ -82,7 +83,9 @@ class Access:
         read.update(path for path in files if path)
         # The core repeats a submission; any other request is repeated by pman's client.
         configuration.retries = urllib3.Retry(0, read=False, redirect=0)
-        return _Made(ApiClient(configuration), {path: _stamp(path) for path in read})
+        client = ApiClient(configuration)
+        bound_pool(client.rest_client.pool_manager.connection_from_url(configuration.host))
+        return _Made(client, {path: _stamp(path) for path in read})
 
     def _load(self, configuration: Configuration) -> set[str]:
         """Fill a configuration; the files that it was read from.

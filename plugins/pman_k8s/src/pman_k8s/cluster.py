@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections.abc import Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +12,7 @@ from urllib.parse import quote
 
 import attrs
 
+from pman_core.deadline import left
 from pman_core.errors import EngineUnavailableError
 from pman_k8s.access import Access
 from pman_k8s.errors import Conflict, NotKnown, NotThere, client_errors, raise_for
@@ -111,7 +111,7 @@ class Cluster:
             body=body,
             auth_settings=["BearerToken"],
         )
-        return client.call_api(*request, _request_timeout=self._timeout_s)
+        return client.call_api(*request, _request_timeout=left(self._timeout_s))
 
     def _path(self, group: str, kind: str, name: str = "", part: str = "") -> str:
         path = f"/{group}/namespaces/{self.namespace}/{kind}"
@@ -210,7 +210,6 @@ class Cluster:
         :raises EngineUnavailableError: also where it is not there in time.
         """
         query = {"container": CONTAINER, "tailLines": str(tail_lines)}
-        deadline = time.monotonic() + self._timeout_s
         with client_errors(lambda: self.address):
             response = self._send(
                 "GET", self._path("api/v1", "pods", pod, "log"), None, _JSON, query
@@ -218,10 +217,7 @@ class Cluster:
             with contextlib.closing(response.response) as stream:
                 if response.status >= 400:
                     raise_for(response.status, response.headers, stream.read())
-                for piece in stream.stream(_CHUNK):
-                    yield piece
-                    if time.monotonic() > deadline:
-                        raise EngineUnavailableError("the log is not there in time")
+                yield from stream.stream(_CHUNK)
 
     # -------------------------------------------------------------------- others
 

@@ -18,6 +18,7 @@ import urllib3.exceptions
 from kubernetes.client import ApiException
 from kubernetes.config import ConfigException
 
+from pman_core.engine_http import why_no_answer
 from pman_core.errors import EngineUnavailableError, InvalidJobError
 
 #: How the authorizer says no; an admission plugin says it otherwise.
@@ -83,13 +84,9 @@ def client_errors(address: Callable[[], str]) -> Iterator[None]:
         UnicodeDecodeError,
         OSError,
     ) as error:
-        cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
-        # A connection that is refused is a kind of time-out for urllib3.
-        late = isinstance(cause, (urllib3.exceptions.TimeoutError, TimeoutError)) and not (
-            isinstance(cause, urllib3.exceptions.NewConnectionError)
-        )
-        told = "did not answer in time" if late else f"cannot be reached: {_innermost(error)}"
-        raise EngineUnavailableError(f"the API server at {address()} {told}") from error
+        raise EngineUnavailableError(
+            f"the API server at {address()} {why_no_answer(error)}"
+        ) from error
     except ValueError as error:  # of http.client, which quotes the whole header
         raise EngineUnavailableError(
             f"the API server at {address()} cannot be asked: the token, or a password, holds a "
@@ -183,14 +180,3 @@ def _words(status: Mapping[str, Any]) -> str:
         if cause.get("field") and cause.get("message")
     ]
     return "; ".join(fields) or str(status.get("message") or "")
-
-
-def _innermost(error: BaseException) -> str:
-    """The cause at the bottom of a chain, which is the one that tells something."""
-    cause = error
-    while cause.__cause__ or cause.__context__:
-        cause = cause.__cause__ or cause.__context__ or cause
-    if isinstance(cause, urllib3.exceptions.LocationParseError):
-        # It quotes what it took for host and port, which may be a password.
-        return "an address in the kubeconfig, of the server or of a proxy, is malformed"
-    return str(cause) or type(cause).__name__

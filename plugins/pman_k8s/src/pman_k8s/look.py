@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from pman_core.deadline import left
 from pman_core.errors import EngineUnavailableError
 
 #: How many looks may wait for an answer, and so hold up a request: fewer than pman has threads.
@@ -65,11 +66,10 @@ class Lookout:
             self._free.release()
             raise EngineUnavailableError(f"{path} cannot be looked at: {error}") from error
         try:
-            answer = answers.get(timeout=self._timeout_s)
-        except queue.Empty:
+            answer = answers.get(timeout=left(self._timeout_s))
+        except (queue.Empty, TimeoutError):
             raise EngineUnavailableError(
-                f"{path} cannot be looked at: no answer within {self._timeout_s} s; does its "
-                "server hang?"
+                f"{path} cannot be looked at: no answer in time; does its server hang?"
             ) from None
         if isinstance(answer, (FileNotFoundError, NotADirectoryError)):
             return False

@@ -13,6 +13,7 @@ from pman_core.errors import InvalidJobError, UnknownJobError
 from pman_core.rest import schema
 from pman_core.rest.openapi import openapi_document
 from pman_core.rest.query import refuse_query
+from pman_core.rest.without_engine import without_engine
 from pman_core.startup import Pman
 
 
@@ -32,6 +33,7 @@ def routes(pman: Pman) -> Blueprint:
     document = openapi_document(server_version)
 
     @bp.get("/api/v1/")
+    @without_engine
     def server() -> Any:
         refuse_query(request.args)
         return about
@@ -63,6 +65,7 @@ def routes(pman: Pman) -> Blueprint:
         return Response(status=204, mimetype="application/json")
 
     @bp.get("/openapi.json")
+    @without_engine
     def openapi() -> Any:
         refuse_query(request.args)
         return jsonify(document)

@@ -8,7 +8,10 @@ from typing import Any
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
+from werkzeug.exceptions import HTTPException
 
+from pman_core.deadline import within
+from pman_core.rest.without_engine import asks_no_engine
 from pman_core.server.refusals import Refusal, body_late, body_too_large, too_many_large_bodies
 
 Message = MutableMapping[str, Any]
@@ -25,19 +28,35 @@ LARGE_BYTES = 64 * 1024
 LARGE_AT_ONCE = 4
 
 
+#: Threads for requests that need no engine.
+THREADS_WITHOUT_ENGINE = 2
+
+
 class ClientGone(Exception):
     """The client hung up before it had sent its request."""
 
 
-def application(flask: Flask, threads: int) -> Application:
+def application(flask: Flask, threads: int, engine_timeout_s: float) -> Application:
     """Flask behind ASGI.
 
     :param threads: how many requests it works on at once.
+    :param engine_timeout_s: seconds for a request that has come whole, for its wait for a thread
+        and all that is asked of the engine for it.
     """
     most: int = flask.config["MAX_CONTENT_LENGTH"] - 1
     wsgi: Any = flask  # a2wsgi has types of its own for what WSGI is
     behind: Any = WSGIMiddleware(wsgi, workers=threads)
+    # An engine that hangs holds all threads of the others.
+    beside: Any = WSGIMiddleware(wsgi, workers=THREADS_WITHOUT_ENGINE)
+    urls = flask.url_map.bind("")
     large = asyncio.Semaphore(LARGE_AT_ONCE)
+
+    def may_ask_engine(path: str, method: str) -> bool:
+        try:
+            endpoint, _ = urls.match(path, method)
+        except HTTPException:  # no such path or method, or another form of the path
+            return False
+        return method != "OPTIONS" and not asks_no_engine(flask.view_functions[endpoint])
 
     async def serve(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,7 +72,9 @@ def application(flask: Flask, threads: int) -> Application:
         except Refusal as refusal:
             return await _answer(refusal, send)
         else:
-            return await behind(scope, body.replay, send)  # type: ignore[no-any-return]
+            pool = behind if may_ask_engine(scope["path"], scope["method"]) else beside
+            with within(engine_timeout_s):  # a2wsgi hands the context on to the thread
+                return await pool(scope, body.replay, send)  # type: ignore[no-any-return]
         finally:
             body.close()
 

@@ -41,7 +41,7 @@ class Worker:
 
     def serving(self, pman: Pman) -> Application:
         """The application of a pman that has been put together."""
-        return application(app_for(pman), self.threads)
+        return application(app_for(pman), self.threads, pman.jobs.settings.engine_timeout_s)
 
     def __call__(self) -> Application:
         """The application that the environment describes."""

@@ -112,11 +112,12 @@ class Standin:
         self.containers: dict[str, dict[str, Any]] = {}
         #: Method, path and name of each request, in one word each.
         self.asked: list[str] = []
+        #: The last request to create a container, as JSON.
+        self.created = ""
         #: The name of each container that was started, each time.
         self.started: list[str] = []
         self._faults: list[Fault] = []
         self._made = 0
-        self._body = ""
 
     def fail(self, request: str, words: str, code: int = 500, times: int = 1) -> None:
         """Refuse requests, which are ``METHOD path name``, that match."""
@@ -147,11 +148,13 @@ class Standin:
         refusal = self._refuse_version(int(version[1])) if version else None
         if refusal:
             return refusal
+        if self.name == "docker" and "/libpod/" in path:
+            return 404, {"message": "page not found"}
         path = re.sub(r"^/v[\d.]+|/libpod", "", path)
         name = asked.get("name") or self._find(path).get("Name", "")
         self.asked.append(f"{method} {path} {name}")
-        if path.endswith("/create"):
-            self._body = json.dumps(asked)
+        if path == "/containers/create":
+            self.created = json.dumps(asked)
         for fault in self._faults:
             if fault.times and fault.request.search(self.asked[-1]):
                 fault.times -= 1
@@ -163,7 +166,7 @@ class Standin:
     def _quoting(self, fault: Fault) -> Answer:
         code, content = fault.answer
         assert isinstance(content, dict)
-        return code, {"message": f"{content['message']}: {self._body}"}
+        return code, {"message": f"{content['message']}: {self.created}"}
 
     def _refuse_version(self, version: int) -> Answer | None:
         """In the words of Docker 20.10 and 26.1."""

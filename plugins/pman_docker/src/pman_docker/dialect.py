@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -67,13 +68,20 @@ _NOTES = (
 )
 
 
+#: Where Docker listens. Podman may, too, and pman 6 looked for it there.
+_DOCKER_SOCKET = "/var/run/docker.sock"
+
+
 def _docker_host(environ: Mapping[str, str], uid: int) -> str:
-    return "unix:///var/run/docker.sock"
+    return f"unix://{_DOCKER_SOCKET}"
 
 
 def _podman_host(environ: Mapping[str, str], uid: int) -> str:
     runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
-    return f"unix://{runtime if uid else '/run'}/podman/podman.sock"
+    own = f"{runtime if uid else '/run'}/podman/podman.sock"
+    if not os.path.exists(own) and os.path.exists(_DOCKER_SOCKET):
+        return f"unix://{_DOCKER_SOCKET}"
+    return f"unix://{own}"
 
 
 DOCKER = Dialect(

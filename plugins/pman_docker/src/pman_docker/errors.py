@@ -18,7 +18,7 @@ import requests.exceptions
 import urllib3.exceptions
 
 from pman_core.causes import Cause, passing_cause
-from pman_core.engine_http import why_no_answer
+from pman_core.engine_http import chain, why_no_answer
 from pman_core.errors import EngineUnavailableError
 from pman_docker.init import NO_INIT
 
@@ -72,7 +72,10 @@ def engine_errors(address: str) -> Iterator[None]:
         urllib3.exceptions.ProxySchemeUnsupported,
         OSError,
     ) as error:
-        raise EngineUnavailableError(f"the engine at {address} {why_no_answer(error)}") from error
+        why = why_no_answer(error)
+        if any(isinstance(cause, FileNotFoundError) for cause in chain(error)):
+            why += "; if it listens elsewhere, set DOCKER_HOST to its address"
+        raise EngineUnavailableError(f"the engine at {address} {why}") from error
 
 
 @contextlib.contextmanager

@@ -60,8 +60,15 @@ def docker_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]
 
 
 def podman_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]) -> Payload:
-    """The body of Podman's own create request."""
+    """The body of Podman's own create request.
+
+    :raises UnsupportedError: the job wants what Podman cannot do.
+    """
     limits = job.resources
+    if limits.gpus:
+        raise UnsupportedError(
+            faults={"gpu_limit": "is not supported by Podman, whose API takes no request for GPUs"}
+        )
     drop, add = confinement(job, settings)
     resources: Payload = {"pids": {"limit": _process_limit(settings)}}
     if limits.memory_mib is not None:
@@ -154,4 +161,7 @@ def _podman_mount(mount: Mount) -> Payload:
             options = ["rbind", "rprivate", access]
             return {"destination": mount.target, "source": path, "type": "bind", "options": options}
         case other:
-            raise UnsupportedError(f"Podman cannot mount a {type(other).__name__}")
+            raise UnsupportedError(
+                f"Podman cannot mount a {type(other).__name__}: set STORAGE_TYPE=host, or "
+                "docker_local_volume"
+            )

@@ -67,7 +67,7 @@ class HostSettings(VolumeSettings):
         None,
         "Where the engine listens, as unix:///path, tcp://host:port or https://host:port. Unset "
         "means /var/run/docker.sock; for podman /run/podman/podman.sock, or the socket in "
-        "$XDG_RUNTIME_DIR where pman is not root.",
+        "$XDG_RUNTIME_DIR where pman is not root, and /var/run/docker.sock where that is missing.",
     )
     tls_verify: bool = variable(
         "DOCKER_TLS_VERIFY",

@@ -78,7 +78,7 @@ class DockerBackend:
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:
-        """A group alone is refused: the engines would run the job as root then."""
+        """What can never run is refused."""
         validate(job)
 
     @hookimpl

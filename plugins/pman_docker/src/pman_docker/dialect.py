@@ -8,10 +8,9 @@ from typing import Any
 
 import attrs
 
-from pman_core import Capabilities, Deviation, HostPath, Job, NfsPath, Option
+from pman_core import Capabilities, Deviation, HostPath, NfsPath, Option
 from pman_docker import payload
 from pman_docker.engine import Engine
-from pman_docker.settings import DockerSettings
 
 Payload = dict[str, Any]
 
@@ -22,7 +21,8 @@ class Dialect:
 
     :param name: the value of ``CONTAINER_ENV``.
     :param create_path: where containers are created.
-    :param job_payload: a job in the words of that request, with the labels to put on it.
+    :param job_payload: a job in the words of that request, with the labels to put on it; see
+        ``docker_payload``.
     :param note_payload: a note likewise, from its image and labels.
     :param name_in_body: whether the container's name travels in the body, not in the query.
     :param splits_lines: whether the engine splits long lines of a log into pieces that can be
@@ -33,7 +33,7 @@ class Dialect:
 
     name: str
     create_path: str
-    job_payload: Callable[[Job, DockerSettings, Mapping[str, str]], Payload]
+    job_payload: Callable[..., Payload]
     note_payload: Callable[[str, Mapping[str, str]], Payload]
     name_in_body: bool
     splits_lines: bool

@@ -41,6 +41,7 @@ from pman_docker.members import Members, firsts, seconds_of
 from pman_docker.settings import DockerSettings
 from pman_docker.spoken import Spoken
 from pman_docker.state import info_of, passing_start
+from pman_docker.users import image_user
 
 log = logging.getLogger(__name__)
 
@@ -163,9 +164,10 @@ class Launcher:
         self, name: str, job: Job, labels: Mapping[str, str], of: str = ""
     ) -> tuple[str, bool]:
         begun = time.monotonic()
+        user = image_user(self._engine, job)
         with no_values(job.env):
             container, warnings = self._create(
-                name, lambda dialect: dialect.job_payload(job, self._settings, labels)
+                name, lambda dialect: dialect.job_payload(job, self._settings, labels, user)
             )
         self._heed([masked(warning, job.env) for warning in warnings], job, container)
         if self._is_needless(container, job.jid, of):

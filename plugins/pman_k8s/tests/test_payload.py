@@ -159,9 +159,9 @@ def test_user_and_group_are_the_jobs_own() -> None:
 
 
 def test_a_group_alone_is_the_containers_for_there_kubelets_know_the_user_of_the_image() -> None:
-    made = {"user": User(gid=1002)}
-    assert not {"runAsUser", "runAsGroup"} & pod_of(**made)["securityContext"].keys()
-    context = container_of(**made)["securityContext"]
+    user = User(gid=1002)
+    assert not {"runAsUser", "runAsGroup"} & pod_of(user=user)["securityContext"].keys()
+    context = container_of(user=user)["securityContext"]
     assert (context["runAsGroup"], context.get("runAsUser")) == (1002, None)
 
 

@@ -270,6 +270,39 @@ def test_the_image_without_an_engine_says_so_and_what_to_do(image: str) -> None:
     assert "/var/run/docker.sock" in tried.stdout + tried.stderr
 
 
+def test_the_image_starts_by_the_command_of_the_helm_chart(image: str) -> None:
+    name = f"pman-test-{uuid.uuid4().hex[:12]}"
+    limits = ("--memory", "512m", "--network", "none", "--read-only")
+    temporary = ("-e", "GUNICORN_CMD_ARGS=--worker-tmp-dir /dev/shm")
+    command = ("-b", "0.0.0.0:5010", "pman.wsgi:application")
+    ask = (
+        "import http.client; pman = http.client.HTTPConnection('127.0.0.1', 5010);"
+        "pman.request('GET', '/api/v1/'); raise SystemExit(pman.getresponse().status != 200)"
+    )
+    try:
+        run(
+            *("docker", "run", "-d", "--name", name, *limits, *temporary, "-e", "VOLUME_NAME=some"),
+            *("--entrypoint", "gunicorn", image, *command),
+        )
+        wait_until(lambda: succeeds("docker", "exec", name, "python3", "-c", ask))
+    finally:
+        run("docker", "rm", "-f", name)
+
+
+@pytest.mark.parametrize(
+    "command", [("gunicorn", "pman.wsgi:application"), ("python", "-m", "pman")]
+)
+def test_the_image_says_what_replaces_a_command_that_it_was_given(
+    image: str, command: tuple[str, ...]
+) -> None:
+    limits = ("--rm", "--memory", "256m", "--network", "none", "--read-only")
+    tried = subprocess.run(
+        ["docker", "run", *limits, image, *command], capture_output=True, text=True, timeout=60
+    )
+    assert tried.returncode == 2
+    assert "pman serve --host 0.0.0.0" in tried.stderr
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Iterator[Path]:
     """A copy of the tree, where another user than ours can read it: not below ``tmp_path``."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pman_core.registry import PUBLISHED
+
 ROOT = Path(__file__).parent.parent
 FOLDERS = sorted(
     path.parent
@@ -79,7 +81,8 @@ def test_all_distributions_have_one_version(folder: Path) -> None:
 def test_plugins_admit_this_core_and_no_later_major_one(folder: Path) -> None:
     version = project(ROOT / "pman_core")["version"]
     major = int(version.split(".")[0])
-    for need in project(folder)["dependencies"]:
+    extras = project(folder).get("optional-dependencies", {}).values()
+    for need in [*project(folder)["dependencies"], *(need for extra in extras for need in extra)]:
         if need.startswith("pman-"):
             assert need.endswith(f">={version},<{major + 1}")
 
@@ -91,6 +94,12 @@ def test_every_distribution_is_complete(folder: Path) -> None:
     assert (folder / "README.md").stat().st_size > 100
     assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
     assert list((folder / "tests").glob("test_*.py"))
+
+
+def test_the_name_that_people_know_has_an_extra_for_each_backend() -> None:
+    extras = project(ROOT / "plugins/pman")["optional-dependencies"]
+    named = {name: re.split("[>=]", need)[0] for name, (need,) in extras.items()}
+    assert named == PUBLISHED
 
 
 def test_the_changelog_begins_with_what_is_not_released() -> None:

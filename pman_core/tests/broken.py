@@ -103,6 +103,15 @@ tampers_info(
 
 # ------------------------------------------------------------------- the surroundings
 
+
+@breaks("test_no_value_of_a_jobs_environment_is_told")
+class QuotesTheEnvironment(MemoryBackend):
+    def _info(self, record: Record) -> JobInfo:
+        info = super()._info(record)
+        words = f"{info.message}: {dict(record.job.env)}"
+        return attrs.evolve(info, message=words if info.status is Status.FAILED else info.message)
+
+
 tampers_job(
     "test_environment_arrives_byte_for_byte",
     lambda job: {"env": {key: value.strip() for key, value in job.env.items()}},
@@ -194,8 +203,17 @@ tampers_info("test_success_is_told", lambda info: {"exit_code": None})
 tampers_info("test_an_exit_code_is_told", lambda info: {"exit_code": 1})
 tampers_info(
     "test_a_signal_is_told",
-    lambda info: {"status": Status.SUCCEEDED if info.status.is_final else info.status},
+    lambda info: {"exit_code": info.exit_code and 128 - info.exit_code},  # as Python tells it
 )
+
+
+@breaks("test_descendants_of_a_job_end_with_it")
+class LeavesDescendants(MemoryBackend):
+    def __init__(self, environ: Mapping[str, str], engine: MemoryEngine | None = None) -> None:
+        super().__init__(environ, engine)
+        self._engine.ends_descendants = False
+
+
 tampers_info("test_a_bad_executable_is_told", lambda info: {"message": "failed"})
 tampers_info(
     "test_a_job_that_could_not_start_has_a_time_of_end",
@@ -306,7 +324,7 @@ class LooksBeforeItLeaps(MemoryBackend):
     def pman_submit(self, job: Job) -> JobInfo:
         name = self._name(job.jid)
         if name not in self._engine.records:
-            time.sleep(1)  # the window between look-up and creation
+            time.sleep(0.001)  # the window between look-up and creation
             record = Record(job, self._settings.instance, now())
             self._engine.records[name] = record
             self._engine.launch(record)
@@ -441,6 +459,17 @@ def misplaces_newlines(raw: bytes, _: JobInfo) -> bytes:
 
 
 tampers_logs("test_the_end_of_block_buffered_output_is_exact", misplaces_newlines)
+
+
+@breaks("test_the_end_of_a_big_log_is_read_in_bounded_memory")
+class ReadsAll(MemoryBackend):
+    @hookimpl
+    def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
+        with self._engine.lock:
+            whole = b"".join(bytes(log) for log in self._find(info.jid).logs)
+        return tail([whole], tail_lines, max_bytes)
+
+
 tampers_logs(
     "test_arbitrary_bytes_do_no_harm",
     lambda raw, _: raw.decode(errors="replace").encode(),
@@ -489,6 +518,14 @@ class Refusing(MemoryBackend):
         if record and not self.may_remove(record):
             return False
         return super().pman_remove(jid)
+
+
+@breaks("test_descendants_of_a_removed_job_end_with_it")
+class EndsTheMainProcessAlone(MemoryBackend):
+    @hookimpl
+    def pman_remove(self, jid: str) -> bool:
+        record = self._engine.records.pop(self._name(jid), None)
+        return record is not None  # the memory engine's descendants wait for ``kill``
 
 
 @breaks("test_an_ended_job_can_be_removed")
@@ -560,6 +597,14 @@ class CountsFromTheFront(MemoryBackend):
         jobs = super().pman_list(job_filter, 10**6, None).jobs
         rest = begin + limit < len(jobs)
         return JobPage(jobs[begin : begin + limit], str(begin + limit) if rest else None)
+
+
+@breaks("test_a_list_holds_no_job_of_another_instance")
+class ListsAllInstances(MemoryBackend):
+    @hookimpl
+    def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
+        jobs = [self._info(record) for record in self._engine.records.values() if record]
+        return JobPage(tuple(filter(job_filter.matches, jobs)))
 
 
 @breaks("test_a_list_can_be_filtered_by_status")

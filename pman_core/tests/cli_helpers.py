@@ -64,6 +64,10 @@ class Picky(MemoryBackend):
             notes=("It is made of wood.",),
         )
 
+    @hookimpl
+    def pman_ping(self):
+        return "wood 1.0\\nit is wet\\nit is old"
+
 
 class Down(MemoryBackend):
     """Its engine is switched off."""

@@ -162,6 +162,16 @@ def test_check_answers_1_when_the_engine_does_not(run: Run) -> None:
     assert ("ok", "storage") in kinds(told)
 
 
+def test_check_notes_what_a_ping_says_besides(run: Run) -> None:
+    told = run("check", CONTAINER_ENV="picky", IGNORE_LIMITS="cpu").stdout.splitlines()
+    about = [line.split(maxsplit=1) for line in told if " engine: " in line]
+    assert about == [
+        ["ok", "engine: wood 1.0"],
+        ["note", "engine: it is wet"],
+        ["note", "engine: it is old"],
+    ]
+
+
 def test_check_finds_that_every_request_would_be_refused(run: Run) -> None:
     told = run("check", CONTAINER_ENV="picky")
     assert told.exit_code == 2
@@ -207,3 +217,28 @@ def test_serve_tells_that_a_port_is_taken(run: Run) -> None:
         told = run("serve", "--port", str(port))
     assert told.exit_code == 1
     assert f"port {port}: Address already in use; choose" in told.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--ip", "::", "--port", "30010"),
+        ("--rawmode", "1", "--http", "--port", "5010"),
+        ("gunicorn", "-b", "0.0.0.0:5010", "pman.wsgi:application"),
+        ("python", "-m", "pman"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_command_line_of_an_older_pman_is_told_what_replaces_it(
+    run: Run, words: tuple[str, ...]
+) -> None:
+    told = run(*words)
+    assert told.exit_code == 2
+    assert words[0] in told.output
+    assert "pman serve --host 0.0.0.0" in told.output
+
+
+def test_serve_says_that_the_arguments_of_gunicorn_have_no_effect(run: Run) -> None:
+    told = run("serve", CONTAINER_ENV="none", GUNICORN_CMD_ARGS="--workers=4")
+    assert "GUNICORN_CMD_ARGS has no effect" in told.output
+    assert "--workers" in told.output

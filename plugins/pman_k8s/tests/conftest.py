@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from k8s_bench import K8sBench, bench_on
-from k8s_cluster import why_missing, why_no_faults
+from k8s_cluster import RULES_OF_PMAN_6, account_with, why_missing, why_no_faults
 
 from pman_core.testing.pytest_plugin import Engines
 
@@ -31,3 +31,12 @@ def fragile(engines: Engines, tmp_path: Path) -> Iterator[K8sBench]:
     with bench_on(tmp_path) as made:
         yield made
     gc.collect()  # see PYTHON_LEAVES_SOCKETS
+
+
+@pytest.fixture
+def role_of_pman_6(bench: K8sBench, tmp_path: Path) -> Iterator[Path]:
+    """The kubeconfig of an account that may do what pman 6 did."""
+    folder = tmp_path / "role"
+    folder.mkdir()
+    with account_with(RULES_OF_PMAN_6, bench.instance) as token:
+        yield bench.account.kubeconfig(folder, token=token)

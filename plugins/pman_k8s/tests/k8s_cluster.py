@@ -139,13 +139,13 @@ def account(namespace: str = NAMESPACE) -> Account:
     return Account(namespace, token_of(namespace, "pman"), client.host, ca)
 
 
-def _has_the_role(namespace: str) -> bool:
+def _has_the_role(namespace: str, name: str = "pman") -> bool:
     """Whether the server's authorizer has heard of it yet."""
     asked = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
         "spec": {
-            "user": f"system:serviceaccount:{namespace}:pman",
+            "user": f"system:serviceaccount:{namespace}:{name}",
             "resourceAttributes": {
                 "namespace": namespace,
                 "verb": "create",
@@ -207,3 +207,40 @@ def applied(manifest: dict[str, Any], namespace: str = NAMESPACE) -> Iterator[No
         yield
     finally:
         kubectl("-n", namespace, "delete", "--ignore-not-found", "-f", "-", given=text)
+
+
+#: What pman 6 uses, of Jobs also what it might: such a Role lets pods be read, and no more.
+RULES_OF_PMAN_6 = [
+    {
+        "apiGroups": ["batch"],
+        "resources": ["jobs"],
+        "verbs": ["create", "get", "list", "watch", "update", "patch", "delete"],
+    },
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get", "list"]},
+]
+
+
+@contextmanager
+def account_with(
+    rules: list[dict[str, Any]], name: str, namespace: str = NAMESPACE
+) -> Iterator[str]:
+    """The token of an account that has these permissions, for as long as a test needs it."""
+    api = "rbac.authorization.k8s.io"
+    known = {"metadata": {"name": name}}
+    subject = {"kind": "ServiceAccount", "name": name}
+    role = {"apiGroup": api, "kind": "Role", "name": name}
+    objects = [
+        {"apiVersion": "v1", "kind": "ServiceAccount", **known},
+        {"apiVersion": f"{api}/v1", "kind": "Role", **known, "rules": rules},
+        {
+            "apiVersion": f"{api}/v1",
+            "kind": "RoleBinding",
+            **known,
+            "roleRef": role,
+            "subjects": [subject],
+        },
+    ]
+    with applied({"apiVersion": "v1", "kind": "List", "items": objects}, namespace):
+        until(lambda: _has_the_role(namespace, name), bool)
+        yield token_of(namespace, name)

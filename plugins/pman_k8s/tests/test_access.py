@@ -22,10 +22,10 @@ from k8s_cluster import (
 )
 from proxies import Proxy, proxy
 
-from pman_core import JobFilter
+from pman_core import JobFilter, Status
 from pman_core.errors import EngineUnavailableError
 from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
-from pman_k8s.check import PERMISSIONS
+from pman_k8s.check import BESIDES, NEEDED
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(PYTHON_LEAVES_SOCKETS)]
 
@@ -41,8 +41,7 @@ def test_the_documented_role_is_what_pman_needs_and_nothing_more(bench: K8sBench
     }
     needed = {
         (group, f"{resource}/{part}" if part else resource, verb)
-        for group, resource, part, verbs in PERMISSIONS
-        for verb in verbs
+        for group, resource, part, verb in (*NEEDED, *BESIDES)
     }
     assert granted == needed
     assert bench.pman().pman_ping().startswith("kubernetes v1.")
@@ -61,7 +60,7 @@ def test_openshift_on_a_plain_kubernetes_is_noted(bench: K8sBench) -> None:
     told = OpenShiftBackend(bench.environ).pman_ping()
     assert told.startswith("openshift v1.")
     assert "set CONTAINER_ENV=kubernetes" in told
-    assert "note" not in bench.pman().pman_ping()
+    assert "\n" not in bench.pman().pman_ping()
 
 
 def test_missing_permissions_are_named(bench: K8sBench, weak: Path) -> None:
@@ -71,7 +70,6 @@ def test_missing_permissions_are_named(bench: K8sBench, weak: Path) -> None:
     for words in (
         "create jobs (batch)",
         "get pods/log",
-        "list events",
         str(ROLE.parent.parent.name),
     ):
         assert words in str(caught.value)
@@ -86,6 +84,39 @@ def test_wrong_credentials_are_told(bench: K8sBench, tmp_path: Path) -> None:
     config = bench.account.kubeconfig(tmp_path / "wrong", token="not-a-token")  # noqa: S106
     with pytest.raises(EngineUnavailableError, match="does not accept pman's credentials"):
         bench.pman(KUBECONFIG=str(config)).pman_status("any")
+
+
+def test_the_role_of_pman_6_is_enough_and_what_it_lacks_is_noted(
+    bench: K8sBench, role_of_pman_6: Path
+) -> None:
+    pman = bench.pman(KUBECONFIG=str(role_of_pman_6))
+    title, *notes = pman.pman_ping().split("\n")
+    assert title.startswith("kubernetes v1.")
+    lacking = ["patch pods", "delete pods", "list events", "get persistentvolumeclaims"]
+    assert [f"pman may not {verb} in" in note for verb, note in zip(lacking, notes, strict=True)]
+    assert all("deploy/kubernetes" in note for note in notes)
+    storage = pman.pman_resolve_storage("kubernetes_pvc")
+    assert storage is not None
+    storage.check()
+
+    made = bench.shell("echo words; exit 3")
+    info = bench.run(pman, made)
+    assert (info.status, info.exit_code) == (Status.FAILED, 3)
+    assert pman.pman_logs(info, 10, 1000) == b"words\n"
+    assert pman.pman_list(JobFilter(), 10, None).jobs == (info,)
+    assert pman.pman_remove(made.jid)
+    assert bench.pods(made.jid) == []
+
+
+def test_with_the_role_of_pman_6_a_job_that_runs_is_removed(
+    bench: K8sBench, role_of_pman_6: Path
+) -> None:
+    pman = bench.pman(KUBECONFIG=str(role_of_pman_6))
+    place = bench.place()
+    made = bench.hold(place)
+    bench.start(pman, made, place)
+    assert pman.pman_remove(made.jid)
+    assert bench.pods(made.jid) == []
 
 
 def test_a_server_of_another_authority_is_not_trusted(bench: K8sBench, tmp_path: Path) -> None:

@@ -366,6 +366,31 @@ def test_on_a_cluster_the_rest_is_ended_and_the_log_stays(
     assert bench.pods(made.jid) == []
 
 
+def test_on_a_cluster_the_end_is_told_also_where_the_rest_may_not_be_ended(
+    bench: K8sBench,
+    injected: Callable[..., None],
+    role_of_pman_6: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is left until the job is removed, and the log says so once."""
+    pman = bench.pman(KUBECONFIG=str(role_of_pman_6))
+    place = bench.place()
+    made = bench.shell("while ! [ -e /share/outgoing/begun ]; do sleep 0.1; done; exit 3", place)
+    injected(made, others=(container(bench, FOR_EVER),))
+    info = bench.end_of(pman, made.jid)
+    assert (info.status, info.exit_code) == (Status.FAILED, 3)
+    assert pman.pman_status(made.jid) == info
+    assert bench.pman(KUBECONFIG=str(role_of_pman_6)).pman_status(made.jid) == info
+    assert pman.pman_list(JobFilter(), 10, None).jobs == (info,)
+    warned = [record.getMessage() for record in caplog.records if "run on" in record.getMessage()]
+    assert len(warned) == 1
+    assert "not allowed to patch pods" in warned[0]
+    (left,) = bench.pods(made.jid)
+    assert left["status"]["phase"] == "Running"
+    assert pman.pman_remove(made.jid)
+    assert bench.pods(made.jid) == []
+
+
 def test_on_a_cluster_a_sidecar_that_fails_makes_no_success_a_failure(
     bench: K8sBench, injected: Callable[..., None]
 ) -> None:

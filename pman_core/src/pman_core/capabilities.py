@@ -5,10 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
 import attrs
 
 from pman_core.mounts import Source
+
+Name = TypeVar("Name", bound=enum.StrEnum)
 
 
 class Option(enum.StrEnum):
@@ -96,15 +99,28 @@ class Deviation(enum.StrEnum):
 
 
 def _kinds(value: Iterable[type[Source]]) -> frozenset[type[Source]]:
-    return frozenset(value)
+    kinds = frozenset(value)
+    for kind in kinds:
+        if not (isinstance(kind, type) and issubclass(kind, Source)):
+            raise ValueError(f"{kind!r} is no kind of source; mounts holds classes like HostPath")
+    return kinds
 
 
 def _option_reasons(value: Mapping[Option, str]) -> Mapping[Option, str]:
-    return MappingProxyType(dict(value))
+    return MappingProxyType({_member(Option, name): reason for name, reason in value.items()})
 
 
 def _deviation_reasons(value: Mapping[Deviation, str]) -> Mapping[Deviation, str]:
-    return MappingProxyType(dict(value))
+    return MappingProxyType({_member(Deviation, name): reason for name, reason in value.items()})
+
+
+def _member(kind: type[Name], name: str) -> Name:
+    """The member that has this name; a misspelt one would otherwise count for nothing."""
+    try:
+        return kind(name)
+    except ValueError:
+        known = ", ".join(kind)
+        raise ValueError(f"{name!r} is no {kind.__name__.lower()}; there are: {known}") from None
 
 
 @attrs.frozen(kw_only=True)
@@ -117,6 +133,7 @@ class Capabilities:
         by a request, such an option is a 400; coming from settings, it ends the start.
     :param deviations: the promises that it keeps in a weaker form, each with the reason.
     :param notes: sentences that an operator should read in ``pman check``.
+    :raises ValueError: there is no such option or deviation, or a kind of source is none.
     """
 
     mounts: frozenset[type[Source]] = attrs.field(converter=_kinds)

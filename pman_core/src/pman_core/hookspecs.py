@@ -134,7 +134,8 @@ class BackendHooks:
     def pman_ping(self) -> str:
         """Fires for ``pman check``. Ask the engine whether it can take jobs now.
 
-        :return: the engine's name and version, for a person.
+        :return: the engine's name and version, for a person; further lines are what an operator
+            should note.
         :raises EngineUnavailableError: it cannot, and why.
         """
         raise NotImplementedError

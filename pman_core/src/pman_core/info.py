@@ -8,7 +8,7 @@ from datetime import datetime
 
 import attrs
 
-from pman_core.job import frozen_mapping
+from pman_core.job import frozen_mapping, shortened
 
 
 class Status(enum.StrEnum):
@@ -79,7 +79,7 @@ class JobInfo:
 
     jid: str
     image: str
-    argv: tuple[str, ...]
+    argv: tuple[str, ...] = attrs.field(repr=shortened)
     status: Status
     message: str
     fingerprint: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -27,6 +28,11 @@ def frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
 def _keys_only(env: Mapping[str, str]) -> str:
     """How an environment is shown: the values may hold tokens."""
     return f"<{', '.join(env)}>"
+
+
+def shortened(argv: tuple[str, ...]) -> str:
+    """How a command line is shown: a word of it may be a whole program."""
+    return shlex.join(word if len(word) <= 80 else f"{word[:40]} [...]" for word in argv)
 
 
 @attrs.frozen(kw_only=True)
@@ -74,7 +80,7 @@ class Job:
 
     jid: str
     image: str
-    argv: tuple[str, ...]
+    argv: tuple[str, ...] = attrs.field(repr=shortened)
     env: Mapping[str, str] = attrs.field(
         factory=dict, converter=frozen_mapping, repr=_keys_only, hash=False
     )

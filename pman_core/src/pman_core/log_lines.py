@@ -36,6 +36,13 @@ class SafeFormatter(logging.Formatter):
         return _indented(super().formatStack(stack_info))
 
 
+def log_to_stderr() -> None:
+    """Send the log of this process to stderr, in these lines, unless it goes somewhere already."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(SafeFormatter(LINE, TIME))
+    logging.basicConfig(handlers=[handler])
+
+
 def escaped(text: str) -> str:
     """``text`` as one line: each character that cannot be printed as Python would write it."""
     if text.isprintable():

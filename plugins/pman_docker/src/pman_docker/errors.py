@@ -21,6 +21,7 @@ from pman_core.causes import Cause, passing_cause
 from pman_core.engine_http import chain, why_no_answer
 from pman_core.errors import EngineUnavailableError
 from pman_docker.init import NO_INIT
+from pman_docker.sockets import who_may_use
 
 #: Docker 20.10 to 28, of a version beyond those that it takes; Podman 4.3 to 5.8 takes any.
 _OTHER_VERSION = re.compile(r"client version \S+ is too (new|old)")
@@ -72,10 +73,7 @@ def engine_errors(address: str) -> Iterator[None]:
         urllib3.exceptions.ProxySchemeUnsupported,
         OSError,
     ) as error:
-        why = why_no_answer(error)
-        if any(isinstance(cause, FileNotFoundError) for cause in chain(error)):
-            why += "; if it listens elsewhere, set DOCKER_HOST to its address"
-        raise EngineUnavailableError(f"the engine at {address} {why}") from error
+        raise EngineUnavailableError(f"the engine at {address} {_why(error, address)}") from error
 
 
 @contextlib.contextmanager
@@ -160,3 +158,13 @@ def _words(answer: requests.Response) -> str:
         return str(answer.json()["message"])
     except (ValueError, KeyError, TypeError):
         return answer.text.strip()
+
+
+def _why(error: BaseException, address: str) -> str:
+    """What to tell after the address of an engine that gave no answer."""
+    socket = address.removeprefix("unix://")
+    if socket != address and any(isinstance(cause, PermissionError) for cause in chain(error)):
+        return f"cannot be reached: {who_may_use(socket)}"
+    if any(isinstance(cause, FileNotFoundError) for cause in chain(error)):
+        return f"{why_no_answer(error)}; if it listens elsewhere, set DOCKER_HOST to its address"
+    return why_no_answer(error)

@@ -2,58 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from pman_core.errors import EngineUnavailableError
 from pman_k8s.cluster import Cluster
 from pman_k8s.errors import Refused
 from pman_k8s.platform import OPENSHIFT, Platform
 
-#: What pman does in the namespace of the jobs: API group, resource, its part, verbs. The Role in
-#: deploy/kubernetes has exactly these.
-PERMISSIONS = (
-    ("batch", "jobs", "", ("create", "get", "list", "patch", "delete")),
-    ("", "pods", "", ("get", "list", "patch", "delete")),
-    ("", "pods", "log", ("get",)),
-    ("", "events", "", ("list",)),
-    ("", "persistentvolumeclaims", "", ("get",)),
+#: API group, resource, its part, verb.
+Permission = tuple[str, str, str, str]
+
+#: What pman must be allowed in the namespace of the jobs.
+NEEDED: tuple[Permission, ...] = (
+    *(("batch", "jobs", "", verb) for verb in ("create", "get", "list", "patch", "delete")),
+    *(("", "pods", "", verb) for verb in ("get", "list")),
+    ("", "pods", "log", "get"),
 )
+
+#: What it uses there besides, and what it costs where it may not. The Role in deploy/kubernetes has
+#: exactly these and those above; the Role of another pman may lack these.
+BESIDES: Mapping[Permission, str] = {
+    ("", "pods", "", "patch"): "what runs on in the pod of an ended job, such as a sidecar, runs "
+    "until the job is removed",
+    ("", "pods", "", "delete"): "a pod that its node does not end cannot be removed by force",
+    ("", "events", "", "list"): "the message of a job that waits may not say for what",
+    ("", "persistentvolumeclaims", "", "get"): "nobody can tell here whether the claim is there",
+}
 
 
 def ping(cluster: Cluster, platform: Platform) -> str:
-    """The cluster's name and version, and whether it is the other platform.
+    """The cluster's name and version; then, in lines of their own, what there is to note.
 
-    :raises EngineUnavailableError: it does not answer, or pman lacks a permission.
+    :raises EngineUnavailableError: it does not answer, or pman lacks a permission that it needs.
     """
     version = cluster.version()
-    lacking = [
-        f"{verb} {resource}{part and '/' + part}{group and f' ({group})'}"
-        for group, resource, part, verbs in PERMISSIONS
-        for verb in verbs
-        if not cluster.may(verb, group, resource, part)
-    ]
+    lacking = [_named(*needed) for needed in NEEDED if not _has(cluster, needed)]
     if lacking:
         raise EngineUnavailableError(
             f"pman lacks permissions in namespace {cluster.namespace}: {', '.join(lacking)}; "
             "the Role in deploy/kubernetes has them all"
         )
     title = f"{platform.name} {version} at {cluster.address}, namespace {cluster.namespace}"
-    return title + _wrong_platform(cluster, platform)
+    notes = [
+        f"pman may not {_named(*wanted)} in namespace {cluster.namespace}, so {cost}; the Role in "
+        "deploy/kubernetes allows it"
+        for wanted, cost in BESIDES.items()
+        if not _has(cluster, wanted)
+    ]
+    return "\n".join([title, *_wrong_platform(cluster, platform), *notes])
 
 
-def _wrong_platform(cluster: Cluster, platform: Platform) -> str:
-    """A hint where CONTAINER_ENV names the other platform, as far as the server tells."""
+def _has(cluster: Cluster, wanted: Permission) -> bool:
+    group, resource, part, verb = wanted
+    return cluster.may(verb, group, resource, part)
+
+
+def _named(group: str, resource: str, part: str, verb: str) -> str:
+    """A permission, for a person."""
+    return f"{verb} {resource}{part and '/' + part}{group and f' ({group})'}"
+
+
+def _wrong_platform(cluster: Cluster, platform: Platform) -> Iterator[str]:
+    """A note where CONTAINER_ENV names the other platform, as far as the server tells."""
     try:
         groups = cluster.api_groups()
     except Refused:
-        return ""
+        return
     is_openshift = any(group.endswith(".openshift.io") for group in groups)
     if platform is OPENSHIFT and not is_openshift:
-        return (
-            "; note: it serves no API of OpenShift, and nothing gives jobs a user there: set "
+        yield (
+            "it serves no API of OpenShift, and nothing gives jobs a user there: set "
             "CONTAINER_ENV=kubernetes"
         )
     if platform is not OPENSHIFT and is_openshift:
-        return (
-            "; note: it is OpenShift: set CONTAINER_ENV=openshift, so that a job without "
+        yield (
+            "it is OpenShift: set CONTAINER_ENV=openshift, so that a job without "
             "CONTAINER_USER gets a user of the project"
         )
-    return ""

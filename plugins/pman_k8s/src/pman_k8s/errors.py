@@ -61,6 +61,10 @@ class NotKnown(Refused):
     """The credentials are not accepted."""
 
 
+class NotAllowed(EngineUnavailableError):
+    """pman's account lacks a permission, which the operator can give it."""
+
+
 @contextlib.contextmanager
 def client_errors(address: Callable[[], str]) -> Iterator[None]:
     """Map every exception of the client's libraries.
@@ -112,7 +116,8 @@ def raise_for(code: int, headers: Mapping[str, str], body: bytes) -> None:
     """Raise what an answer means that is an error.
 
     :raises Refused: or one of its kinds.
-    :raises EngineUnavailableError: the server cannot serve now, or pman lacks a permission.
+    :raises EngineUnavailableError: the server cannot serve now; ``NotAllowed`` where pman lacks a
+        permission.
     """
     if code < 400:
         return
@@ -127,7 +132,7 @@ def raise_for(code: int, headers: Mapping[str, str], body: bytes) -> None:
         raise NotKnown(code, words)
     lacking = lacking_permission(words) if code == 403 else None
     if lacking:
-        raise EngineUnavailableError(f"pman is not allowed to {lacking}: {words}")
+        raise NotAllowed(f"pman is not allowed to {lacking}: {words}")
     if code == 429 or code >= 500:
         # etcd's limit of a request comes out as a server's error.
         if "request is too large" in words:

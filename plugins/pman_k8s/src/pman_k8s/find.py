@@ -5,6 +5,7 @@ A running job costs two calls, an ended one only one.
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from pman_core.causes import pull_cause
 from pman_core.errors import EngineUnavailableError
 from pman_core.names import native_name
 from pman_k8s.cluster import FEW_PODS, Answer, Cluster
-from pman_k8s.errors import Conflict, NotThere, Refused
+from pman_k8s.errors import Conflict, NotAllowed, NotThere, Refused
 from pman_k8s.events import told_by_events
 from pman_k8s.jobs import counted_pods, workers_of
 from pman_k8s.labels import STARTED, is_ours, noted_pods, noted_pull, noted_rest, notes_of, of_jobs
@@ -37,6 +38,14 @@ _ATTEMPTS = 10
 
 #: Seconds after which events are asked why nothing goes on; most pods are made sooner.
 _PATIENCE_S = 3
+
+
+_RUN_ON = "pods %s run on after their job: %s"
+
+
+@functools.lru_cache(maxsize=1000)
+def _warn_once(message: str) -> None:
+    log.warning("%s", message)
 
 
 class Finder:
@@ -100,7 +109,8 @@ class Finder:
     def end_rest(self, job: Object) -> None:
         """End the containers that outlive a job whose end is written down.
 
-        Where that fails the end is told all the same, and the next look tries again.
+        Where that fails the end is told all the same, and the next look tries again. A permission
+        that is missing is logged once for each job: it does not come back by itself.
         """
         names = noted_rest(job)
         if not names:
@@ -111,8 +121,10 @@ class Finder:
             self._cluster.patch(job["metadata"]["name"], rest_patch())
         except NotThere:
             return  # removed meanwhile
+        except NotAllowed as error:
+            _warn_once(_RUN_ON % (", ".join(names), f"{error}; they are left until it is removed"))
         except (Refused, EngineUnavailableError) as error:
-            log.warning("pods %s run on after their job: %s", ", ".join(names), error)
+            log.warning(_RUN_ON, ", ".join(names), error)
 
     def wait_for_removal(self, jid: str) -> None:
         """Give way to somebody who removes the Job of that name just now."""

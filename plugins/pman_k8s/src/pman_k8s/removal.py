@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pman_core.errors import EngineUnavailableError
 from pman_k8s.cluster import FEW_PODS, Cluster
+from pman_k8s.errors import NotAllowed
 from pman_k8s.labels import noted_pods, of_jobs
 from pman_k8s.pods import Pod
 
@@ -46,7 +48,8 @@ def remove_wholly(cluster: Cluster, job: Object, timeout_s: float) -> None:
             )
         for order in orders:
             if order not in asked:
-                cluster.delete_pod(*order)
+                with contextlib.suppress(NotAllowed):  # they go with their Job, if later
+                    cluster.delete_pod(*order)
                 asked.add(order)
         time.sleep(_PAUSE_S)
     cluster.delete_job(name, uid)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from pman_core import ClaimPath, Storage
 from pman_core.errors import EngineUnavailableError, SettingsError
 from pman_k8s.cluster import Cluster
-from pman_k8s.errors import NotThere, no_refusal
+from pman_k8s.errors import NotAllowed, NotThere, no_refusal
 from pman_k8s.look import Lookout
 from pman_k8s.settings import K8sSettings
 
@@ -22,7 +23,8 @@ def claim_storage(cluster: Cluster, settings: K8sSettings, lookout: Lookout) -> 
         raise SettingsError(["STORAGE_TYPE=kubernetes_pvc needs VOLUME_NAME, the claim: set it"])
 
     def check() -> None:
-        with no_refusal(f"claim {claim!r} cannot be read"):
+        phase = None
+        with no_refusal(f"claim {claim!r} cannot be read"), contextlib.suppress(NotAllowed):
             try:
                 phase = cluster.claim(claim).get("status", {}).get("phase")
             except NotThere:

@@ -6,6 +6,7 @@ it, so that ``pman --help`` answers at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -20,6 +21,15 @@ from pman_core.cli.text import bulleted
 from pman_core.cli.wait import wait
 from pman_core.errors import ConfigurationError
 
+_SERVE = "run pman serve --host 0.0.0.0 instead"
+
+#: What began the command line of the service up to pman 6, and in its image, whose entry point
+#: pman was not.
+_OLDER = {
+    **dict.fromkeys(("--ip", "--port", "--rawmode", "--http", "--listeners"), _SERVE),
+    **dict.fromkeys(("gunicorn", "python", "python3"), f"this is the command pman; {_SERVE}"),
+}
+
 
 class WrongConfigurationError(click.ClickException):
     """Tells the operator what is wrong, without a traceback."""
@@ -33,6 +43,13 @@ class PmanGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """As they were added, not by the alphabet."""
         return list(self.commands)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Split the command line; one of an older pman is told what replaces it."""
+        first = args[0].partition("=")[0] if args else ""
+        if first in _OLDER:
+            raise click.UsageError(f"{first} is of an older pman: {_OLDER[first]}", ctx)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -58,6 +75,9 @@ for command in (serve, check, config, backends, submit, wait, status, logs, ls, 
     cli.add_command(command)
 
 
-def main() -> None:
-    """The entry point of the command ``pman``."""
-    cli(prog_name="pman")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point of the command ``pman``.
+
+    :param arguments: by default those of the process.
+    """
+    cli(arguments, prog_name="pman")

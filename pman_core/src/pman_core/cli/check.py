@@ -68,7 +68,7 @@ def findings(environ: Environment) -> Iterator[Finding]:
     for extension in pman.extensions:
         yield Finding("ok", f"extension: {extension}")
     yield from _limits(pman)
-    yield _engine(pman)
+    yield from _engine(pman)
     yield _storage(pman)
     yield from _what_to_know(pman.jobs.backend.capabilities)
 
@@ -103,14 +103,17 @@ def _limits(pman: Pman) -> Iterator[Finding]:
         )
 
 
-def _engine(pman: Pman) -> Finding:
+def _engine(pman: Pman) -> Iterator[Finding]:
     try:
-        return Finding("ok", f"engine: {pman.jobs.backend.ping()}")
+        title, *notes = pman.jobs.backend.ping().split("\n")
     except EngineUnavailableError as error:
         hint = "is it running, and may this user reach it?"
-        return Finding("FAULT", f"engine: {error} ({hint})", NO_ENGINE)
+        yield Finding("FAULT", f"engine: {error} ({hint})", NO_ENGINE)
     except PmanError as error:
-        return Finding("FAULT", f"engine: {error}", NO_ENGINE)
+        yield Finding("FAULT", f"engine: {error}", NO_ENGINE)
+    else:
+        yield Finding("ok", f"engine: {title}")
+        yield from (Finding("note", f"engine: {note}") for note in notes)
 
 
 def _storage(pman: Pman) -> Finding:

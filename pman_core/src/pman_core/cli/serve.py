@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import click
@@ -40,6 +41,11 @@ def serve(host: str, port: int, workers: int, threads: int, access_log: bool, de
 
     if dev and workers > 1:
         raise click.UsageError("--dev serves with one worker; leave --workers out")
+    if os.environ.get("GUNICORN_CMD_ARGS"):
+        click.echo(
+            "GUNICORN_CMD_ARGS has no effect: this is not gunicorn; use --workers and --threads",
+            err=True,
+        )
     options = Options(host=host, workers=workers, threads=threads, access_log=access_log)
     with _listen(host, port) as listening:
         if dev:

@@ -15,7 +15,7 @@ import click
 from uvicorn import Config, Server
 from uvicorn.supervisors import Multiprocess
 
-from pman_core.log_lines import LINE, TIME, SafeFormatter
+from pman_core.log_lines import TIME, SafeFormatter, log_to_stderr
 from pman_core.server.protocol import PmanProtocol
 from pman_core.server.reload import Reloader
 from pman_core.server.worker import Worker
@@ -89,9 +89,7 @@ def _config(options: Options, pman: Pman, app: Any, *, factory: bool = False) ->
 class _Config(Config):
     def configure_logging(self) -> None:
         """In each process anew: spawned ones have nothing of their parent's."""
-        handler = logging.StreamHandler()
-        handler.setFormatter(SafeFormatter(LINE, TIME))
-        logging.basicConfig(handlers=[handler])
+        log_to_stderr()
         super().configure_logging()
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         access = logging.getLogger("uvicorn.access")

@@ -76,7 +76,7 @@ class MemoryBackend:
     def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
         """What the threads of the job have written."""
         with self._engine.lock:
-            written = [bytes(log) for log in self._find(info.jid).logs]
+            written = [bytes(log[-max_bytes:]) for log in self._find(info.jid).logs]
         return logs.tail_of_workers(
             lambda index, _lines, _bytes: [written[index]], len(written), tail_lines, max_bytes
         )

@@ -6,6 +6,7 @@ runs on it is no process, has no container and needs no image.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import traceback
@@ -75,6 +76,7 @@ class MemoryEngine:
         self.up = True
         self.confines = True  # jobs cannot gain privileges
         self.has_init = True  # an init reaps orphans, and signals arrive
+        self.ends_descendants = True  # nothing of a job outlives its main process
         self.pull_faults: dict[str, str] = {}  # by image: what its registry says
         self.records: dict[str, Record | None] = {}  # None: an object that is no job of pman
         self.lock = threading.RLock()
@@ -127,6 +129,8 @@ class MemoryEngine:
             left[0] -= 1
             if ended[1] is not None or left[0] == 0:
                 record.end(*ended)
+                if self.ends_descendants:
+                    record.kill.set()
 
     def _cannot_pull(self, record: Record, words: str) -> None:
         cause, message = pull_cause(words), pull_message(record.job.image, words)
@@ -241,6 +245,15 @@ class MemoryMachine(probe.Machine):
 
     def unreaped_orphans(self, count: int) -> int:
         return 0 if self._engine.has_init else count
+
+    def descend(self, run: Callable[[], object]) -> None:
+        def until_killed() -> None:
+            with contextlib.suppress(Ended):
+                run()
+
+        thread = threading.Thread(target=until_killed, daemon=True)
+        self._record.threads.append(thread)
+        thread.start()
 
     def kill_self(self, signal: int) -> int:
         if not self._engine.has_init:

@@ -108,6 +108,19 @@ class Machine:
             time.sleep(0.05)
         return sum(map(self._is_there, orphans))
 
+    def descend(self, run: Callable[[], object]) -> None:
+        """Do something in a process that has left its parent, its session and its streams."""
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            if os.fork() == 0:
+                nothing = os.open(os.devnull, os.O_RDWR)
+                for stream in range(3):
+                    os.dup2(nothing, stream)
+                run()
+            os._exit(0)
+        os.waitpid(child, 0)
+
     @staticmethod
     def _is_there(pid: int) -> bool:
         return os.path.exists("/proc/%d" % pid)  # noqa: UP031 - it may be a zombie
@@ -154,6 +167,15 @@ def flood(machine: Machine, lines: str) -> int:
     return 0
 
 
+def gush(machine: Machine, lines: str, size: str) -> int:
+    """Write so many lines of so many bytes each, and ``end``."""
+    line = b"x" * (int(size) - 1) + b"\n"
+    for _ in range(int(lines)):
+        machine.emit(1, line)
+    machine.emit(1, b"end\n")
+    return 0
+
+
 def hold(machine: Machine, out: str, *also: str) -> int:
     """Run, and hold a lock that ends with this process, until ``release`` appears."""
     with open(machine.for_writing(out + "/lock"), "w") as lock:
@@ -163,6 +185,16 @@ def hold(machine: Machine, out: str, *also: str) -> int:
         while not os.path.exists(machine.path(out + "/release")):
             machine.pause()
     return int(also[0]) if also else 0
+
+
+def leave(machine: Machine, out: str, also: str = "") -> int:
+    """Leave a descendant behind that does ``hold``; ``stay`` as well, or end."""
+    machine.descend(lambda: hold(machine, out))
+    while not os.path.exists(machine.path(out + "/running")):
+        machine.pause()
+    while also == "stay" and not os.path.exists(machine.path(out + "/release")):
+        machine.pause()
+    return 0
 
 
 def read(machine: Machine, path: str) -> int:
@@ -238,7 +270,9 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "exit": exits,
     "say": say,
     "flood": flood,
+    "gush": gush,
     "hold": hold,
+    "leave": leave,
     "read": read,
     "write": write,
     "count": count,

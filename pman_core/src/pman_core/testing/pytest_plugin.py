@@ -7,10 +7,13 @@ heavy and does nothing until a test asks.
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from pman_core.testing.report_card import cards_of, write_cards
 
 #: Engines whose tests must not be skipped, separated by commas.
 REQUIRED_VARIABLE = "PMAN_REQUIRE_ENGINES"
@@ -46,6 +49,15 @@ class Engines:
 _ENGINES = pytest.StashKey[Engines]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say where the report cards go."""
+    parser.getgroup("pman").addoption(
+        "--pman-card",
+        metavar="FILE",
+        help="write the report cards of BackendConformance: FILE.json, or FILE.md",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the account."""
     config.stash[_ENGINES] = Engines()
@@ -57,42 +69,37 @@ def engines(pytestconfig: pytest.Config) -> Engines:
     return pytestconfig.stash[_ENGINES]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
+    """Add to a promise that is broken what became of its jobs."""
+    report = yield
+    account = getattr(getattr(item, "funcargs", {}).get("bench"), "account", None)
+    if report.when == "call" and report.failed and account:
+        report.sections.append(("jobs of this test", account()))
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell which engines were used, and how each backend kept its promises."""
     account = terminalreporter.config.stash[_ENGINES]
-    cards = _report_cards(terminalreporter)
+    cards = cards_of(_reports(terminalreporter))
     if not account.used and not cards:
         return
     terminalreporter.section("pman")
     terminalreporter.line(f"engines used: {', '.join(sorted(account.used)) or 'none'}")
-    for line in cards:
-        terminalreporter.line(line)
+    for card in cards:
+        for line in card.lines():
+            terminalreporter.line(line)
+    if terminalreporter.config.option.pman_card:
+        write_cards(cards, Path(terminalreporter.config.option.pman_card))
     report = os.environ.get(REPORT_VARIABLE)
     if report and account.used:
         with Path(report).open("a") as file:
             file.write("".join(f"{name}\n" for name in sorted(account.used)))
 
 
-def _report_cards(terminalreporter: pytest.TerminalReporter) -> list[str]:
-    outcomes: dict[str, Counter[str]] = {}
-    deviations: dict[str, set[str]] = {}
+def _reports(terminalreporter: pytest.TerminalReporter) -> Iterator[tuple[str, pytest.TestReport]]:
     for outcome in ("passed", "failed", "skipped", "xfailed"):
         for report in terminalreporter.getreports(outcome):
-            for key, value in report.user_properties:
-                if key == "pman-conformance" and (report.when == "call" or outcome != "passed"):
-                    outcomes.setdefault(str(value), Counter())[_word(outcome, report)] += 1
-            told = dict(report.user_properties).get("pman-conformance")
-            deviations.setdefault(str(told), set()).update(
-                str(value) for key, value in report.user_properties if key == "pman-deviation"
-            )
-    return [
-        f"{name}: {', '.join(f'{count} {word}' for word, count in sorted(counts.items()))}"
-        f"; deviations: {', '.join(sorted(deviations[name])) or 'none'}"
-        for name, counts in sorted(outcomes.items())
-    ]
-
-
-def _word(outcome: str, report: pytest.TestReport) -> str:
-    if outcome != "skipped":
-        return {"passed": "promises kept", "failed": "BROKEN", "xfailed": "known broken"}[outcome]
-    return "refused" if "refused:" in str(report.longrepr) else "not run"
+            if isinstance(report, pytest.TestReport):
+                yield outcome, report

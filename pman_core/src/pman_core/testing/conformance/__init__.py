@@ -42,18 +42,19 @@ __all__ = ["PYTHON_PROBE", "BackendConformance", "Subject", "Workbench"]
 
 
 class BackendConformance(
-    ArgvPromises,
-    SurroundingsPromises,
-    DirectoryPromises,
-    LimitPromises,
-    LifecyclePromises,
-    WaitingPromises,
-    IdentityPromises,
-    LogPromises,
-    RemovalPromises,
-    ListPromises,
-    EnginePromises,
+    # pytest runs them from the last to the first: that a job succeeds comes before all else.
     DeclarationPromises,
+    EnginePromises,
+    ListPromises,
+    RemovalPromises,
+    LogPromises,
+    IdentityPromises,
+    WaitingPromises,
+    LimitPromises,
+    DirectoryPromises,
+    SurroundingsPromises,
+    ArgvPromises,
+    LifecyclePromises,
 ):
     """Every promise that a backend keeps; a subclass provides ``subject``, nothing else."""
 
@@ -70,6 +71,7 @@ class BackendConformance(
         record_property("pman-conformance", type(self).__name__)
         workbench = Workbench(subject)
         for deviation in workbench.capabilities.deviations:
-            record_property("pman-deviation", deviation.value)
+            reason = workbench.capabilities.deviations[deviation]
+            record_property("pman-deviation", (deviation.value, reason))
         yield workbench
         workbench.clean_up()

@@ -34,10 +34,22 @@ class LifecyclePromises:
         assert str(code) in info.message
 
     def test_a_signal_is_told(self, bench: Workbench) -> None:
-        """A main process that a signal ended is an error."""
-        info = bench.run(bench.place(), "die", "9")
+        """A main process that a signal ended is an error, with the exit code that shells tell.
+
+        Without an init the signal has no effect, and the probe ends with 99.
+        """
+        info = bench.run(bench.place(), "die", str(int(signal.SIGKILL)))
         assert info.status is Status.FAILED, info
+        assert info.exit_code in (128 + signal.SIGKILL, 99), info
         assert info.message
+
+    def test_descendants_of_a_job_end_with_it(self, bench: Workbench) -> None:
+        """Nothing runs on when the main process has ended."""
+        place = bench.place()
+        info = bench.run(place, "leave", place.job_out)
+        assert info.status is Status.SUCCEEDED, info
+        assert (place.local_out / "running").exists()
+        bench.until("the descendant to end", place.is_held, lambda held: not held)
 
     def test_a_bad_executable_is_told(self, bench: Workbench) -> None:
         """The message names the word that could not be run."""
@@ -126,8 +138,8 @@ class LifecyclePromises:
         place = bench.place()
         job = bench.job(place, "hold", place.job_out)
         bench.submit(job)
+        bench.until_running(job.jid, place)
         running = place.local_out / "running"
-        bench.until("the job to run", running.exists, bool)
         running.unlink()
         bench.subject.lose_run(bench.status(job.jid))
         info = bench.end_of(job.jid)

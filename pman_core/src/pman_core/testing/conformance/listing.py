@@ -36,6 +36,17 @@ class ListPromises:
         counts = Counter(info.jid for info in seen)
         assert {jid: counts[jid] for jid in jids - leaving} == dict.fromkeys(jids - leaving, 1)
 
+    def test_a_list_holds_no_job_of_another_instance(self, bench: Workbench) -> None:
+        """Two pmans on one engine, with different INSTANCE."""
+        other = bench.fresh(INSTANCE="conformance-other")
+        mine, theirs = (bench.job(bench.place(), "exit", "0") for _ in range(2))
+        bench.submit(mine)
+        bench.submit(theirs, other)
+        own = {info.jid for info in bench.backend.list(JobFilter(), 1000, None).jobs}
+        others = {info.jid for info in other.list(JobFilter(), 1000, None).jobs}
+        assert (mine.jid in own, theirs.jid in own) == (True, False)
+        assert (mine.jid in others, theirs.jid in others) == (False, True)
+
     def test_a_list_can_be_filtered_by_status(self, bench: Workbench) -> None:
         """Only jobs in that state are listed."""
         failed = bench.run(bench.place(), "exit", "3").jid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 
 from pman_core.capabilities import Deviation, Option
 from pman_core.info import Status
@@ -82,6 +83,21 @@ class LogPromises:
         logs = bench.logs(info, lines=count, size=size)
         assert len(logs) > size // 2
         assert written.endswith(logs) or bench.deviates(Deviation.LOG_TAIL)
+
+    def test_the_end_of_a_big_log_is_read_in_bounded_memory(self, bench: Workbench) -> None:
+        """Of 16 MiB in long lines no more is held at once than a few times what is asked for."""
+        size = 2**20
+        info = bench.run(bench.place(), "gush", "512", str(2**15))
+        bench.logs_with(info, b"end\n")
+        tracemalloc.start()
+        try:
+            logs = bench.logs(info, size=size)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert len(logs) <= size
+        assert logs.endswith(b"x\nend\n")
+        assert peak < 8 * size, f"{peak / size:.1f} MiB of memory for the last MiB of a log"
 
     @weakened_by(Deviation.LOG_BYTES)
     def test_arbitrary_bytes_do_no_harm(self, bench: Workbench) -> None:

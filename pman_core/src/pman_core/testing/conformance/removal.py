@@ -21,6 +21,16 @@ class RemovalPromises:
         bench.until("the process to end", place.is_held, lambda held: not held)
         _assert_gone(bench, info.jid)
 
+    def test_descendants_of_a_removed_job_end_with_it(self, bench: Workbench) -> None:
+        """Also those that have left their parent and their session."""
+        place = bench.place()
+        job = bench.job(place, "leave", place.job_out, "stay")
+        bench.submit(job)
+        bench.until_running(job.jid, place)
+        assert place.is_held()
+        assert bench.backend.remove(job.jid) is True
+        bench.until("the descendant to end", place.is_held, lambda held: not held)
+
     def test_an_ended_job_can_be_removed(self, bench: Workbench) -> None:
         """Whether it succeeded or failed."""
         for code in ("0", "3"):

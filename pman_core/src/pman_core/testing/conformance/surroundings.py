@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import uuid
 
 import pytest
 
 from pman_core.capabilities import Deviation, Option
 from pman_core.errors import ClientError
-from pman_core.info import Status
+from pman_core.info import JobFilter, Status
 from pman_core.job import User
 from pman_core.testing.conformance.argv import NASTY
 from pman_core.testing.conformance.marks import weakened_by
@@ -28,6 +29,19 @@ class SurroundingsPromises:
         assert info.status is Status.SUCCEEDED, info
         seen = _environment(place)
         assert {key: seen.get(key) for key in env} == env
+
+    def test_no_value_of_a_jobs_environment_is_told(self, bench: Workbench) -> None:
+        """It may be a token: neither a message nor a label holds it, however the job ends."""
+        secret = f"hidden-{uuid.uuid4().hex}"
+        jobs = [
+            bench.job(bench.place(), "exit", "0", env={"TOKEN": secret}),
+            bench.job(bench.place(), "exit", "3", env={"TOKEN": secret}),
+            bench.job(bench.place(), "exit", "0", env={"TOKEN": secret}, argv=("no-such-program",)),
+        ]
+        told = [bench.submit(job) for job in jobs]
+        told += [bench.end_of(job.jid) for job in jobs]
+        told += bench.backend.list(JobFilter(), 1000, None).jobs
+        assert not [info.jid for info in told if secret in repr(info)]
 
     def test_nothing_of_pmans_own_environment_reaches_a_job(
         self, bench: Workbench, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import shlex
 import shutil
 import time
 import uuid
@@ -28,6 +29,15 @@ from pman_core.testing.conformance.subject import Subject
 T = TypeVar("T")
 
 _ORDER = {Status.NOT_STARTED: 0, Status.STARTED: 1, Status.SUCCEEDED: 2, Status.FAILED: 2}
+
+#: What words in a job's log or message mean for the author of a plugin.
+_HINTS = {
+    "/share/": (
+        "is there no /share/incoming and /share/outgoing? A backend whose jobs see the real "
+        "directories declares Deviation.REAL_DIRECTORIES"
+    ),
+    "python3": "is there no python3 in the image? Subject.probe says how the probe is run",
+}
 
 TAIL_LINES = 1000
 MAX_BYTES = 2**20
@@ -152,13 +162,26 @@ class Workbench:
     def hold(self, place: Place, **changes: Any) -> JobInfo:
         """Submit a job that runs until it is released, and wait until it runs."""
         job = self.submit(self.job(place, "hold", place.job_out, **changes))
-        running = place.local_out / "running"
-        self.until(f"job {job.jid} to run", running.exists, bool)
+        self.until_running(job.jid, place)
         return self.until(
             f"job {job.jid} to be told as started",
             lambda: self.status(job.jid),
             lambda info: info.status is not Status.NOT_STARTED,
         )
+
+    def until_running(self, jid: str, place: Place) -> None:
+        """Wait until the probe's ``hold`` runs in a job; fail at once where the job has ended."""
+        running = place.local_out / "running"
+
+        def look() -> bool:
+            if running.exists():
+                return True
+            info = self.status(jid)
+            if info.status.is_final and not running.exists():
+                pytest.fail(f"the job ended before it ran\n{self.told(info)}")
+            return False
+
+        self.until(f"job {jid} to run", look, bool)
 
     def logs(self, info: JobInfo, lines: int = TAIL_LINES, size: int = MAX_BYTES) -> bytes:
         """The log of a job."""
@@ -180,6 +203,37 @@ class Workbench:
             if time.monotonic() > deadline:
                 pytest.fail(f"waited in vain for {what}; last seen: {seen!r:.2000}")
             time.sleep(0.02)
+
+    # ------------------------------------------------------ where a promise is broken
+
+    def account(self) -> str:
+        """Every job of the test as it is now, with the end of its log, for a test that failed."""
+        seen: dict[str, str] = {}
+        for backend, jid in self._jobs:
+            try:
+                seen[jid] = self.told(backend.status(jid), backend)
+            except PmanError as error:
+                seen[jid] = f"job {jid}: {type(error).__name__}: {error}"
+        return "\n".join(seen.values())
+
+    def told(self, info: JobInfo, backend: Backend | None = None) -> str:
+        """A job for the author of a plugin: how it ended, what it was to do, and what it wrote."""
+        try:
+            log = (backend or self.backend).logs(info, 10, 1000).decode(errors="replace")
+        except PmanError as error:
+            log = f"(cannot be read: {error})"
+        # The probe is a program of many lines: only its command tells something.
+        size = len(self.subject.probe)
+        is_probe = info.argv[:size] == self.subject.probe
+        command = f"probe {shlex.join(info.argv[size:])}" if is_probe else shlex.join(info.argv)
+        lines = [
+            f"job {info.jid}: {info.status}, reason {info.reason}, exit code {info.exit_code}",
+            f"  message: {info.message}",
+            f"  command: {command}",
+            *(f"  log: {line[-200:]}" for line in log.splitlines()),
+            *(f"  hint: {hint}" for words, hint in _HINTS.items() if words in log + info.message),
+        ]
+        return "\n".join(lines)
 
     # ------------------------------------------------- what the backend declares
 

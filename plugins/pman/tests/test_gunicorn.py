@@ -1,0 +1,57 @@
+"""``gunicorn pman.wsgi:application``, in the forms that FNNDSC's image and Helm chart have."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import requests
+from old_commands import Start
+from rest_helpers import body, until
+
+FORMS = {
+    "the image": ("--bind", "127.0.0.1:0", "--workers", "8", "--timeout", "20"),
+    "the Helm chart": ("-b", "127.0.0.1:0"),
+    "loaded before the fork": ("-b", "127.0.0.1:0", "--preload"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_gunicorn_serves_pman_and_names_the_new_command(start: Start, form: str) -> None:
+    started = start("gunicorn", *FORMS[form], "pman.wsgi:application")
+    url = f"http://127.0.0.1:{started.port()}/api/v1/"
+    answer = requests.get(url, timeout=60)
+    assert (answer.status_code, answer.json()["container_env"]) == (200, "memory")
+    # In the form of pman's own log.
+    assert re.search(r"\[INFO\] served by gunicorn.* pman serve --host 0.0.0.0", started.said())
+
+
+def test_a_job_runs_under_gunicorn(start: Start) -> None:
+    started = start("gunicorn", "-b", "127.0.0.1:0", "pman.wsgi:application")
+    url = f"http://127.0.0.1:{started.port()}/api/v1/"
+    wanted = body(jid="old-1", image="demo", entrypoint=["ok"])
+    assert requests.post(url, json=wanted, timeout=60).status_code == 201
+    job = until(
+        lambda: requests.get(f"{url}old-1/", timeout=60).json(),
+        lambda seen: "finished" in seen["status"],
+    )
+    assert job["status"] == "finishedSuccessfully"
+
+
+def test_the_arguments_of_the_environment_are_honoured(start: Start) -> None:
+    arguments = "--bind=127.0.0.1:0 --workers=4 --timeout=30"
+    started = start("gunicorn", "pman.wsgi:application", GUNICORN_CMD_ARGS=arguments)
+    url = f"http://127.0.0.1:{started.port()}/api/v1/"
+    assert requests.get(url, timeout=60).status_code == 200
+    until(lambda: started.said().count("Booting worker"), lambda count: count == 4)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_wrong_settings_are_told_once_and_end_it(start: Start, form: str) -> None:
+    started = start(
+        "gunicorn", *FORMS[form], "pman.wsgi:application", JOB_LOGS_TAIL="x", SHM_SIZE="much"
+    )
+    assert started.exit_code() == 4
+    said = started.said()
+    assert said.count("JOB_LOGS_TAIL must be") == said.count("SHM_SIZE must be") == 1
+    assert "Traceback" not in said

@@ -1,19 +1,22 @@
 """Values of ``env`` may be tokens: no log and no answer tells them."""
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 from rest_helpers import Service, body
 
-from pman_core import Job, JobInfo, hookimpl
+from pman_core import Job, JobFilter, JobInfo, JobPage, hookimpl
 from pman_core.errors import (
     EngineUnavailableError,
     InvalidJobError,
     NameTakenError,
     UnsupportedError,
 )
+from pman_core.log_lines import SafeFormatter
 from pman_core.testing import MemoryBackend
 
 SECRET = "s3cr3t-t0ken"  # noqa: S105
@@ -175,3 +178,70 @@ def test_short_values_do_not_spoil_messages(start: Callable[..., Service]) -> No
 
     answer = start(Talking({})).post(body(env=["A=1000", "B=", "C=jobs"]))
     assert answer.json == {"message": "no more than 1000 jobs"}
+
+
+@pytest.mark.parametrize("value", ["1", AWKWARD, SECRET])
+def test_a_state_that_quotes_what_was_submitted_does_not_make_pman_tell_a_value(
+    start: Callable[..., Service], value: str
+) -> None:
+    class Quoting(MemoryBackend):
+        @hookimpl
+        def pman_submit(self, job: Job) -> JobInfo:
+            quoted = json.dumps({"Env": [f"{name}={value}" for name, value in job.env.items()]})
+            return attrs.evolve(super().pman_submit(job), message=f"bad body: {quoted}")
+
+    answer = start(Quoting({})).post(body(env=[f"A={value}"]))
+    assert (answer.json or {})["message"] == 'bad body: {"Env": ["A=***"]}'
+
+
+LOGIN = "me:hush"
+ADDRESS = f"tcp://{LOGIN}@engine:1/x@y"
+
+
+@pytest.mark.parametrize("quote", [f"no answer from {ADDRESS}", f"of '{ADDRESS}' and {ADDRESS}"])
+@pytest.mark.parametrize("kind", range(len(quoting(""))))
+def test_a_plugin_that_quotes_an_address_does_not_make_pman_tell_its_login(
+    start: Callable[..., Service],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    quote: str,
+    kind: int,
+) -> None:
+    monkeypatch.setattr("pman_core.backend._SUBMIT_AGAIN_AFTER_S", (0.0,))
+
+    class Quoting(MemoryBackend):
+        @hookimpl
+        def pman_submit(self, job: Job) -> JobInfo:
+            raise quoting(quote)[kind]
+
+    service = start(Quoting({}))
+    with caplog.at_level(logging.DEBUG):
+        answer = service.post(body())
+    told = [answer.text, *map(SafeFormatter().format, caplog.records)]
+    assert answer.status_code >= 400
+    assert not [line for line in told if LOGIN in line]
+    assert any("tcp://***@engine:1/x@y" in line for line in told)
+
+
+def test_the_state_of_a_job_and_of_the_engine_tells_no_login(start: Callable[..., Service]) -> None:
+    class Quoting(MemoryBackend):
+        @hookimpl
+        def pman_ping(self) -> str:
+            return f"engine 1 at {ADDRESS}"
+
+        @hookimpl
+        def pman_status(self, jid: str) -> JobInfo:
+            return attrs.evolve(super().pman_status(jid), message=f"proxy {ADDRESS} is down")
+
+        @hookimpl
+        def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
+            page = super().pman_list(job_filter, limit, cursor)
+            return JobPage(tuple(self.pman_status(info.jid) for info in page.jobs))
+
+    service = start(Quoting({}))
+    assert service.post(body()).status_code == 201
+    answers = [service.get("chris-jid-1/"), service.get("jobs/"), service.get("")]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    for answer in answers:
+        assert LOGIN not in answer.text
+    assert "tcp://***@engine:1/x@y" in answers[0].text

@@ -213,3 +213,25 @@ def test_a_class_may_have_secrets_and_combinations_of_its_own() -> None:
 def test_every_variable_has_a_help_text_of_whole_sentences(settings_class: type) -> None:
     for declared in variables(settings_class):
         assert re.fullmatch(r"[A-Z].*\.", declared.help), declared
+
+
+@pytest.mark.parametrize(
+    "login", ["me:hush", "me:hu/sh", "me:hu#sh", "me:hu sh", "hush", "me:hu:sh"]
+)
+def test_no_login_is_told_by_a_parser_that_quotes_it(login: str) -> None:
+    def quotes(value: str) -> str:
+        parts = re.split("[:/#@]", value)
+        raise ValueError(f"must be shorter than {value} or {login} or {parts}, for some reason")
+
+    @env_config.config(prefix="")
+    class Quoting:
+        where: str = variable("WHERE", quotes, None, "An address.")
+
+    for value in (f"tcp://{login}@host:1", f"//{login}@host"):
+        with pytest.raises(SettingsError) as caught:
+            load(Quoting, {"WHERE": value})
+        assert "hu" not in str(caught.value)
+        assert str(caught.value).startswith("WHERE must be shorter than ")
+        assert str(caught.value).endswith(
+            f"for some reason (it is {value.replace(login, '***')!r})"
+        )

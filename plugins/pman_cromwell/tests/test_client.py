@@ -159,3 +159,10 @@ def test_no_value_of_the_environment_is_in_an_error(script: Script, client: Crom
         client.submit(_ID, "", payload.inputs(order(), job().env, settings()), {}, {})
     assert "secret" not in str(caught.value)
     assert encoded("secret") not in str(caught.value)
+
+
+def test_the_password_of_a_malformed_proxy_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://pman:secret/x@127.0.0.1:1")
+    with pytest.raises(EngineUnavailableError, match="a proxy") as caught:
+        Cromwell("http://192.0.2.1:8000", 2).version()
+    assert "secret" not in str(caught.value)

@@ -25,6 +25,13 @@ def test_an_address_with_a_password_is_refused_and_not_told(user: str) -> None:
     assert settings(CROMWELL_URL="https://cromwell:8000/a@b").url
 
 
+@pytest.mark.parametrize("login", ["pman:secret/x@", "pman:secret#x@", "pman:secret x@"])
+def test_a_malformed_address_is_told_without_its_password(login: str) -> None:
+    with pytest.raises(SettingsError, match="must be an address") as caught:
+        settings(CROMWELL_URL=f"https://{login}cromwell:8000")
+    assert "secret" not in str(caught.value)
+
+
 def test_every_fault_is_told_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         settings(CROMWELL_URL="cromwell", CROMWELL_RUNTIME="docker", SLURM_PARTITION="a'b")

@@ -91,6 +91,7 @@ class Fault:
     request: re.Pattern[str]
     answer: Answer
     times: int
+    quotes: bool = False
 
 
 class Standin:
@@ -111,6 +112,8 @@ class Standin:
         self.containers: dict[str, dict[str, Any]] = {}
         #: Method, path and name of each request, in one word each.
         self.asked: list[str] = []
+        #: The last request to create a container, as JSON.
+        self.created = ""
         #: The name of each container that was started, each time.
         self.started: list[str] = []
         self._faults: list[Fault] = []
@@ -119,6 +122,11 @@ class Standin:
     def fail(self, request: str, words: str, code: int = 500, times: int = 1) -> None:
         """Refuse requests, which are ``METHOD path name``, that match."""
         self._faults.append(Fault(re.compile(request), (code, {"message": words}), times))
+
+    def fail_quoting(self, request: str, words: str, code: int = 500, times: int = 1) -> None:
+        """Likewise, with the body of the last create request after the words."""
+        self.fail(request, words, code, times)
+        self._faults[-1].quotes = True
 
     def mend(self) -> None:
         """Refuse nothing any more."""
@@ -140,15 +148,25 @@ class Standin:
         refusal = self._refuse_version(int(version[1])) if version else None
         if refusal:
             return refusal
+        if self.name == "docker" and "/libpod/" in path:
+            return 404, {"message": "page not found"}
         path = re.sub(r"^/v[\d.]+|/libpod", "", path)
         name = asked.get("name") or self._find(path).get("Name", "")
         self.asked.append(f"{method} {path} {name}")
+        if path == "/containers/create":
+            self.created = json.dumps(asked)
         for fault in self._faults:
             if fault.times and fault.request.search(self.asked[-1]):
                 fault.times -= 1
-                self._keep(path, fault.answer)
-                return fault.answer
+                refused = self._quoting(fault) if fault.quotes else fault.answer
+                self._keep(path, refused)
+                return refused
         return self.reply(method, path, asked)
+
+    def _quoting(self, fault: Fault) -> Answer:
+        code, content = fault.answer
+        assert isinstance(content, dict)
+        return code, {"message": f"{content['message']}: {self.created}"}
 
     def _refuse_version(self, version: int) -> Answer | None:
         """In the words of Docker 20.10 and 26.1."""
@@ -212,7 +230,10 @@ class Standin:
             "Image": image.replace("/", "-"),  # an id, in truth
             "Path": "true",
             "Args": [],
-            "Config": {"Labels": asked.get("Labels") or asked["labels"]},
+            "Config": {
+                "Labels": asked.get("Labels") or asked["labels"],
+                "Env": ["PATH=/usr/bin:/bin", *_env(asked)],
+            },
             "State": {"Status": "created", "StartedAt": NEVER, "FinishedAt": NEVER},
         }
         return 201, {"Id": f"id{self._made}", "Warnings": []}
@@ -255,6 +276,12 @@ class Standin:
         }
 
 
+def _env(asked: dict[str, Any]) -> list[str]:
+    """What was asked for, in the words of either."""
+    told = asked.get("Env") or asked.get("env") or ()
+    return [f"{key}={value}" for key, value in told.items()] if isinstance(told, dict) else [*told]
+
+
 def _labels(made: dict[str, Any]) -> dict[str, str]:
     return made["Config"]["Labels"] or {}
 
@@ -284,6 +311,6 @@ def play(name: str = "docker", **environ: str) -> Iterator[Play]:
             made.until_quiet()
 
 
-def job(jid: str = "aa", image: str = "here:1") -> Job:
+def job(jid: str = "aa", image: str = "here:1", **env: str) -> Job:
     """A job; of ``far:1`` it must be pulled."""
-    return Job(jid=jid, image=image, argv=("true",), mounts=(), fingerprint=f"v1-{jid}")
+    return Job(jid=jid, image=image, argv=("true",), env=env, fingerprint=f"v1-{jid}")

@@ -81,11 +81,17 @@ def real_engine(name: str) -> RealEngine:
 
 
 @contextlib.contextmanager
-def subject_of(engine: RealEngine, folder: Path) -> Iterator[Subject]:
-    """An engine as a subject, behind a proxy that plays the engine that is down."""
+def subject_of(
+    engine: RealEngine, folder: Path, factory: type[DockerBackend] | None = None
+) -> Iterator[Subject]:
+    """An engine as a subject, behind a proxy that plays the engine that is down.
+
+    :param factory: another backend than that of the engine's name.
+    """
     path = f"/tmp/pman-{uuid.uuid4().hex[:8]}.sock"  # a path in ``folder`` may be too long
     with proxy(engine.host.removeprefix("unix://"), path) as between:
         subject = _subject(attrs.evolve(engine, host=f"unix://{path}"), folder, between)
+        subject = attrs.evolve(subject, factory=factory or subject.factory)
         try:
             yield subject
         finally:

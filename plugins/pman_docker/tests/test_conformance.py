@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docker_on_podman import DockerOnPodman
 from engine_subjects import SDK_LEAVES_SOCKETS, real_engine, subject_of, why_missing
 
 from pman_core.testing import BackendConformance, Subject
+from pman_core.testing.conformance.directories import DirectoryPromises
+from pman_core.testing.conformance.limits import LimitPromises
+from pman_core.testing.conformance.logs import LogPromises
+from pman_core.testing.conformance.surroundings import SurroundingsPromises
 from pman_core.testing.pytest_plugin import Engines
 
 #: A killed pman's job is gone on with after 2 x ENGINE_TIMEOUT, and eight are killed one by one.
@@ -26,4 +31,16 @@ class TestPodman(BackendConformance):
     def subject(self, tmp_path: Path, engines: Engines) -> Iterator[Subject]:
         engines.need("podman", why_missing("podman"))
         with subject_of(real_engine("podman"), tmp_path) as subject:
+            yield subject
+
+
+class TestDockerOnPodman(SurroundingsPromises, DirectoryPromises, LimitPromises, LogPromises):
+    """Where the two differ; the whole class, which passes as well, would take too long."""
+
+    bench = BackendConformance.bench
+
+    @pytest.fixture
+    def subject(self, tmp_path: Path, engines: Engines) -> Iterator[Subject]:
+        engines.need("podman", why_missing("podman"))
+        with subject_of(real_engine("podman"), tmp_path, DockerOnPodman) as subject:
             yield subject

@@ -8,7 +8,13 @@ import pytest
 from pman_core import HostPath, Job, Mount, NfsPath, Resources, User, VolumePath
 from pman_core.errors import InvalidJobError, SettingsError, UnsupportedError
 from pman_core.settings import load
-from pman_docker.payload import docker_note, docker_payload, podman_note, podman_payload
+from pman_docker.payload import (
+    docker_note,
+    docker_payload,
+    podman_note,
+    podman_payload,
+    user_words,
+)
 from pman_docker.settings import DockerSettings
 from pman_docker.validate import validate
 
@@ -90,10 +96,19 @@ def test_shared_memory_is_in_mebibytes() -> None:
         (User(uid=1001), "1001"),
         (User(uid=1001, gid=1002), "1001:1002"),
         (User(uid=0, gid=0), "0:0"),
+        (User(gid=1002), "0:1002"),
     ],
 )
 def test_the_group_is_the_jobs_own(user: User | None, words: str) -> None:
     assert docker(job(user=user))["User"] == podman(job(user=user))["user"] == words
+
+
+@pytest.mark.parametrize("image_user", ["1001", "nobody"])
+def test_a_group_alone_goes_with_the_user_of_the_image(image_user: str) -> None:
+    made = job(user=User(gid=1002))
+    assert user_words(made, image_user) == f"{image_user}:1002"
+    assert docker_payload(made, SETTINGS, {}, image_user)["User"] == f"{image_user}:1002"
+    assert podman_payload(made, SETTINGS, {}, image_user)["user"] == f"{image_user}:1002"
 
 
 @pytest.mark.parametrize("user", [None, User(uid=0), User(uid=0, gid=5)])
@@ -174,7 +189,6 @@ def test_notes_are_of_their_image() -> None:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"user": User(gid=1002)}, "CONTAINER_USER"),
         ({"argv": ()}, "entrypoint"),
         ({"argv": ("", "x")}, "entrypoint"),
         ({"resources": Resources(memory_mib=5)}, "memory_limit"),

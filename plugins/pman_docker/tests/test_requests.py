@@ -16,7 +16,7 @@ from proxies import Proxy
 
 from pman_core import Job, Reason, Resources, Status
 from pman_core.app import app_for
-from pman_core.errors import SettingsError, UnsupportedError
+from pman_core.errors import UnsupportedError
 from pman_core.registry import Offer
 from pman_core.startup import compose
 from pman_docker.facts import EngineFacts
@@ -105,9 +105,49 @@ def test_the_group_is_the_jobs_own(bench: Bench) -> None:
     assert end_of(client, asked["jid"])["logs"] == "1001\n1002\n1002\n"
 
 
-def test_a_group_alone_is_refused_at_the_start(bench: Bench) -> None:
-    with pytest.raises(SettingsError, match="names a group and no user"):
-        client_of(bench, CONTAINER_USER=":1002")
+@pytest.mark.parametrize(
+    ("image_user", "uid"), [("", "0"), ("1001", "1001"), ("1001:1003", "1001"), ("nobody", "65534")]
+)
+def test_a_group_alone_leaves_the_user_to_the_image(
+    bench: Bench, image_user: str, uid: str
+) -> None:
+    client = client_of(bench, CONTAINER_USER=":1002")
+    with image_of(bench, f"USER {image_user}" if image_user else "LABEL x=y") as image:
+        asked = {**request(bench, "id -u; id -g; id -G"), "image": image}
+        client.post(JOBS, json=asked)
+        assert end_of(client, asked["jid"])["logs"] == f"{uid}\n1002\n1002\n"
+        client.delete(f"{JOBS}{asked['jid']}/")
+
+
+def test_no_user_at_all_leaves_both_to_the_image(bench: Bench) -> None:
+    client = client_of(bench, CONTAINER_USER=":")
+    with image_of(bench, "USER 1001:1003") as image:
+        asked = {**request(bench, "id -u; id -g"), "image": image}
+        client.post(JOBS, json=asked)
+        assert end_of(client, asked["jid"])["logs"] == "1001\n1003\n"
+        client.delete(f"{JOBS}{asked['jid']}/")
+
+
+def test_a_group_alone_is_no_500_where_there_is_no_image(bench: Bench) -> None:
+    client = client_of(bench, CONTAINER_USER=":1002")
+    for image in ("localhost:1/no-such-image:1", "../info", "Not An Image", "a@b"):
+        answer = client.post(JOBS, json={**request(bench), "image": image})
+        assert answer.status_code in (201, 400), (image, answer.text)
+
+
+@contextlib.contextmanager
+def image_of(bench: Bench, change: str) -> Iterator[str]:
+    """The image of the tests, changed in one instruction."""
+    api, name = bench.engine.api, f"localhost/{bench.instance}"
+    made = api.create_container(IMAGE, ["true"])  # it is never started
+    try:
+        api.commit(made["Id"], repository=name, tag="1", changes=[change])
+    finally:
+        api.remove_container(made["Id"], force=True)
+    try:
+        yield f"{name}:1"
+    finally:
+        api.remove_image(f"{name}:1", force=True)
 
 
 def test_shared_memory_is_exact(bench: Bench) -> None:

@@ -158,6 +158,13 @@ def test_user_and_group_are_the_jobs_own() -> None:
     assert (context["runAsUser"], context["runAsGroup"]) == (1001, 1002)
 
 
+def test_a_group_alone_is_the_containers_for_there_kubelets_know_the_user_of_the_image() -> None:
+    user = User(gid=1002)
+    assert not {"runAsUser", "runAsGroup"} & pod_of(user=user)["securityContext"].keys()
+    context = container_of(user=user)["securityContext"]
+    assert (context["runAsGroup"], context.get("runAsUser")) == (1002, None)
+
+
 def test_settings_of_the_site_are_in_every_pod() -> None:
     pod = pod_of(
         {

@@ -1,5 +1,6 @@
 """Settings and jobs that Kubernetes would refuse are refused before."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,6 @@ def job(**changes: Any) -> Job:
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
-        ({"user": User(gid=5)}, "CONTAINER_USER", "group and no user"),
         ({"user": User(uid=2**31)}, "CONTAINER_USER", "at most"),
         ({"argv": ("",)}, "entrypoint", "program"),
         ({"argv": ()}, "entrypoint", "program"),
@@ -168,3 +168,38 @@ def test_that_missing_directories_are_made_is_declared(
     backend = KubernetesBackend({"KUBERNETES_SERVICE_HOST": "10.0.0.1", **more})
     found = Deviation.MISSING_DIRECTORY_MADE in backend.pman_capabilities().deviations
     assert found is declared
+
+
+KUBECONFIG: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "c",
+    "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+    "clusters": [{"name": "k", "cluster": {"server": "http://127.0.0.1:1"}}],
+    "users": [{"name": "u", "user": {"token": "hush"}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "told"),
+    [
+        ("server", "https://pman:hush@127.0.0.1:1", "holds a user or a password"),
+        ("server", "http://pman:hush/x@127.0.0.1:1", "holds a user or a password"),
+        ("proxy-url", "http://pman:hush@127.0.0.1:x", "is malformed"),
+        ("proxy-url", "http://pman:hush/x@127.0.0.1:1", "is malformed"),
+        ("token", "hush\nhush", "no header can carry"),
+        ("token", "hush\u20ac", "no header can carry"),
+    ],
+)
+def test_what_is_secret_in_a_kubeconfig_is_not_told(
+    tmp_path: Path, part: str, value: str, told: str
+) -> None:
+    content = json.loads(json.dumps(KUBECONFIG))
+    inner = content["users"][0]["user"] if part == "token" else content["clusters"][0]["cluster"]
+    inner[part] = value
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(content))
+    pman = KubernetesBackend({"KUBECONFIG": str(path), "ENGINE_TIMEOUT": "2"})
+    with pytest.raises(EngineUnavailableError, match=told) as caught:
+        pman.pman_ping()
+    assert "hush" not in str(caught.value)

@@ -1,5 +1,6 @@
 """What Jobs and pods of servers from 1.20 to 1.34 say becomes what pman tells of jobs."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +30,7 @@ from pman_k8s.labels import IMAGE, VERDICT
 from pman_k8s.moments import moment
 from pman_k8s.pods import Pod
 from pman_k8s.state import info_of, refused, tell, too_late, waits_for
-from pman_k8s.verdict import Told, run_patch, verdict_of, verdict_patch
+from pman_k8s.verdict import MOST_WORDS, Told, run_patch, verdict_of, verdict_patch
 from pman_k8s.waiting import NO_POD, Waiting
 
 Object = dict[str, Any]
@@ -608,3 +609,17 @@ def test_a_phase_alone_is_no_proof_of_an_end(found: Object, is_over: bool) -> No
 def test_what_a_job_waits_for_in_vain_comes_first() -> None:
     pods = [Pod(unscheduled()), Pod(waiting("InvalidImageName", "x"))]
     assert waits_for(job(workers=2), pods).is_in_vain
+
+
+def test_words_of_an_engine_tell_no_value_of_the_environment() -> None:
+    """Neither as the Job has it, nor as the process gets it; also where a verdict is cut."""
+    made = job()
+    env = [{"name": "PIN", "value": "1"}, {"name": "TOKEN", "value": "se$$cret"}]
+    made["spec"]["template"]["spec"]["containers"][0]["env"] = env
+    quoted = json.dumps([env, "PIN=1", "TOKEN=se$cret"])
+    told = Told(status=Status.FAILED, message=f"cannot start: {quoted}")
+    message = info_of(made, told).message
+    assert message.count("***") == 4
+    assert "cret" not in message
+    long = Told(status=Status.FAILED, message="x" * (MOST_WORDS - 10) + " TOKEN=se$cret")
+    assert "se$" not in verdict_patch(made, long)["metadata"]["annotations"][VERDICT]

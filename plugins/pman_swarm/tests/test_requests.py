@@ -173,7 +173,7 @@ def test_a_missing_input_directory_is_told_and_not_created(
 
 
 def test_a_group_alone_is_refused_at_the_start(bench: SwarmBench) -> None:
-    with pytest.raises(SettingsError, match="names a group and no user"):
+    with pytest.raises(SettingsError, match="names a group alone; a swarm"):
         client_of(bench, CONTAINER_USER=":1002")
 
 

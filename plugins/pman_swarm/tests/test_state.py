@@ -1,5 +1,6 @@
 """What the engine says of services and tasks, as it said it, becomes what pman tells of jobs."""
 
+import json
 import random
 from datetime import UTC, datetime
 from typing import Any
@@ -199,3 +200,14 @@ def test_a_verdict_is_final_whatever_the_tasks_are(tasks: list[Any]) -> None:
     assert (info.status, info.reason, info.message) == (Status.FAILED, Reason.LOST, "lost: because")
     assert info.finished == now
     assert info.labels == JOB.labels
+
+
+@pytest.mark.parametrize("state", ["pending", "rejected", "failed"])
+def test_words_of_a_node_tell_no_value_of_the_environment(state: str) -> None:
+    made = service()
+    env = ["PIN=1", 'TOKEN={{"{{"}}a "b"}}']
+    made["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"] = env
+    quoted = json.dumps({"Env": ["PIN=1", 'TOKEN={{a "b"}}', *env]})
+    info = info_of(made, [task(state, f"cannot use {quoted}", code=None)])
+    assert "cannot use" in info.message
+    assert 'PIN=***", "TOKEN=***", "PIN=***", "TOKEN=***"' in info.message

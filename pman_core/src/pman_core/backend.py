@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+import attrs
 import pluggy
 
 from pman_core.capabilities import Capabilities
 from pman_core.errors import ClientError, EngineUnavailableError, PluginFaultError
 from pman_core.info import JobFilter, JobInfo, JobPage, Status
 from pman_core.job import Job
-from pman_core.masking import mask, masked_trace
+from pman_core.logins import without_logins
+from pman_core.masking import mask, masked, masked_trace
 
 T = TypeVar("T")
 
@@ -70,11 +72,11 @@ class Backend:
         page = self._ask("pman_list", JobPage, job_filter=job_filter, limit=limit, cursor=cursor)
         if not all(isinstance(info, JobInfo) for info in page.jobs):
             raise self._fault("pman_list", "answered a page that holds something else than jobs")
-        return page
+        return attrs.evolve(page, jobs=tuple(map(_without_secrets, page.jobs)))
 
     def ping(self) -> str:
         """The engine's name and version; see ``pman_ping``."""
-        return self._ask("pman_ping", str)
+        return without_logins(self._ask("pman_ping", str))
 
     def validate(self, job: Job) -> None:
         """Refuse a job that can never run here; see ``pman_validate``."""
@@ -97,7 +99,7 @@ class Backend:
             raise self._fault(hook, "answered a status that is no Status")
         if info.jid != wanted:
             raise self._fault(hook, f"answered about job {info.jid!r} instead of {wanted!r}")
-        return info
+        return _without_secrets(info, job)
 
     def _ask(self, hook: str, expected: type[T], job: Job | None = None, **arguments: object) -> T:
         answer = self._guarded(hook, job, **arguments)
@@ -115,13 +117,28 @@ class Backend:
             return call(**arguments)
         except (ClientError, EngineUnavailableError) as error:
             if job:
-                mask(error, job)
+                mask(error, job.env)
             raise
         except Exception as error:  # a plugin may raise anything; it is logged and mapped
-            log.error("%s of backend %s failed\n%s", hook, self.name, masked_trace(error, job))
+            log.error(
+                "%s of backend %s failed\n%s",
+                hook,
+                self.name,
+                masked_trace(error, job.env if job else {}),
+            )
             raise self._fault(hook, f"raised {type(error).__name__}") from error
 
     def _fault(self, hook: str, what: str) -> PluginFaultError:
         return PluginFaultError(
             f"backend {self.name!r} broke its contract: {hook} {what}; pman's log tells more"
         )
+
+
+def _without_secrets(info: JobInfo, job: Job | None = None) -> JobInfo:
+    """A state whose message tells no login, and no value of the job's environment if that is known.
+
+    Else the plugin takes the values out: it alone knows them then.
+    """
+    message = without_logins(info.message)
+    message = masked(message, job.env) if job else message
+    return info if message == info.message else attrs.evolve(info, message=message)

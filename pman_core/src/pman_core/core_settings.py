@@ -94,8 +94,9 @@ class CoreSettings(EngineSettings):
         "CONTAINER_USER",
         parse_user,
         None,
-        "UID:GID that jobs run as. Each part may be empty, or a range like 1000-2000, of "
-        "which each job gets an id that derives from its jid.",
+        "UID:GID that jobs run as. Each part is a number, or a range like 1000-2000, of which each "
+        "job gets an id that derives from its jid, or empty, which leaves it to the image. A group "
+        "alone (:1000) is refused by swarm and cromwell.",
     )
     run_as_user: int | None = variable(
         "SECURITYCONTEXT_RUN_AS_USER",

@@ -28,6 +28,9 @@ _TIME_OUTS = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.Time
 #: A connection that was refused, which some versions of urllib3 take for a kind of time-out.
 _REFUSED = urllib3.exceptions.NewConnectionError
 
+#: They quote what they took for a host or a port, which may be a part of a password.
+_MALFORMED = (urllib3.exceptions.LocationParseError, requests.exceptions.InvalidURL)
+
 #: Whether the answer that is being asked for may take its time, piece by piece.
 _in_pieces: ContextVar[bool] = ContextVar("pman_answer_in_pieces", default=False)
 
@@ -64,11 +67,13 @@ class _Bounded(BaseAdapter):
         proxies: Any = None,
     ) -> requests.Response:
         if isinstance(self._adapter, HTTPAdapter):
-            bound_pool(
-                self._adapter.get_connection_with_tls_context(
+            try:
+                pool = self._adapter.get_connection_with_tls_context(
                     request, verify, proxies=proxies, cert=cert
                 )
-            )
+            except urllib3.exceptions.LocationValueError as error:  # as the adapter itself
+                raise requests.exceptions.InvalidURL(error, request=request) from error
+            bound_pool(pool)
         whole = isinstance(timeout, (int, float))
         if whole:
             timeout = urllib3.Timeout(total=left(timeout))
@@ -158,7 +163,9 @@ def why_no_answer(error: BaseException) -> str:
     """What to tell after the name of a server that gave no answer."""
     if is_late(error):
         return "did not answer in time"
-    *_, last = chain(error)  # the one at the bottom tells something
+    *_, last = causes = list(chain(error))  # the one at the bottom tells something
+    if any(isinstance(cause, _MALFORMED) for cause in causes):
+        return "cannot be reached: an address is malformed, its own or that of a proxy"
     return f"cannot be reached: {str(last) or type(last).__name__}"
 
 

@@ -16,16 +16,24 @@
     ├── EngineUnavailableError      nobody but time: the engine is down, slow or overloaded
     └── PluginFaultError            the author of a plugin must act: it broke the contract
 
-A backend raises the client errors and ``EngineUnavailableError``, and nothing else.
+A backend raises the client errors and ``EngineUnavailableError``, and nothing else. No error shows
+the user and the password of an address: see ``logins.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from pman_core.logins import without_logins
+
 
 class PmanError(Exception):
     """The root of all errors that pman raises on purpose."""
+
+    def __init__(self, *words: object) -> None:
+        super().__init__(
+            *(without_logins(word) if isinstance(word, str) else word for word in words)
+        )
 
 
 class ConfigurationError(PmanError):
@@ -36,7 +44,7 @@ class SettingsError(ConfigurationError):
     """One or more settings are wrong; ``problems`` holds one sentence for each."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems: tuple[str, ...] = tuple(dict.fromkeys(problems))
+        self.problems: tuple[str, ...] = tuple(dict.fromkeys(map(without_logins, problems)))
         super().__init__("\n".join(self.problems))
 
 
@@ -56,7 +64,9 @@ class ClientError(PmanError):
     """
 
     def __init__(self, message: str = "", faults: Mapping[str, str] | None = None) -> None:
-        self.faults: Mapping[str, str] = dict(faults or {})
+        self.faults: Mapping[str, str] = {
+            field: without_logins(text) for field, text in (faults or {}).items()
+        }
         listed = "; ".join(f"{field}: {text}" for field, text in self.faults.items())
         super().__init__(message or listed)
 

@@ -1,13 +1,15 @@
 """Lines of pman's log: what comes from outside cannot look like a line of its own.
 
 Ids of jobs, images, the words of engines and of registries may hold newlines, escape sequences for
-terminals and marks that turn the direction of text. Here, where lines are made, no call can forget
-to escape them.
+terminals and marks that turn the direction of text, and libraries quote addresses with passwords.
+Here, where lines are made, no call can forget to escape the ones and to take out the others.
 """
 
 from __future__ import annotations
 
 import logging
+
+from pman_core.logins import without_logins
 
 #: How lines look: the time, the process, the level.
 LINE, TIME = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", "%Y-%m-%d %H:%M:%S %z"
@@ -21,7 +23,7 @@ class SafeFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line, with everything in the message escaped that moves a cursor."""
-        record.message = escaped(record.message)
+        record.message = escaped(without_logins(record.message))
         return super().formatMessage(record)
 
     def formatException(self, ei: object) -> str:
@@ -53,4 +55,4 @@ def _escape(char: str) -> str:
 
 
 def _indented(text: str) -> str:
-    return "\n".join(_MORE + escaped(line) for line in text.split("\n"))
+    return "\n".join(_MORE + escaped(line) for line in without_logins(text).split("\n"))

@@ -62,10 +62,10 @@ class Observers:
             try:
                 changed = next(iter(ask(job=job)), job)
             except (ClientError, EngineUnavailableError) as error:
-                mask(error, job)
+                mask(error, job.env)
                 raise
             except Exception as error:
-                log.error("admission by %s failed\n%s", name, masked_trace(error, job))
+                log.error("admission by %s failed\n%s", name, masked_trace(error, job.env))
                 raise PluginFaultError(
                     f"the admission policy {name} failed ({type(error).__name__}), so job "
                     f"{job.jid!r} was not submitted; pman's log tells more"
@@ -117,7 +117,7 @@ def _tell(callers: _Callers, job: Job | None = None, **what: object) -> None:
         try:
             tell(**what)
         except Exception as error:
-            log.error("observer %s failed\n%s", name, masked_trace(error, job))
+            log.error("observer %s failed\n%s", name, masked_trace(error, job.env if job else {}))
 
 
 def watch_ends(

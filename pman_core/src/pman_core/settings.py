@@ -20,6 +20,7 @@ import attrs
 import environ
 
 from pman_core.errors import SettingsError
+from pman_core.logins import told_of, without_login
 from pman_core.names import DEFAULT_INSTANCE
 
 T = TypeVar("T")
@@ -62,7 +63,7 @@ class _LateParser:
             return self.parse(value)
         except ValueError as error:
             shown = "" if self.parse is Secret else f" (it is {without_login(value)!r})"
-            return _Fault(self.name, f"{self.name} {error}{shown}")
+            return _Fault(self.name, f"{self.name} {told_of(value, str(error))}{shown}")
 
 
 def variable(name: str, parse: Parser, default: str | None, help: str) -> Any:
@@ -75,11 +76,6 @@ def variable(name: str, parse: Parser, default: str | None, help: str) -> Any:
     :param help: one or two sentences for the operator; they end up in the docs.
     """
     return environ.var(default=default, converter=_LateParser(name, parse), name=name, help=help)
-
-
-def without_login(value: str) -> str:
-    """A value to show: an address without the user and the password that it may hold."""
-    return re.sub(r"(?<=//)[^/\s]+@|^[^/\s]+:[^/\s]*@", "***@", value)
 
 
 def load(settings_class: type[T], environment: Mapping[str, str]) -> T:

@@ -80,8 +80,11 @@ def validate(job: Job, runtime: str, folder: str) -> None:
     memory = job.resources.memory_mib
     if memory is not None and memory < LEAST_MEMORY_MIB:
         faults["memory_limit"] = f"must be at least {LEAST_MEMORY_MIB} (MiB)"
-    if job.user is not None and job.user.uid is None:
-        faults["CONTAINER_USER"] = "names a group and no user: name a user, too"
+    if job.user is not None and job.user.uid is None and job.user.gid is not None:
+        faults["CONTAINER_USER"] = (
+            "names a group alone; Podman would run the job as root of its node then, whatever user "
+            "the image has, so name a user as well (1000:1000)"
+        )
     for key, value in job.labels.items():
         if not key or max(len(key), len(value)) > _LONGEST_LABEL:
             faults["JOB_LABELS"] = f"keys and values have at most {_LONGEST_LABEL} characters"

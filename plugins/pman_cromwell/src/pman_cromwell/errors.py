@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import requests
 
-from pman_core.engine_http import is_late
+from pman_core.engine_http import is_late, why_no_answer
 from pman_core.errors import EngineUnavailableError
 
 
@@ -35,6 +35,8 @@ def told(url: str) -> Iterator[None]:
     except (requests.Timeout, requests.ConnectionError, TimeoutError) as error:
         what = "did not answer in time" if is_late(error) else "cannot be reached"
         raise EngineUnavailableError(f"Cromwell at {url} {what}") from error
+    except requests.exceptions.InvalidURL as error:
+        raise EngineUnavailableError(f"Cromwell at {url} {why_no_answer(error)}") from error
     except (requests.RequestException, ValueError) as error:
         raise EngineUnavailableError(
             f"Cromwell at {url} gave an unexpected answer: {error!s:.500}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from posixpath import normpath
+from urllib.parse import urlsplit
 
 import environ
 
@@ -17,7 +18,11 @@ RUNTIMES = ("podman", "apptainer", "none")
 
 def address(value: str) -> str:
     """Where Cromwell listens."""
-    if not re.fullmatch(r"https?://[^\s?#]+", value):
+    try:
+        is_address = bool(urlsplit(value).hostname) and urlsplit(value).port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or not re.fullmatch(r"https?://[^\s?#]+", value):
         raise ValueError("must be an address like http://cromwell:8000")
     return value.rstrip("/")
 

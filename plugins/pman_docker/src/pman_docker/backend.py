@@ -27,7 +27,7 @@ from pman_core.errors import (
 from pman_core.paging import page_by_name
 from pman_core.settings import load
 from pman_docker.dialect import DOCKER, PODMAN, Dialect
-from pman_docker.engine import Engine, expect
+from pman_docker.engine import Engine
 from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, passing
 from pman_docker.facts import EngineFacts
 from pman_docker.find import Finder
@@ -37,6 +37,7 @@ from pman_docker.launch import Launcher
 from pman_docker.limits import refuse_unlimited
 from pman_docker.logs import log_end
 from pman_docker.settings import DockerSettings
+from pman_docker.spoken import HINT, Spoken
 from pman_docker.state import running_info
 from pman_docker.validate import validate
 from pman_docker.volume import volume_storage
@@ -60,12 +61,13 @@ class DockerBackend:
         self._settings = load(DockerSettings, environ)
         address = self._settings.docker_host or self.dialect.default_host(environ, os.getuid())
         self._engine = Engine(self._settings, address)
-        self._launcher = Launcher(self._engine, self.dialect, self._settings)
+        self._spoken = Spoken(self._engine, self.dialect)
+        self._launcher = Launcher(self._engine, self._spoken, self._settings)
         self._finder = Finder(self._engine, self._launcher, self._settings)
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
-        """See ``dialect.py``."""
+        """See ``dialect.py``; the same whatever engine is there."""
         declared = self.dialect.capabilities
         weaker = {}
         if not self._settings.confine_jobs:
@@ -76,7 +78,7 @@ class DockerBackend:
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:
-        """A group alone is refused: the engines would run the job as root then."""
+        """What can never run is refused."""
         validate(job)
 
     @hookimpl
@@ -92,7 +94,8 @@ class DockerBackend:
         self._engine.ping()
         facts = self._facts()
         swap = "" if facts.limits_swap else "; its kernel does not limit swap"
-        return f"{facts.title} at {self._engine.address}{swap}"
+        note = f"; note: {HINT}" if self._spoken.is_other(facts) else ""
+        return f"{facts.title} at {self._engine.address}{swap}{note}"
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
@@ -138,7 +141,7 @@ class DockerBackend:
                 info.native,
                 tail_lines,
                 max_bytes,
-                splits_lines=self.dialect.splits_lines,
+                splits_lines=self._spoken.dialect().splits_lines,
             )
         except NotThere:
             raise UnknownJobError(info.jid) from None
@@ -189,8 +192,9 @@ class DockerBackend:
     def pman_resume(self) -> None:
         """Go on with the jobs that wait for their images, and remove what no job has.
 
-        What fails for one keeps none of the others.
+        What fails for one keeps none of the others. An engine of another kind is told at once.
         """
+        self._spoken.dialect()
         steps: list[Callable[[], object]] = [
             functools.partial(self._engine.remove, orphan) for orphan in self._finder.orphans()
         ]
@@ -211,9 +215,9 @@ class DockerBackend:
     def _facts(self) -> EngineFacts:
         """What the engine is.
 
-        :raises EngineUnavailableError: it cannot run these jobs: see ``expect`` and ``NO_INIT``.
+        :raises EngineUnavailableError: it cannot run these jobs: see ``Spoken`` and ``NO_INIT``.
         """
-        facts = expect(self._engine, self.dialect.name)
+        facts = self._spoken.facts()
         if self._settings.job_init and not facts.has_init:
             facts = self._engine.facts(anew=True)  # somebody may have installed one
             if not facts.has_init:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
-from pman_core import Capabilities, Deviation, HostPath, Job, NfsPath, Option
+from pman_core import Capabilities, Deviation, HostPath, NfsPath, Option
 from pman_docker import payload
 from pman_docker.engine import Engine
-from pman_docker.settings import DockerSettings
 
 Payload = dict[str, Any]
 
@@ -21,7 +21,8 @@ class Dialect:
 
     :param name: the value of ``CONTAINER_ENV``.
     :param create_path: where containers are created.
-    :param job_payload: a job in the words of that request, with the labels to put on it.
+    :param job_payload: a job in the words of that request, with the labels to put on it; see
+        ``docker_payload``.
     :param note_payload: a note likewise, from its image and labels.
     :param name_in_body: whether the container's name travels in the body, not in the query.
     :param splits_lines: whether the engine splits long lines of a log into pieces that can be
@@ -32,7 +33,7 @@ class Dialect:
 
     name: str
     create_path: str
-    job_payload: Callable[[Job, DockerSettings, Mapping[str, str]], Payload]
+    job_payload: Callable[..., Payload]
     note_payload: Callable[[str, Mapping[str, str]], Payload]
     name_in_body: bool
     splits_lines: bool
@@ -67,13 +68,20 @@ _NOTES = (
 )
 
 
+#: Where Docker listens. Podman may, too, and pman 6 looked for it there.
+_DOCKER_SOCKET = "/var/run/docker.sock"
+
+
 def _docker_host(environ: Mapping[str, str], uid: int) -> str:
-    return "unix:///var/run/docker.sock"
+    return f"unix://{_DOCKER_SOCKET}"
 
 
 def _podman_host(environ: Mapping[str, str], uid: int) -> str:
     runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
-    return f"unix://{runtime if uid else '/run'}/podman/podman.sock"
+    own = f"{runtime if uid else '/run'}/podman/podman.sock"
+    if not os.path.exists(own) and os.path.exists(_DOCKER_SOCKET):
+        return f"unix://{_DOCKER_SOCKET}"
+    return f"unix://{own}"
 
 
 DOCKER = Dialect(

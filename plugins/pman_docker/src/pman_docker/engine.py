@@ -298,14 +298,6 @@ class Engine:
             return found
 
 
-def expect(engine: Engine, wanted: str) -> EngineFacts:
-    """The facts of an engine, which must be of the kind that ``CONTAINER_ENV`` names.
-
-    :raises EngineUnavailableError: see ``must_be``.
-    """
-    return must_be(engine.facts(), wanted, engine.address)
-
-
 def must_be(facts: EngineFacts, wanted: str, address: str) -> EngineFacts:
     """These facts, if they are of the wanted kind of engine.
 

@@ -165,4 +165,6 @@ def _why(error: BaseException, address: str) -> str:
     socket = address.removeprefix("unix://")
     if socket != address and any(isinstance(cause, PermissionError) for cause in chain(error)):
         return f"cannot be reached: {who_may_use(socket)}"
+    if any(isinstance(cause, FileNotFoundError) for cause in chain(error)):
+        return f"{why_no_answer(error)}; if it listens elsewhere, set DOCKER_HOST to its address"
     return why_no_answer(error)

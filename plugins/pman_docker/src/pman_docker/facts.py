@@ -7,6 +7,9 @@ from typing import Any
 
 import attrs
 
+#: The names of the two.
+DOCKER, PODMAN = "Docker", "Podman"
+
 
 @attrs.frozen
 class EngineFacts:
@@ -20,6 +23,11 @@ class EngineFacts:
     has_init: bool = True
     knows_oom: bool = True
     exact_tail: bool = True
+
+    @property
+    def is_podman(self) -> bool:
+        """Whether it is Podman, and not Docker."""
+        return self.name == PODMAN
 
     @property
     def title(self) -> str:
@@ -45,7 +53,7 @@ def facts_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFacts
     # Podman 4.3 was tried, and 5.4; what is between counts as old.
     old_podman = podman and _major(number) < 5
     return EngineFacts(
-        "Podman" if podman else "Docker",
+        PODMAN if podman else DOCKER,
         number,
         rootless,
         enforced,

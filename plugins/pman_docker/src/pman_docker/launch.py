@@ -14,14 +14,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from pman_core import Job, JobInfo, Reason
 from pman_core.errors import EngineUnavailableError
+from pman_core.masking import masked, no_values
 from pman_docker import images
-from pman_docker.dialect import Dialect
+from pman_docker.dialect import Dialect, Payload
 from pman_docker.emptyimage import empty_image
 from pman_docker.engine import Engine
 from pman_docker.errors import ImageMissing, NameInUse, NotThere, NotWritten, Refused, passing
@@ -38,17 +39,21 @@ from pman_docker.labels import (
 from pman_docker.limits import dropped_limit
 from pman_docker.members import Members, firsts, seconds_of
 from pman_docker.settings import DockerSettings
+from pman_docker.spoken import Spoken
 from pman_docker.state import info_of, passing_start
+from pman_docker.users import image_user
 
 log = logging.getLogger(__name__)
+
+_REPLACED = "another kind of engine has just taken the place of the one that was there"
 
 
 class Launcher:
     """Creates and starts the objects of jobs."""
 
-    def __init__(self, engine: Engine, dialect: Dialect, settings: DockerSettings) -> None:
+    def __init__(self, engine: Engine, spoken: Spoken, settings: DockerSettings) -> None:
         self._engine = engine
-        self._dialect = dialect
+        self._spoken = spoken
         self._settings = settings
         self._members = Members(engine, settings.instance)
 
@@ -159,16 +164,20 @@ class Launcher:
         self, name: str, job: Job, labels: Mapping[str, str], of: str = ""
     ) -> tuple[str, bool]:
         begun = time.monotonic()
-        body = self._dialect.job_payload(job, self._settings, labels)
-        container, warnings = self._dialect.create(self._engine, name, body)
-        self._heed(warnings, job, container)
+        user = image_user(self._engine, job)
+        with no_values(job.env):
+            container, warnings = self._create(
+                name, lambda dialect: dialect.job_payload(job, self._settings, labels, user)
+            )
+        self._heed([masked(warning, job.env) for warning in warnings], job, container)
         if self._is_needless(container, job.jid, of):
             self._withdraw(container)
             return container, False
         if time.monotonic() - begun > self._settings.engine_timeout_s:
             raise EngineUnavailableError("the engine took too long to create a container")
         try:
-            self._engine.start(container)
+            with no_values(job.env):
+                self._engine.start(container)
         except NotThere:
             log.info("job %s was removed while it was started", job.jid)
         except Refused as refused:
@@ -237,12 +246,31 @@ class Launcher:
             raise EngineUnavailableError(f"a container cannot be removed: {refused}") from refused
 
     def _note(self, name: str, labels: Mapping[str, str]) -> str:
-        body = self._dialect.note_payload(EMPTY_IMAGE, labels)
+        def words(dialect: Dialect) -> Payload:
+            return dialect.note_payload(EMPTY_IMAGE, labels)
+
         try:
-            return self._dialect.create(self._engine, name, body)[0]
+            return self._create(name, words)[0]
         except ImageMissing:
             images.load(self._engine, empty_image(EMPTY_IMAGE))
-            return self._dialect.create(self._engine, name, body)[0]
+            return self._create(name, words)[0]
+
+    def _create(self, name: str, words: Callable[[Dialect], Payload]) -> tuple[str, list[str]]:
+        """Create a container in the words of the engine that is there.
+
+        :raises EngineUnavailableError: one of the other kind has just taken its place.
+        """
+        dialect = self._spoken.dialect()
+        try:
+            made = dialect.create(self._engine, name, words(dialect))
+        except Refused as refused:
+            if self._spoken.dialect() is dialect:
+                raise
+            raise EngineUnavailableError(_REPLACED) from refused
+        if self._spoken.dialect() is not dialect:
+            self._withdraw(made[0])
+            raise EngineUnavailableError(_REPLACED)
+        return made
 
     def _is_there(self, container: str) -> bool:
         try:

@@ -23,8 +23,13 @@ _PERIOD_US = 100_000
 Payload = dict[str, Any]
 
 
-def docker_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]) -> Payload:
-    """The body of Docker's create request. argv takes the place of the image's ENTRYPOINT."""
+def docker_payload(
+    job: Job, settings: DockerSettings, labels: Mapping[str, str], image_user: str = ""
+) -> Payload:
+    """The body of Docker's create request. argv takes the place of the image's ENTRYPOINT.
+
+    :param image_user: see ``users.py``.
+    """
     limits = job.resources
     drop, add = confinement(job, settings)
     host: Payload = {
@@ -53,15 +58,25 @@ def docker_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]
         "Cmd": list(job.argv[1:]),
         "Env": [f"{key}={value}" for key, value in job.env.items()],
         "Labels": dict(labels),
-        "User": user_words(job),
+        "User": user_words(job, image_user),
         "Tty": False,
         "HostConfig": host,
     }
 
 
-def podman_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]) -> Payload:
-    """The body of Podman's own create request."""
+def podman_payload(
+    job: Job, settings: DockerSettings, labels: Mapping[str, str], image_user: str = ""
+) -> Payload:
+    """The body of Podman's own create request.
+
+    :param image_user: see ``users.py``.
+    :raises UnsupportedError: the job wants what Podman cannot do.
+    """
     limits = job.resources
+    if limits.gpus:
+        raise UnsupportedError(
+            faults={"gpu_limit": "is not supported by Podman, whose API takes no request for GPUs"}
+        )
     drop, add = confinement(job, settings)
     resources: Payload = {"pids": {"limit": _process_limit(settings)}}
     if limits.memory_mib is not None:
@@ -75,7 +90,7 @@ def podman_payload(job: Job, settings: DockerSettings, labels: Mapping[str, str]
         "command": list(job.argv[1:]),
         "env": dict(job.env),
         "labels": dict(labels),
-        "user": user_words(job),
+        "user": user_words(job, image_user),
         "terminal": False,
         "mounts": [_podman_mount(mount) for mount in job.mounts],
         "resource_limits": resources,
@@ -115,11 +130,15 @@ def _process_limit(settings: DockerSettings) -> int:
     return settings.pids_limit + settings.job_init
 
 
-def user_words(job: Job) -> str:
-    """``uid``, ``uid:gid`` or nothing; a group alone is refused before."""
-    if job.user is None or job.user.uid is None:
-        return ""
-    return str(job.user.uid) if job.user.gid is None else f"{job.user.uid}:{job.user.gid}"
+def user_words(job: Job, image_user: str = "") -> str:
+    """``uid``, ``uid:gid`` or nothing.
+
+    :param image_user: the image's own user, for a job with a group alone; root if it has none.
+    """
+    uid, gid = (job.user.uid, job.user.gid) if job.user else (None, None)
+    if gid is None:
+        return "" if uid is None else str(uid)
+    return f"{image_user or '0' if uid is None else uid}:{gid}"
 
 
 def docker_mount(mount: Mount) -> Payload:
@@ -154,4 +173,7 @@ def _podman_mount(mount: Mount) -> Payload:
             options = ["rbind", "rprivate", access]
             return {"destination": mount.target, "source": path, "type": "bind", "options": options}
         case other:
-            raise UnsupportedError(f"Podman cannot mount a {type(other).__name__}")
+            raise UnsupportedError(
+                f"Podman cannot mount a {type(other).__name__}: set STORAGE_TYPE=host, or "
+                "docker_local_volume"
+            )

@@ -13,7 +13,7 @@ from typing import Any
 
 from pman_core import Job, Reason
 from pman_core.causes import pull_cause, pull_message
-from pman_core.errors import EngineUnavailableError
+from pman_core.errors import ClientError, EngineUnavailableError
 from pman_docker import images
 from pman_docker.attempts import FailedAttempts
 from pman_docker.engine import Engine
@@ -95,6 +95,9 @@ class Pending:
                     continue
                 message = pull_message(job.image, told)
                 self._launcher.condemn(name, job, first, Reason.IMAGE_NOT_FOUND, message)
+            except ClientError as refusal:  # of Podman, where the job was submitted to Docker
+                message = f"cannot create: {refusal}"
+                self._launcher.condemn(name, job, first, Reason.CANNOT_START, message)
             except Refused as refused:
                 cause = passing(refused)
                 if cause:

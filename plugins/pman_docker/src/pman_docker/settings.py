@@ -29,10 +29,15 @@ def engine_address(value: str) -> str:
     """Where an engine listens."""
     if not value.startswith(_SCHEMES):
         raise ValueError(f"must begin with one of {', '.join(_SCHEMES)}")
+    if "@" in value and not value.startswith("unix://"):
+        raise ValueError(
+            "must hold no user and no password: Docker's client sends none; where an engine must "
+            "know who asks, give pman a certificate (DOCKER_CERT_PATH)"
+        )
     try:
         docker.utils.parse_host(value)
-    except docker.errors.DockerException as error:
-        raise ValueError(f"is no address of an engine: {error}") from error
+    except (docker.errors.DockerException, ValueError) as error:
+        raise ValueError("is no address of an engine, like tcp://host:2375") from error
     return value
 
 
@@ -62,7 +67,7 @@ class HostSettings(VolumeSettings):
         None,
         "Where the engine listens, as unix:///path, tcp://host:port or https://host:port. Unset "
         "means /var/run/docker.sock; for podman /run/podman/podman.sock, or the socket in "
-        "$XDG_RUNTIME_DIR where pman is not root.",
+        "$XDG_RUNTIME_DIR where pman is not root, and /var/run/docker.sock where that is missing.",
     )
     tls_verify: bool = variable(
         "DOCKER_TLS_VERIFY",

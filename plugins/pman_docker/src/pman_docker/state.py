@@ -14,9 +14,19 @@ import attrs
 
 from pman_core import Job, JobInfo, Reason, Status
 from pman_core.causes import Cause, passing_cause
+from pman_core.masking import masked
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_docker.init import NO_INIT, argv_of
-from pman_docker.labels import IMAGE, KIND, MESSAGE, REASON, VERDICT, asked_labels
+from pman_docker.labels import (
+    IMAGE,
+    JOB,
+    KIND,
+    MESSAGE,
+    REASON,
+    VERDICT,
+    asked_labels,
+    job_of,
+)
 
 _NEVER = 1  # the year of a time that has not come
 
@@ -58,6 +68,8 @@ def info_of(container: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
     started = moment(state.get("StartedAt"))
     finished = moment(state.get("FinishedAt"))
     status, message, code, reason = verdict_of(state, knows_oom=knows_oom)
+    if state.get("Error"):  # an engine may quote what it was asked
+        message = masked(message, env_of(container["Config"]))
     created = moment(container["Created"])
     if reason is Reason.CANNOT_START:
         # Neither engine keeps when a start failed; pman starts what it has just created.
@@ -81,6 +93,16 @@ def info_of(container: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
         labels=asked_labels(labels),
         native=container["Id"],
     )
+
+
+def env_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """The environment of a container: the job's own, where its labels tell, for the image has some.
+
+    What an image says is no secret, and its paths stand in messages.
+    """
+    if (config["Labels"] or {}).get(JOB):
+        return dict(job_of(config["Labels"]).env)
+    return dict(pair.partition("=")[::2] for pair in config.get("Env") or ())
 
 
 def running_info(job: Job, container: str) -> JobInfo:

@@ -15,10 +15,6 @@ def validate(job: Job) -> None:
     :raises InvalidJobError: with what is wrong, for each field of the request.
     """
     faults = {}
-    if job.user is not None and job.user.uid is None:
-        faults["CONTAINER_USER"] = (
-            "names a group and no user; the engines would run the job as root then: name a user"
-        )
     if not job.argv or not job.argv[0]:
         faults["entrypoint"] = "must begin with a program"
     memory = job.resources.memory_mib

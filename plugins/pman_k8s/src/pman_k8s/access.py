@@ -102,6 +102,11 @@ class Access:
                 )
             except Exception as error:  # it raises whatever a file that is none makes it meet
                 raise ConfigException(str(error) or type(error).__name__) from error
+            if "@" in configuration.host:
+                raise ConfigException(
+                    "the address of its server holds a user or a password, which no client sends "
+                    "to an API server: remove it"
+                )
             return set(self._files)
         loader = InClusterConfigLoader(  # type: ignore[no-untyped-call]
             token_filename=SERVICE_TOKEN_FILENAME,

@@ -91,6 +91,11 @@ def client_errors(address: Callable[[], str]) -> Iterator[None]:
         raise EngineUnavailableError(
             f"the API server at {address()} {why_no_answer(error)}"
         ) from error
+    except ValueError as error:  # of http.client, which quotes the whole header
+        raise EngineUnavailableError(
+            f"the API server at {address()} cannot be asked: the token, or a password, holds a "
+            "newline or another character that no header can carry"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pman_k8s.dollars import unescaped
+from pman_k8s.payload import CONTAINER
+
 Object = Mapping[str, Any]
 
 
@@ -26,3 +29,16 @@ def counted_pods(job: Object) -> int:
 def workers_of(job: Object) -> int:
     """How many workers the job has; its parallelism may have been taken away."""
     return int(job["spec"].get("completions") or 1)
+
+
+def container_of(job: Object) -> Object:
+    """The container that is the job; webhooks may have added others."""
+    template = job["spec"]["template"]["spec"]
+    found: Object = next(part for part in template["containers"] if part["name"] == CONTAINER)
+    return found
+
+
+def env_of(job: Object) -> dict[str, str]:
+    """The environment of a job."""
+    env = container_of(job).get("env") or ()
+    return {one["name"]: unescaped(one.get("value") or "") for one in env}

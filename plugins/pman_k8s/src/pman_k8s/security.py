@@ -31,8 +31,8 @@ def pod_security(job: Job, platform: Platform) -> Payload:
         context["runAsNonRoot"] = True
     if job.user and job.user.uid is not None:
         context["runAsUser"] = job.user.uid
-    if job.user and job.user.gid is not None:
-        context["runAsGroup"] = job.user.gid
+        if job.user.gid is not None:
+            context["runAsGroup"] = job.user.gid
     return context
 
 
@@ -41,4 +41,9 @@ def container_security(job: Job, platform: Platform) -> Payload:
     capabilities: Payload = {"drop": ["ALL"]}
     if runs_as_root(job, platform):
         capabilities["add"] = list(_ROOT_KEEPS)
-    return {"allowPrivilegeEscalation": False, "capabilities": capabilities}
+    context: Payload = {"allowPrivilegeEscalation": False, "capabilities": capabilities}
+    if job.user and job.user.uid is None and job.user.gid is not None:
+        # Of a container kubelets know the image's user; a pod's sandbox has no image, and runtimes
+        # refuse a group without a user.
+        context["runAsGroup"] = job.user.gid
+    return context

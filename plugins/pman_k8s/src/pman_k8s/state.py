@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 
 from pman_core import JobInfo, Reason, Status
+from pman_core.masking import masked
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_k8s.dollars import unescaped
 from pman_k8s.ends import (
@@ -27,10 +28,9 @@ from pman_k8s.ends import (
     started_at,
     success,
 )
-from pman_k8s.jobs import conditions, workers_of
+from pman_k8s.jobs import conditions, container_of, env_of, workers_of
 from pman_k8s.labels import IMAGE, asked_labels, noted_pods, noted_pull, notes_of
 from pman_k8s.moments import moment
-from pman_k8s.payload import CONTAINER
 from pman_k8s.pods import Pod
 from pman_k8s.verdict import Told
 from pman_k8s.waiting import NO_POD, Waiting, image_waits
@@ -41,14 +41,13 @@ Object = Mapping[str, Any]
 def info_of(job: Object, told: Told) -> JobInfo:
     """The job that a Job is."""
     notes = notes_of(job)
-    template = job["spec"]["template"]["spec"]
-    mine = next(part for part in template["containers"] if part["name"] == CONTAINER)
+    mine = container_of(job)
     return JobInfo(
         jid=notes[JID_LABEL],
         image=notes.get(IMAGE, mine["image"]),
         argv=tuple(unescaped(word) for word in mine["command"]),
         status=told.status,
-        message=told.message,
+        message=masked(told.message, env_of(job)),  # the engine may quote what it was asked
         fingerprint=notes.get(FINGERPRINT_LABEL, ""),
         exit_code=told.exit_code,
         reason=told.reason,

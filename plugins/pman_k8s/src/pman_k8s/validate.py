@@ -37,14 +37,8 @@ def validate(job: Job, settings: ClaimSettings, lookout: Lookout) -> None:
 
 
 def _faults(job: Job) -> Iterator[tuple[str, str]]:
-    if job.user is not None:
-        if job.user.uid is None:
-            yield (
-                "CONTAINER_USER",
-                "names a group and no user; Kubernetes would run the job as root then: name a user",
-            )
-        if max(job.user.uid or 0, job.user.gid or 0) > _MOST_ID:
-            yield "CONTAINER_USER", f"must be at most {_MOST_ID}"
+    if job.user is not None and max(job.user.uid or 0, job.user.gid or 0) > _MOST_ID:
+        yield "CONTAINER_USER", f"must be at most {_MOST_ID}"
     if not job.argv or not job.argv[0]:
         yield "entrypoint", "must begin with a program"
     if any(not key or "=" in key for key in job.env):

@@ -13,6 +13,8 @@ from typing import Any
 import attrs
 
 from pman_core import Reason, Status
+from pman_core.masking import masked
+from pman_k8s.jobs import env_of
 from pman_k8s.labels import PODS, PULL, REST, STARTED, VERDICT, notes_of
 from pman_k8s.moments import moment
 
@@ -77,7 +79,8 @@ def verdict_patch(job: Mapping[str, Any], told: Told, pods: Iterable[str] = ()) 
     """
     text = {
         "status": told.status.value,
-        "message": told.message[:MOST_WORDS],
+        # Once it is cut, nobody knows a value by its beginning.
+        "message": masked(told.message, env_of(job))[:MOST_WORDS],
         "reason": told.reason.value if told.reason else None,
         "exit_code": told.exit_code,
         "started": told.started.isoformat() if told.started else None,

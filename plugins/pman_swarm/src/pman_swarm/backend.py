@@ -71,7 +71,7 @@ class SwarmBackend:
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:
-        """As for a container: a group alone is refused; and what is too large for a swarm."""
+        """As for a container; and a group alone, and what is too large for a swarm."""
         validate(job, self._settings)
 
     @hookimpl

@@ -13,11 +13,13 @@ from typing import Any
 import attrs
 
 from pman_core import Job, JobInfo, Reason, Status
+from pman_core.masking import masked
 from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_docker.labels import IMAGE, MESSAGE, REASON, asked_labels
 from pman_docker.state import moment
 from pman_swarm.ending import ending_of
 from pman_swarm.labels import EXIT_CODE, FINISHED
+from pman_swarm.templates import unescaped
 
 _TAKEN = "the swarm has taken it, and has not placed it yet"
 
@@ -53,9 +55,24 @@ def info_of(service: Service, tasks: Iterable[Task], out_of_memory: bool | None 
     if has_noted_end(service):
         return _noted(info, labels)
     workers = attempts(tasks)
+    info = _by_tasks(info, workers, replicas(service), out_of_memory)
+    if any(task["Status"].get("Err") for task in workers):  # it may quote what it was asked
+        return attrs.evolve(info, message=masked(info.message, env_of(service)))
+    return info
+
+
+def env_of(service: Service) -> dict[str, str]:
+    """The environment of a job."""
+    pairs = service["Spec"]["TaskTemplate"]["ContainerSpec"].get("Env") or ()
+    return dict(unescaped(pair).partition("=")[::2] for pair in pairs)
+
+
+def _by_tasks(
+    info: JobInfo, workers: Sequence[Task], replicas: int, out_of_memory: bool | None
+) -> JobInfo:
     if all(is_waiting(task) for task in workers):
         return _waiting(info, workers)
-    if len(workers) < replicas(service) or not all(map(is_over, workers)):
+    if len(workers) < replicas or not all(map(is_over, workers)):
         return _begun(info, workers)
     return _over(info, workers, out_of_memory)
 

@@ -9,3 +9,8 @@ _BRACES = '{{"{{"}}'
 def escaped(text: str) -> str:
     """Text that expands to ``text``."""
     return text.replace("{{", _BRACES)
+
+
+def unescaped(text: str) -> str:
+    """What :func:`escaped` was given."""
+    return text.replace(_BRACES, "{{")

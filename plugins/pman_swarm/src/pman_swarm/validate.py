@@ -28,6 +28,13 @@ def validate(job: Job, settings: SwarmSettings) -> None:
         to blame.
     """
     validate_container(job)
+    if job.user is not None and job.user.uid is None and job.user.gid is not None:
+        raise InvalidJobError(
+            faults={
+                "CONTAINER_USER": "names a group alone; a swarm would run the job as root then, "
+                "whatever user the image has, so name a user as well (1000:1000)"
+            }
+        )
     size = len(json.dumps(service_payload("", job, settings)))
     if size > _MOST_BYTES:
         raise InvalidJobError(

@@ -16,7 +16,8 @@ from pman_core.core_settings import CoreSettings
 from pman_core.core_storage import StorageSettings
 from pman_core.environment import Environment, read_environment
 from pman_core.errors import ConfigurationError, SettingsError
-from pman_core.settings import names, variables, without_login
+from pman_core.logins import without_login
+from pman_core.settings import names, variables
 
 _HIDDEN = "***"
 

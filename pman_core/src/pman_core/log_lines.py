@@ -1,13 +1,13 @@
 """Lines of pman's log: what comes from outside cannot look like a line of its own.
 
-Ids of jobs, images, the words of engines and of registries may hold newlines, escape sequences for
-terminals and marks that turn the direction of text. Here, where lines are made, no call can forget
-to escape them.
+Here, where lines are made, no call can forget to escape it.
 """
 
 from __future__ import annotations
 
 import logging
+
+from pman_core.printable import escaped
 
 #: How lines look: the time, the process, the level.
 LINE, TIME = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", "%Y-%m-%d %H:%M:%S %z"
@@ -39,17 +39,6 @@ def log_to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(SafeFormatter(LINE, TIME))
     logging.basicConfig(handlers=[handler])
-
-
-def escaped(text: str) -> str:
-    """``text`` as one line: each character that cannot be printed as Python would write it."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _escape(char) for char in text)
-
-
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
 
 
 def _indented(text: str) -> str:

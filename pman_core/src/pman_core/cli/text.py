@@ -12,7 +12,11 @@ from typing import Any
 import click
 
 from pman_core.errors import PmanError, SettingsError
+from pman_core.printable import escaped
 from pman_core.settings import joined
+
+#: Where a text of several lines becomes one.
+_BLANKS = str.maketrans("\n\r\t", "   ")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -26,7 +30,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def one_line(text: str) -> str:
     """``text`` with nothing in it that would move a terminal's cursor."""
-    return "".join(char if char.isprintable() else " " for char in text)
+    return escaped(text.translate(_BLANKS))
 
 
 def cut(line: str) -> str:

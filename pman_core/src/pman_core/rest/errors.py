@@ -11,6 +11,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from pman_core import errors
+from pman_core.printable import escaped
 
 #: A path that can be no other host: it has single slashes only.
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
@@ -36,7 +37,8 @@ def install_error_handlers(app: Flask) -> None:
 def _pman_error(error: errors.PmanError) -> Response:
     code = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     faults = error.faults if isinstance(error, errors.ClientError) else {}
-    answer = jsonify(message=dict(faults) if faults else _words(code, str(error)))
+    listed = {escaped(field): escaped(text) for field, text in faults.items()}
+    answer = jsonify(message=listed or _words(code, str(error)))
     answer.status_code = code
     if isinstance(error, errors.EngineUnavailableError) and error.retry_after_s is not None:
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
@@ -61,7 +63,7 @@ def _words(code: int, message: str) -> str:
     CUBE looks for "404" in it to learn that a job that it has removed is gone; without it, it
     tries for two days.
     """
-    return f"404: {message}" if code == 404 else message
+    return escaped(f"404: {message}" if code == 404 else message)
 
 
 def _http_error(error: HTTPException) -> Any:

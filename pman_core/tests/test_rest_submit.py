@@ -103,6 +103,7 @@ NUMBERS = {
     1.5: "must be a whole number, not a fraction",
     None: "must be a whole number, not null",
 }
+WRONG["input_dir"] += ["x" * 256, "x/" * 2500]
 for _jid in (".", "..", "jobs", "events"):
     WRONG["jid"].append(_jid)
 

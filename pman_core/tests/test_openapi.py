@@ -1,7 +1,9 @@
 """The OpenAPI document: valid, complete, and true of what the service answers."""
 
+import inspect
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from werkzeug.test import TestResponse
 
 from pman_core import hookimpl
 from pman_core.rest.schema import FIELDS
+from pman_core.server import refusals
+from pman_core.server.refusals import Refusal
 from pman_core.testing import MemoryBackend
 
 
@@ -38,7 +42,7 @@ def test_every_route_is_in_the_document_and_the_other_way_round(
     service: Service, document: dict[str, Any]
 ) -> None:
     served = {
-        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in service.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
@@ -69,7 +73,7 @@ def conforms(document: dict[str, Any], path: str, method: str, answer: TestRespo
     validator(document, schema).validate(answer.json)
 
 
-ROOT, JOB, JOBS = "/api/v1/", "/api/v1/{jid}/", "/api/v1/jobs/"
+ROOT, JOB, JOBS, DOCUMENT = "/api/v1/", "/api/v1/{jid}/", "/api/v1/jobs/", "/openapi.json"
 
 
 def test_every_kind_of_answer_is_as_described(
@@ -85,8 +89,9 @@ def test_every_kind_of_answer_is_as_described(
         conforms(document, path, method, answer)
         seen.add((path, method, str(code)))
 
-    check(ROOT, "get", 200, service.get())
-    check("/openapi.json", "get", 200, service.app.test_client().get("/openapi.json"))
+    for code, query in ((200, ""), (400, "?x=1")):
+        check(ROOT, "get", code, service.get(query))
+        check(DOCUMENT, "get", code, service.app.test_client().get(f"{DOCUMENT}{query}"))
     check(ROOT, "post", 201, service.post(body(extra=1)))
     check(ROOT, "post", 201, service.post(body(jid="waits", gpu_limit=3)))
     check(ROOT, "post", 201, service.post(body(jid="failed", image="missing")))
@@ -105,6 +110,7 @@ def test_every_kind_of_answer_is_as_described(
     check(JOBS, "get", 200, service.get("jobs/?limit=1"))
     check(JOBS, "get", 200, service.get("jobs/"))
     check(JOBS, "get", 400, service.get("jobs/?limit=0"))
+    check(JOB, "delete", 400, service.delete("waits/?x=1"))
     check(JOB, "delete", 204, service.delete("waits/"))
     check(JOB, "delete", 404, service.delete("waits/"))
     service.engine.up = False
@@ -123,6 +129,13 @@ def test_every_kind_of_answer_is_as_described(
     check(JOB, "delete", 500, broken.delete("x/"))
     check(JOBS, "get", 500, broken.get("jobs/"))
 
+    def fails() -> str:
+        raise RuntimeError
+
+    broken.app.view_functions |= {"pman.server": fails, "pman.openapi": fails}
+    check(ROOT, "get", 500, broken.get())
+    check(DOCUMENT, "get", 500, broken.app.test_client().get(DOCUMENT))
+
     described = {
         (path, method, code)
         for path, item in document["paths"].items()
@@ -130,7 +143,33 @@ def test_every_kind_of_answer_is_as_described(
         if method != "parameters"
         for code in operation["responses"]
     }
-    assert seen == described, "every answer that the document describes was looked at"
+    rest = {code for _, _, code in described - seen}
+    assert rest <= {str(refusal.status.value) for refusal in every_refusal()}
+    assert seen <= described, "every answer that the document describes was looked at"
+
+
+def every_refusal() -> Iterator[Refusal]:
+    """One of each kind of answer that the server itself gives."""
+    for make in vars(refusals).values():
+        if inspect.isfunction(make) and make.__module__ == refusals.__name__:
+            yield make(*[1] * len(inspect.signature(make).parameters))
+
+
+def test_what_the_server_itself_refuses_is_described_for_every_operation(
+    document: dict[str, Any],
+) -> None:
+    operations = [
+        operation
+        for item in document["paths"].values()
+        for method, operation in item.items()
+        if method != "parameters"
+    ]
+    assert len(list(every_refusal())) >= 6
+    for refusal in every_refusal():
+        for operation in operations:
+            described = operation["responses"][str(refusal.status.value)]
+            schema = described["content"]["application/json"]["schema"]
+            validator(document, schema).validate(json.loads(refusal.body()))
 
 
 def test_every_key_of_a_job_and_every_parameter_is_explained(document: dict[str, Any]) -> None:

@@ -114,7 +114,7 @@ def directory_fault(raw: str) -> str | None:
     longest = max(_bytes(part) for part in parts)
     if longest > MAX_NAME_BYTES:
         return f"must not have a name of more than {MAX_NAME_BYTES} bytes; one has {longest}"
-    size = _bytes("/".join(parts))
+    size = _bytes(raw)
     if size > MAX_PATH_BYTES:
         return f"must be at most {MAX_PATH_BYTES} bytes long, not {size}"
     return None

@@ -113,6 +113,7 @@ def test_every_kind_of_answer_is_as_described(
     check(JOB, "delete", 400, service.delete("waits/?x=1"))
     check(JOB, "delete", 204, service.delete("waits/"))
     check(JOB, "delete", 404, service.delete("waits/"))
+    check(JOB, "delete", 405, service.delete("jobs/"))
     service.engine.up = False
     check(ROOT, "post", 503, service.post(body(jid="other")))
     check(JOB, "get", 503, service.get("chris-jid-1/"))

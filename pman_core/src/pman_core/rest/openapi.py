@@ -169,6 +169,7 @@ COMMON_ERRORS = {
 }
 _OTHER_ERRORS = {
     "404": _answer("Error", "there is no such job"),
+    "405": _answer("Error", "the path is that of the list of jobs"),
     "409": _answer("Error", "the id is taken"),
     "415": _answer("Error", "the body is not JSON, or is compressed"),
 }
@@ -266,5 +267,5 @@ def _remove() -> dict[str, Any]:
     return {
         "operationId": "remove",
         "summary": "End a job if it runs, and delete it",
-        "responses": {"204": {"description": "removed"}, **_errors("404")},
+        "responses": {"204": {"description": "removed"}, **_errors("404", "405")},
     }

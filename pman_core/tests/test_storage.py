@@ -5,7 +5,7 @@ import pytest
 
 from pman_core import HostPath, Mount, NfsPath, Storage
 from pman_core.core_storage import CoreStorage
-from pman_core.errors import InvalidJobError, SettingsError
+from pman_core.errors import InvalidJobError, SettingsError, UnsupportedError
 from pman_core.storage import clean_directory, host_storage, nfs_storage
 
 
@@ -161,6 +161,13 @@ def test_what_is_missing_or_contradicts_is_told(
     with pytest.raises(SettingsError) as caught:
         resolve(storage_type, **environ)
     assert list(caught.value.problems) == problems
+
+
+def test_a_backend_that_mounts_host_paths_only_gets_them_as_text() -> None:
+    path: str = host_storage("/data").mounts("a", "b")[0].host_path
+    assert path == "/data/a"
+    with pytest.raises(UnsupportedError, match="no NfsPath"):
+        _ = nfs_storage("nas", "/export").mounts("a", "b")[0].host_path
 
 
 def test_a_storage_cannot_be_changed() -> None:

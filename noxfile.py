@@ -165,6 +165,8 @@ def install(session: nox.Session, *names: str) -> None:
 
 
 def _groups(part: str) -> list[str]:
+    if part == "whole":
+        return ["tests", "docs"]
     return ["tests", "wdl"] if part in WITH_WDL else ["tests"]
 
 

@@ -67,7 +67,9 @@ def printed(page: Path, tmp_path: Path) -> Path:
 
 def run(command: list[str], folder: Path, **env: str) -> str:
     environ = {**os.environ, "PYTHONPATH": "site", **env}
-    ran = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
+    ran = subprocess.run(
+        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=240
+    )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 

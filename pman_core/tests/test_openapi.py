@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from rest_helpers import Service, body, without
+from rest_helpers import Service, body
 from werkzeug.test import TestResponse
 
 from pman_core import hookimpl
@@ -190,44 +189,3 @@ def test_answers_of_no_route_have_the_form_of_an_error(
     for answer in (client.get("/nowhere"), client.put(ROOT), client.get("/api/v1/a/b/")):
         assert answer.status_code in (404, 405)
         validator(document, schema).validate(answer.json)
-
-
-#: Requests, and whether they are good.
-REQUESTS: list[tuple[dict[str, Any], bool]] = [
-    (body(), True),
-    (body(cpu_limit="1000", gpu_limit="0", time_limit=5), True),
-    (body(env=["A=", "B=c=d"], args=[], args_path_flags=["--x"]), True),
-    (body(unknown={"a": 1}), True),
-    (without("args"), False),
-    (without("entrypoint"), False),
-    *((body(**{name: None}), False) for name in body()),
-    *((body(**{name: {}}), False) for name in body()),
-    *((body(**{name: True}), False) for name in body()),
-    *((body(**{name: 1.5}), False) for name in body()),
-    *((body(**{name: -1}), False) for name in body()),
-    (body(entrypoint=[]), False),
-    (body(args="abc"), False),
-    (body(args=[1]), False),
-    (body(env=["A"]), False),
-    (body(env=["=b"]), False),
-    (body(type="xx"), False),
-    (body(image=""), False),
-    (body(cpu_limit=0), False),
-    (body(cpu_limit="1.5"), False),
-    (body(number_of_workers=0), False),
-    (body(number_of_workers=1000), True),
-    (body(number_of_workers=1001), False),
-]
-
-
-@pytest.mark.parametrize(("wanted", "good"), REQUESTS, ids=range(len(REQUESTS)))
-def test_the_schema_of_a_request_agrees_with_the_service(
-    service: Service, document: dict[str, Any], wanted: dict[str, Any], good: bool
-) -> None:
-    check = validator(document, {"$ref": "#/components/schemas/Request"})
-    assert service.post(wanted).status_code == (201 if good else 400)
-    if good:
-        check.validate(wanted)
-    else:
-        with pytest.raises(ValidationError):
-            check.validate(wanted)

@@ -83,7 +83,9 @@ def test_the_printed_backend_can_be_installed_and_keeps_every_promise(printed: P
     (echo,) = (backend for backend in found if backend["distribution"] == "pman-echo")
     assert (echo["name"], echo["state"]) == ("echo", "ok")
     told = run([sys.executable, "-m", "pytest", "-q", "tests"], printed)
-    assert re.search(r"TestEcho: .*\b[5-9]\d promises kept, .*deviations: none", told), told
+    kept = re.search(r"TestEcho: .*?(\d+) promises kept.*deviations: none", told)
+    assert kept, told
+    assert int(kept[1]) > 80
 
 
 @pytest.mark.parametrize("page", [ROOT / "docs/how-to/write-an-extension.md"], ids=["extension"])

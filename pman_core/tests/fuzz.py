@@ -80,10 +80,8 @@ def exact(document: Any) -> Any:
     submit = document["paths"]["/api/v1/"]["post"]
     listing = document["paths"]["/api/v1/jobs/"]["get"]
     submit["parameters"] = []
-    listing["parameters"] = [p for p in listing["parameters"] if p["name"] != "cursor"]
-    for parameter in listing["parameters"]:
-        if parameter["name"] == "label":
-            parameter["schema"]["maxItems"] = 1
+    told = [p for p in listing["parameters"] if p["name"] not in ("cursor", "label")]
+    listing["parameters"] = told
     return document
 
 

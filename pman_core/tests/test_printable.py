@@ -1,6 +1,6 @@
 """What nobody sees but what changes what is seen is shown, wherever it comes from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -69,6 +69,21 @@ def test_the_message_of_a_job_shows_all_that_it_holds(start: Callable[..., Servi
     listed = (service.post(), service.get("chris-jid-1/"))
     told = [answer.json or {} for answer in listed] + (service.get("jobs/").json or {})["jobs"]
     assert [job["message"] for job in told] == [SHOWN] * 3
+
+
+def test_the_message_that_a_backend_pushes_shows_all_that_it_holds(
+    start: Callable[..., Service],
+) -> None:
+    class Watching(Malicious):
+        @hookimpl
+        def pman_watch(self) -> Iterator[JobInfo]:
+            return iter([self.pman_status("chris-jid-1")])
+
+    service = start(Watching({}))
+    service.post()
+    news = service.pman.jobs.backend.watch()
+    assert news is not None
+    assert [info.message for info in news] == [SHOWN]
 
 
 def test_logs_stay_exact(start: Callable[..., Service]) -> None:

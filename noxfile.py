@@ -124,6 +124,14 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Throw generated requests at a server; ``-- 2000`` says how many for each operation."""
+    session.install(*nox.project.dependency_groups(PROJECT, "fuzz"))
+    install(session, CORE)
+    session.run("python", "pman_core/tests/fuzz.py", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Write the generated parts of the reference anew."""
     install(session, *FOLDERS)
@@ -157,6 +165,8 @@ def install(session: nox.Session, *names: str) -> None:
 
 
 def _groups(part: str) -> list[str]:
+    if part == "whole":
+        return ["tests", "docs"]
     return ["tests", "wdl"] if part in WITH_WDL else ["tests"]
 
 

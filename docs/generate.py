@@ -24,7 +24,7 @@ from pman_core.core_settings import CoreSettings
 from pman_core.core_storage import StorageSettings
 from pman_core.rest import errors as rest_errors
 from pman_core.rest.fields import REQUIRED
-from pman_core.rest.openapi import openapi_document
+from pman_core.rest.openapi import COMMON_ERRORS, openapi_document
 from pman_core.rest.schema import FIELDS
 from pman_core.settings import variables
 
@@ -105,7 +105,7 @@ def rest() -> str:
     """Routes, fields of a request and codes."""
     document = openapi_document("")
     routes = [
-        (f"`{method.upper()} {path}`", operation["summary"], ", ".join(operation["responses"]))
+        (f"`{method.upper()} {path}`", operation["summary"], _own_codes(operation))
         for path, item in document["paths"].items()
         for method, operation in item.items()
         if method != "parameters"
@@ -139,6 +139,9 @@ def rest() -> str:
             "the message is a text, or an object with a text for each field that is to blame.",
             "## Routes",
             _table(("route", "meaning", "codes"), routes),
+            "Any request may also be answered with: "
+            + "; ".join(f"{code}, {told['description']}" for code, told in COMMON_ERRORS.items())
+            + ".",
             "## Parameters in the query string",
             _table(("route", "parameter", "meaning"), parameters),
             "## Fields of a request",
@@ -155,11 +158,15 @@ def rest() -> str:
 
 
 def _kind(schema: Any) -> str:
-    if "oneOf" in schema:
+    if "anyOf" in schema:
         return "whole number"
     if "enum" in schema:
         return " or ".join(f"`{choice}`" for choice in schema["enum"])
     return "list of strings" if schema["type"] == "array" else "string"
+
+
+def _own_codes(operation: Any) -> str:
+    return ", ".join(code for code in operation["responses"] if code not in COMMON_ERRORS)
 
 
 def commands() -> str:

@@ -1,8 +1,11 @@
 """The docs tell the truth: generated pages match the code, blocks run, links lead somewhere."""
 
+import json
+import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -38,7 +41,75 @@ def test_every_python_block_of_a_how_to_can_be_executed(page: Path) -> None:
     if page.parent.name != "how-to":
         return
     for block in blocks(page, "python"):
+        if FILE.match(block):
+            continue  # it needs its distribution, and is run with it below
         exec(compile(block, str(page), "exec"), {"__name__": "docs"})  # noqa: S102
+
+
+#: The first line of a block that is a whole file.
+FILE = re.compile(r"# (\S+\.(?:py|toml))\n")
+
+
+@pytest.fixture
+def printed(page: Path, tmp_path: Path) -> Path:
+    """The distribution whose files a page shows, and beside it as it is installed, in ``site``."""
+    for block in (*blocks(page, "toml"), *blocks(page, "python")):
+        if name := FILE.match(block):
+            file = tmp_path / name[1]
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block)
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", "dist"]
+    run(build, tmp_path)
+    for wheel in (tmp_path / "dist").iterdir():
+        zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    return tmp_path
+
+
+def run(command: list[str], folder: Path, **env: str) -> str:
+    environ = {**os.environ, "PYTHONPATH": "site", **env}
+    ran = subprocess.run(
+        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=240
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+PMAN = [sys.executable, "-c", "from pman_core.cli import main; main()"]
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs/how-to/write-a-backend.md"], ids=["backend"])
+def test_the_printed_backend_can_be_installed_and_keeps_every_promise(printed: Path) -> None:
+    found = json.loads(run([*PMAN, "backends", "--json"], printed))
+    (echo,) = (backend for backend in found if backend["distribution"] == "pman-echo")
+    assert (echo["name"], echo["state"]) == ("echo", "ok")
+    told = run([sys.executable, "-m", "pytest", "-q", "tests"], printed)
+    kept = re.search(r"TestEcho: .*?(\d+) promises kept.*deviations: none", told)
+    assert kept, told
+    assert int(kept[1]) > 80
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs/how-to/write-an-extension.md"], ids=["extension"])
+def test_the_printed_extension_can_be_installed_and_admits_what_it_says(printed: Path) -> None:
+    submit = """
+import os
+from pman_core.app import create_app
+fields = dict.fromkeys(("auid", "input_dir", "output_dir", "jid"), "x") | {"type": "fs"}
+fields |= dict.fromkeys(("number_of_workers", "cpu_limit", "memory_limit"), 100) | {"gpu_limit": 0}
+client = create_app(os.environ).test_client()
+for image in ("elsewhere/x", "registry.example.org/x"):
+    wanted = {**fields, "image": image, "args": [], "entrypoint": ["true"]}
+    print(client.post("/api/v1/", json=wanted).json["message"])
+"""
+    (printed / "x").mkdir()
+    (printed / "memory.py").write_text("from pman_core.testing import MemoryBackend as Backend")
+    info = printed / "site/memory-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: memory\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[pman.backends]\nmemory = memory:Backend\n")
+    settings = {"CONTAINER_ENV": "memory", "STORAGE_TYPE": "host", "STOREBASE": str(printed)}
+    told = run([sys.executable, "-c", submit], printed, **settings).splitlines()
+    assert told[0] == "{'image': 'must come from registry.example.org'}"
+    assert set(told[1:]) == {"no such image: registry.example.org/x", "x finishedWithError"}
 
 
 @every_page

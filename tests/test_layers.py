@@ -13,7 +13,7 @@ CORE = Path(__file__).parent.parent / "pman_core/src/pman_core"
 #: From the ground up; a module may import what stands above it in this list, and its own row.
 LAYERS = (
     ("logins",),
-    ("errors", "mounts", "background", "deadline"),
+    ("errors", "mounts", "background", "deadline", "printable"),
     ("job", "info", "capabilities", "request"),
     ("names", "causes", "fingerprint", "logs", "log_lines"),
     ("paging", "serial", "storage", "user", "masking", "engine_http"),

@@ -25,8 +25,10 @@ from pman_core.testing.memory_engine import MemoryEngine
 
 
 def play(machine, argv):
-    """The program of the image demo: ok, fail, hold, env NAME."""
+    """The program of the image demo: ok, fail, hold, say TEXT, env NAME."""
     machine.emit(1, repr(argv).encode() + b"\\n")
+    if argv[0] == "say":
+        machine.emit(1, argv[1].encode())
     if argv[0] == "env":
         machine.emit(1, machine.job.env[argv[1]].encode())
     while argv[0] == "hold":

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 from rest_helpers import Service, body
 
@@ -116,6 +117,12 @@ def test_a_status_that_is_only_a_word_is_a_fault_of_the_plugin() -> None:
         fingerprint="",
     )
     with pytest.raises(PluginFaultError, match="no Status"):
+        face(pman_status=answering(wrong)).status("j1")
+
+
+def test_a_message_that_is_no_text_is_a_fault_of_the_plugin() -> None:
+    wrong = attrs.evolve(INFO, message=None)  # type: ignore[arg-type]
+    with pytest.raises(PluginFaultError, match="no text"):
         face(pman_status=answering(wrong)).status("j1")
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
+import tty
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
@@ -105,6 +107,42 @@ def test_submit_prints_the_id_and_the_job_gets_the_words_after_the_dashes(pman: 
     assert pman("wait", jid).exit_code == 0
     words = ["ok", "a  b", "$HOME", "--not-ours", "", "/share/incoming", "/share/outgoing"]
     assert pman("logs", jid).stdout == f"{words!r}\n"
+
+
+#: Colours, a forged line, an order to the terminal, marks of direction, and no end of line.
+COMMANDS = "\x1b[1;31mred\x1b[0m\rok\r\n\ttab\x1b]0;title\x07 \x9b2J \u202eabc\u2066 é"
+HARMLESS = r"\rok" "\r\n\ttab" r"\x1b]0;title\x07 \x9b2J \u202eabc\u2066 é"
+
+
+def said(pman: Run) -> tuple[str, str]:
+    """A job that has said all that; its id, and the line that comes before."""
+    jid = submit(pman, "--type", "fs", "--", "say", COMMANDS)
+    assert pman("wait", jid).exit_code == 0
+    return jid, f"{['say', COMMANDS, '/share/outgoing']!r}\n"
+
+
+def test_logs_in_a_file_are_exact(pman: Run, url: str, tmp_path: Path) -> None:
+    jid, before = said(pman)
+    assert pman("logs", jid).stdout_bytes == (before + COMMANDS).encode()
+    with (tmp_path / "log").open("wb") as file:
+        subprocess.run([*PMAN, "logs", "--url", url, jid], stdout=file, check=True, timeout=60)
+    assert (tmp_path / "log").read_bytes() == (before + COMMANDS).encode()
+
+
+def test_logs_on_a_terminal_show_colours_and_command_nothing(pman: Run, url: str) -> None:
+    jid, _ = said(pman)
+    ours, theirs = pty.openpty()
+    try:
+        tty.setraw(theirs)  # what is written is what is read
+        subprocess.run(
+            [*PMAN, "logs", "--url", url, jid],
+            stdout=theirs, check=True, timeout=60, env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        )  # fmt: skip
+        told = os.read(ours, 10_000).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert told.endswith("\x1b[1;31mred\x1b[0m" + HARMLESS + "\x1b[0m")
 
 
 def test_submit_sends_every_option(pman: Run) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pman_core.log_lines import LINE, SafeFormatter, escaped
+from pman_core.log_lines import LINE, SafeFormatter
 
 FORGED = "far\n[2026-11-26 00:00:00 +0000] [1] [ERROR] all jobs are lost"
 
@@ -24,27 +24,6 @@ def logged() -> Iterator[Logged]:
     logger.addHandler(handler)
     yield logger, stream
     logger.removeHandler(handler)
-
-
-@pytest.mark.parametrize(
-    ("char", "told"),
-    [
-        ("\n", r"\n"),
-        ("\r", r"\r"),
-        ("\x1b", r"\x1b"),
-        ("\x9b", r"\x9b"),
-        ("\u2028", r"\u2028"),
-        ("\u202e", r"\u202e"),
-        ("\u2066", r"\u2066"),
-        ("\ud800", r"\ud800"),
-    ],
-)
-def test_what_moves_a_cursor_is_escaped(char: str, told: str) -> None:
-    assert escaped(f"a{char}b") == f"a{told}b"
-
-
-def test_text_of_all_languages_stays_as_it_is() -> None:
-    assert escaped("Jörg 日本語 שלום 😀") == "Jörg 日本語 שלום 😀"
 
 
 def test_a_message_is_one_line(logged: Logged) -> None:

@@ -31,7 +31,13 @@ PROMISES = {
 }
 
 #: Values for tests that have parameters; one is enough to be rejected.
-PARAMETERS = {"code": 3, "jid": "Upper_Case", "which": "input", "fault": "overloaded"}
+PARAMETERS = {
+    "code": 3,
+    "jid": "Upper_Case",
+    "which": "input",
+    "fault": "overloaded",
+    "cursor": "zzz",
+}
 
 
 def test_every_promise_has_a_backend_that_breaks_it() -> None:

@@ -85,7 +85,6 @@ def test_a_job_that_did_not_start_has_no_timestamp(service: Service) -> None:
         "~",
         "jobs ",
         "Jobs",
-        "\u202eabc",
     ],
 )
 def test_an_awkward_jid_works_percent_encoded(service: Service, jid: str) -> None:

@@ -103,6 +103,7 @@ NUMBERS = {
     1.5: "must be a whole number, not a fraction",
     None: "must be a whole number, not null",
 }
+WRONG["input_dir"] += ["x" * 256, "x/" * 2500]
 for _jid in (".", "..", "jobs", "events"):
     WRONG["jid"].append(_jid)
 
@@ -135,6 +136,22 @@ def test_numeric_strings_are_numbers(service: Service) -> None:
     job = service.job()
     assert (job.resources.workers, job.resources.cpu_millicores) == (2, 1000)
     assert (job.resources.memory_mib, job.resources.gpus, job.time_limit_s) == (300, 0, 60)
+
+
+def test_a_number_without_a_fraction_is_whole(service: Service) -> None:
+    """So JSON schema has it: 2.0 is an integer."""
+    wanted = body(number_of_workers=2.0, cpu_limit=1e3, gpu_limit=-0.0)
+    assert service.post(wanted).status_code == 201
+    resources = service.job().resources
+    assert (resources.workers, resources.cpu_millicores, resources.gpus) == (2, 1000, 0)
+    assert service.post(body(number_of_workers=2)).status_code == 201, "it is the same request"
+
+
+@pytest.mark.parametrize("name", sorted(IN_QUERY))
+def test_nonsense_in_the_query_string_is_told_also_where_the_body_counts(
+    service: Service, name: str
+) -> None:
+    assert set(faults(service.post(query=f"?{name}=%00"))) == {name}
 
 
 def test_slashes_around_directories_are_stripped(service: Service) -> None:

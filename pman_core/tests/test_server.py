@@ -425,13 +425,14 @@ def test_the_access_log_holds_no_query_strings(
     assert "hush" not in told
 
 
-def test_the_id_of_a_job_cannot_turn_the_text_of_the_log(
+def test_no_id_turns_the_text_of_the_log(
     pman_serve: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    process = pman_serve()
+    process = pman_serve("--access-log")
     port = port_of(process)
-    assert post(port, body(jid="a\u202eb", image="demo")) == 201
+    assert post(port, body(jid="a\u202eb", image="demo")) == 400
+    assert get(port, "/api/v1/a%E2%80%AEb/") == 404
     process.terminate()
-    _, told = process.communicate(timeout=20)
+    told = "".join(process.communicate(timeout=20))
+    assert "a%E2%80%AEb" in told
     assert "\u202e" not in told
-    assert "a\\u202eb" in told

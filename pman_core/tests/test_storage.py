@@ -5,7 +5,7 @@ import pytest
 
 from pman_core import HostPath, Mount, NfsPath, Storage
 from pman_core.core_storage import CoreStorage
-from pman_core.errors import InvalidJobError, SettingsError
+from pman_core.errors import InvalidJobError, SettingsError, UnsupportedError
 from pman_core.storage import clean_directory, host_storage, nfs_storage
 
 
@@ -53,6 +53,38 @@ def test_a_directory_outside_or_the_whole_storebase_is_refused(raw: str, word: s
     for pair in ((raw, "a"), ("a", raw)):
         with pytest.raises(InvalidJobError, match=word):
             host_storage("/data").mounts(*pair)
+
+
+LONGEST = "/".join(["é" * 127] * 16)[:4095]  # of 4079 bytes
+
+
+@pytest.mark.parametrize(
+    ("raw", "word"),
+    [
+        ("x" * 256, "255"),
+        ("a/" + "é" * 128, "255"),
+        ("a/" * 2048 + "b", "4095"),
+        (LONGEST + "/" + "x" * 16, "4095"),
+    ],
+)
+def test_a_directory_that_no_file_system_can_hold_is_refused(raw: str, word: str) -> None:
+    with pytest.raises(InvalidJobError, match=word):
+        clean_directory(raw)
+
+
+@pytest.mark.parametrize("raw", ["x" * 255, "é" * 127 + "x", LONGEST + "/" + "x" * 15])
+def test_the_longest_directory_that_a_file_system_holds_is_taken(raw: str) -> None:
+    assert clean_directory(raw) == raw
+
+
+@pytest.mark.parametrize("storage", [host_storage("/data/x"), nfs_storage("nas", "/data/x")])
+def test_a_path_that_is_too_long_with_the_storebase_is_refused(storage: Storage) -> None:
+    longest = LONGEST + "/1234567"  # with the storebase and a slash, 4095 bytes
+    assert storage.mounts("a", longest)
+    with pytest.raises(InvalidJobError) as caught:
+        storage.mounts("a", longest + "8")
+    assert set(caught.value.faults) == {"output_dir"}
+    assert "4096 bytes" in caught.value.faults["output_dir"]
 
 
 def test_input_is_read_only_and_output_is_not() -> None:
@@ -129,6 +161,13 @@ def test_what_is_missing_or_contradicts_is_told(
     with pytest.raises(SettingsError) as caught:
         resolve(storage_type, **environ)
     assert list(caught.value.problems) == problems
+
+
+def test_a_backend_that_mounts_host_paths_only_gets_them_as_text() -> None:
+    path: str = host_storage("/data").mounts("a", "b")[0].host_path
+    assert path == "/data/a"
+    with pytest.raises(UnsupportedError, match="no NfsPath"):
+        _ = nfs_storage("nas", "/export").mounts("a", "b")[0].host_path
 
 
 def test_a_storage_cannot_be_changed() -> None:

@@ -107,6 +107,30 @@ def test_a_cursor_that_has_expired_is_told(tmp_path: Path) -> None:
     assert "expired" in caught.value.faults["cursor"]
 
 
+@pytest.mark.parametrize(("code", "kind"), [(400, InvalidJobError), (403, EngineUnavailableError)])
+def test_a_cursor_is_blamed_only_where_the_server_does_not_take_it(
+    tmp_path: Path, code: int, kind: type[Exception]
+) -> None:
+    with (
+        standin(tmp_path, lambda request: said(code, "no")) as server,
+        pytest.raises(kind),
+    ):
+        KubernetesBackend(server.environ()).pman_list(JobFilter(), 10, "made-up")
+
+
+@pytest.mark.parametrize(("labels", "cursor"), [({}, ""), ({"no label": "x"}, "made-up")])
+def test_a_cursor_that_no_page_can_have_is_refused_without_asking(
+    tmp_path: Path, labels: dict[str, str], cursor: str
+) -> None:
+    first_page: dict[str, Any] = {"items": [], "metadata": {}}
+    with (
+        standin(tmp_path, lambda request: said(200, first_page)) as server,
+        pytest.raises(InvalidJobError) as caught,
+    ):
+        KubernetesBackend(server.environ()).pman_list(JobFilter(labels=labels), 10, cursor)
+    assert "cursor" in caught.value.faults
+
+
 def test_a_submit_whose_answer_was_lost_finds_its_job(tmp_path: Path) -> None:
     """The job was made all the same; whoever repeats the request is told so."""
     made = named(job())

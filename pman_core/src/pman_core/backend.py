@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -16,6 +17,7 @@ from pman_core.info import JobFilter, JobInfo, JobPage, Status
 from pman_core.job import Job
 from pman_core.logins import without_logins
 from pman_core.masking import mask, masked, masked_trace
+from pman_core.printable import escaped
 
 T = TypeVar("T")
 
@@ -72,7 +74,7 @@ class Backend:
         page = self._ask("pman_list", JobPage, job_filter=job_filter, limit=limit, cursor=cursor)
         if not all(isinstance(info, JobInfo) for info in page.jobs):
             raise self._fault("pman_list", "answered a page that holds something else than jobs")
-        return attrs.evolve(page, jobs=tuple(map(_without_secrets, page.jobs)))
+        return attrs.evolve(page, jobs=tuple(self._sound("pman_list", info) for info in page.jobs))
 
     def ping(self) -> str:
         """The engine's name and version; see ``pman_ping``."""
@@ -89,17 +91,26 @@ class Backend:
     def watch(self) -> Iterator[JobInfo] | None:
         """Changes as the engine pushes them, if the backend can; see ``pman_watch``."""
         answer: Iterator[JobInfo] | None = self._guarded("pman_watch")
-        return answer
+        return None if answer is None else map(partial(self._sound, "pman_watch"), answer)
 
     def _checked(
         self, wanted: str, hook: str, job: Job | None = None, **arguments: object
     ) -> JobInfo:
         info = self._ask(hook, JobInfo, job, **arguments)
-        if not isinstance(info.status, Status):
-            raise self._fault(hook, "answered a status that is no Status")
         if info.jid != wanted:
             raise self._fault(hook, f"answered about job {info.jid!r} instead of {wanted!r}")
-        return _without_secrets(info, job)
+        return self._sound(hook, info, job)
+
+    def _sound(self, hook: str, info: JobInfo, job: Job | None = None) -> JobInfo:
+        """The same, whose message is one line that shows all that it holds, and tells no secret.
+
+        Its words may be those of an image, an engine or a registry, and clients print them.
+        """
+        if not isinstance(info.status, Status):
+            raise self._fault(hook, "answered a status that is no Status")
+        if not isinstance(info.message, str):
+            raise self._fault(hook, "answered a message that is no text")
+        return _without_secrets(attrs.evolve(info, message=escaped(info.message.strip())), job)
 
     def _ask(self, hook: str, expected: type[T], job: Job | None = None, **arguments: object) -> T:
         answer = self._guarded(hook, job, **arguments)

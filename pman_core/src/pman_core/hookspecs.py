@@ -125,7 +125,8 @@ class BackendHooks:
 
         :param limit: how many jobs at most.
         :param cursor: from the page before; ``None`` for the first page.
-        :raises InvalidJobError: the cursor is none that this backend made, or has expired.
+        :raises InvalidJobError: with the fault ``cursor``: it is none that this backend made, or
+            has expired.
         :raises EngineUnavailableError: the engine does not answer.
         """
         raise NotImplementedError

@@ -20,6 +20,7 @@ from pman_core.fingerprint import fingerprint, same_request
 from pman_core.info import JobFilter, JobInfo, JobPage
 from pman_core.job import Job
 from pman_core.observers import Observers
+from pman_core.printable import escaped
 from pman_core.request import JobRequest
 from pman_core.storage import Storage
 
@@ -74,7 +75,7 @@ class Jobs:
                 info, self.settings.job_logs_tail, self.settings.job_logs_max_bytes
             )
         except PmanError as error:
-            return f"(pman could not read the logs: {error})\n"
+            return f"(pman could not read the logs: {escaped(str(error))})\n"
         return raw.decode(errors="replace")
 
     def remove(self, jid: str) -> None:

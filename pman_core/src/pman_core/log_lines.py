@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 
 from pman_core.logins import without_logins
+from pman_core.printable import escaped
 
 #: How lines look: the time, the process, the level.
 LINE, TIME = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", "%Y-%m-%d %H:%M:%S %z"
@@ -41,17 +42,6 @@ def log_to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(SafeFormatter(LINE, TIME))
     logging.basicConfig(handlers=[handler])
-
-
-def escaped(text: str) -> str:
-    """``text`` as one line: each character that cannot be printed as Python would write it."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _escape(char) for char in text)
-
-
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
 
 
 def _indented(text: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from pman_core.errors import UnsupportedError
+
 #: Where a job finds its input and output, unless its backend has no mounts.
 INPUT_TARGET = "/share/incoming"
 OUTPUT_TARGET = "/share/outgoing"
@@ -55,3 +57,18 @@ class Mount:
     source: Source
     target: str
     read_only: bool
+
+    @property
+    def host_path(self) -> str:
+        """The path of a source that is a :class:`HostPath`.
+
+        For backends that mount nothing else. With only ``HostPath`` in ``Capabilities.mounts``
+        they get no storage of another kind; an admission policy might still change a job.
+
+        :raises UnsupportedError: the source is of another kind.
+        """
+        if isinstance(self.source, HostPath):
+            return self.source.path
+        raise UnsupportedError(
+            f"this backend mounts directories of the host only, and no {type(self.source).__name__}"
+        )

@@ -6,6 +6,7 @@ import hashlib
 import re
 
 from pman_core.job import MAX_JID_LENGTH, RESERVED_JIDS
+from pman_core.printable import holds_hidden
 
 #: The instance whose jobs keep their plain names.
 DEFAULT_INSTANCE = "pman"
@@ -21,7 +22,6 @@ _HASH_LENGTH = 16
 # At least two characters: Docker takes no name of one.
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
 _LOOKS_DERIVED = re.compile(rf".*-[0-9a-f]{{{_HASH_LENGTH}}}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def jid_fault(jid: str) -> str | None:
@@ -32,8 +32,8 @@ def jid_fault(jid: str) -> str | None:
         return f"must be at most {MAX_JID_LENGTH} characters long, this one has {len(jid)}"
     if "/" in jid:
         return "must not contain '/'"
-    if _CONTROL.search(jid):
-        return "must not contain control characters"
+    if holds_hidden(jid):
+        return "must not contain control characters, or others that nobody sees"
     if jid in RESERVED_JIDS:
         return f"must not be one of {', '.join(sorted(RESERVED_JIDS))}: these are reserved"
     return None

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 
+from pman_core.errors import InvalidJobError
 from pman_core.info import JobFilter, JobInfo, JobPage
+
+#: What is told about a cursor that is none, whatever the backend.
+NO_CURSOR = "is none that this server gave; ask for the first page again"
 
 
 def page_by_name(
@@ -16,18 +21,33 @@ def page_by_name(
 ) -> JobPage:
     """One page of the jobs that match, in the order of their names.
 
-    The cursor is the last name of a page, so it does not matter what comes and goes between
+    The cursor holds the last name of a page, so it does not matter what comes and goes between
     two pages.
 
     :param names: the names of all jobs.
     :param look: the job of a name; ``None`` if there is none, or none any more.
+    :raises InvalidJobError: the cursor is of no page.
     """
-    left = sorted(name for name in names if name > (cursor or ""))
+    last = "" if cursor is None else _name_in(cursor)
+    left = sorted(name for name in names if name > last)
     found: list[JobInfo] = []
     for name in left:
         info = look(name)
         if info and job_filter.matches(info):
             found.append(info)
         if len(found) == limit and name != left[-1]:
-            return JobPage(tuple(found), cursor=name)
+            return JobPage(tuple(found), cursor=_cursor_of(name))
     return JobPage(tuple(found))
+
+
+def _cursor_of(name: str) -> str:
+    """A name with its check sum: what a client made up would be a page of other jobs, or none."""
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
+    return f"{digest[:8]}-{name}"
+
+
+def _name_in(cursor: str) -> str:
+    name = cursor.partition("-")[2]
+    if cursor == _cursor_of(name):
+        return name
+    raise InvalidJobError(faults={"cursor": NO_CURSOR})

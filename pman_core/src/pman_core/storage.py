@@ -14,6 +14,11 @@ from pman_core.mounts import INPUT_TARGET, OUTPUT_TARGET, HostPath, Mount, NfsPa
 
 log = logging.getLogger(__name__)
 
+#: What Linux can open: ``NAME_MAX``, and ``PATH_MAX`` less the closing NUL
+#: (``include/uapi/linux/limits.h``).
+MAX_NAME_BYTES = 255
+MAX_PATH_BYTES = 4095
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -46,12 +51,22 @@ class Storage:
 
         :param input_dir: relative to the storebase, as the client gave it.
         :param output_dir: likewise; the two may be the same.
-        :raises InvalidJobError: for a directory outside the storebase, or all of it.
+        :raises InvalidJobError: for a directory outside the storebase, or all of it, or whose path
+            is longer than any file system can hold.
         """
         return (
-            Mount(self.locate(clean_directory(input_dir)), INPUT_TARGET, read_only=True),
-            Mount(self.locate(clean_directory(output_dir)), OUTPUT_TARGET, read_only=False),
+            Mount(self._source("input_dir", input_dir), INPUT_TARGET, read_only=True),
+            Mount(self._source("output_dir", output_dir), OUTPUT_TARGET, read_only=False),
         )
+
+    def _source(self, field: str, directory: str) -> Source:
+        source = self.locate(clean_directory(directory))
+        if isinstance(source, HostPath | NfsPath):
+            size = _bytes(source.path)
+            if size > MAX_PATH_BYTES:
+                fault = f"must be shorter: with the storebase its path has {size} bytes"
+                raise InvalidJobError(faults={field: f"{fault}, and {MAX_PATH_BYTES} are the most"})
+        return source
 
 
 def guarded(storage: Storage, plugin: str) -> Storage:
@@ -78,11 +93,12 @@ def guarded(storage: Storage, plugin: str) -> Storage:
 def clean_directory(raw: str) -> str:
     """``raw`` as a relative path without empty and ``.`` parts.
 
-    :raises InvalidJobError: for ``..``, NUL, or a path that is the whole storebase.
+    :raises InvalidJobError: for ``..``, NUL, a path that is the whole storebase, or one that no
+        file system can hold.
     """
     fault = directory_fault(raw)
     if fault:
-        raise InvalidJobError(f"directory {raw!r} {fault}")
+        raise InvalidJobError(f"directory {raw[:MAX_NAME_BYTES]!r} {fault}")
     return "/".join(part for part in raw.split("/") if part not in ("", "."))
 
 
@@ -95,7 +111,18 @@ def directory_fault(raw: str) -> str | None:
         return "must not contain '..'"
     if not parts:
         return "must not be empty: it would be the whole storebase"
+    longest = max(_bytes(part) for part in parts)
+    if longest > MAX_NAME_BYTES:
+        return f"must not have a name of more than {MAX_NAME_BYTES} bytes; one has {longest}"
+    size = _bytes(raw)
+    if size > MAX_PATH_BYTES:
+        return f"must be at most {MAX_PATH_BYTES} bytes long, not {size}"
     return None
+
+
+def _bytes(path: str) -> int:
+    """How long ``path`` is for a file system."""
+    return len(path.encode(errors="surrogatepass"))
 
 
 def host_storage(storebase: str) -> Storage:

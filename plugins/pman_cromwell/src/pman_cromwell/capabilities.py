@@ -71,8 +71,7 @@ def validate(job: Job, runtime: str, folder: str) -> None:
         faults["env"] = "has a name that no process can have"
     own = dirname(folder)
     for mount in job.mounts:
-        path = mount.source.path if isinstance(mount.source, HostPath) else None
-        if path and (lies_in(path, own) or lies_in(own, path)):
+        if lies_in(mount.host_path, own) or lies_in(own, mount.host_path):
             field = "input_dir" if mount.read_only else "output_dir"
             faults[field] = "is, holds or lies in the folder of pman's own records: name another"
     if runtime == "podman" and job.resources.workers > 1 and job.resources.gpus:

@@ -14,8 +14,7 @@ import attrs
 from cattrs import Converter
 from cattrs.preconf.json import make_converter
 
-from pman_core import HostPath, Job
-from pman_core.errors import UnsupportedError
+from pman_core import Job
 from pman_core.names import native_name
 
 #: Names of workflows derive from this one (made once, at random).
@@ -108,12 +107,7 @@ def order_of(
 
 
 def _binds(job: Job) -> tuple[Bind, ...]:
-    binds = []
-    for mount in job.mounts:
-        if not isinstance(mount.source, HostPath):
-            raise UnsupportedError(f"nodes cannot mount a {type(mount.source).__name__}")
-        binds.append(Bind(mount.source.path, mount.target, mount.read_only))
-    return tuple(binds)
+    return tuple(Bind(mount.host_path, mount.target, mount.read_only) for mount in job.mounts)
 
 
 def to_json(order: Order) -> str:

@@ -176,7 +176,7 @@ class DockerBackend:
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        """In the order of names; the cursor is the last name of a page."""
+        """In the order of names."""
         summaries = self._finder.summaries()
 
         def look(name: str) -> JobInfo | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from pman_core import JobFilter, JobInfo, JobPage, Status
 from pman_core.errors import InvalidJobError
 from pman_core.names import INSTANCE_LABEL, JID_LABEL
+from pman_core.paging import NO_CURSOR
 from pman_k8s.cluster import Answer, Cluster
 from pman_k8s.errors import Expired, Refused
 from pman_k8s.find import Finder, is_leaving
@@ -42,8 +44,11 @@ class Lister:
 
         :raises InvalidJobError: the server does not take the cursor, or not any more.
         """
-        if any(True for _ in label_faults(job_filter.labels)):
-            return JobPage(())  # no job has such labels
+        nobody = any(True for _ in label_faults(job_filter.labels))  # no job has such labels
+        if cursor == "" or (nobody and cursor is not None):
+            raise InvalidJobError(faults={"cursor": NO_CURSOR})
+        if nobody:
+            return JobPage(())
         wanted = selector({**job_filter.labels, INSTANCE_LABEL: self._settings.instance})
         try:
             answer = self._cluster.jobs(wanted, limit, cursor or "")
@@ -52,9 +57,9 @@ class Lister:
                 faults={"cursor": "has expired: ask for the first page again"}
             ) from None
         except Refused as refused:
-            if cursor is None:
+            if cursor is None or refused.code != HTTPStatus.BAD_REQUEST:
                 raise
-            raise InvalidJobError(faults={"cursor": f"is none of a list: {refused}"}) from refused
+            raise InvalidJobError(faults={"cursor": NO_CURSOR}) from refused
         infos = self._infos(answer)
         return JobPage(
             tuple(info for info in infos if job_filter.matches(info)),

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import attrs
 
-from pman_core import HostPath, Job, JobInfo, Mount, Reason, Status
+from pman_core import Job, JobInfo, Mount, Reason, Status
 from pman_process.files import MARK
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ def structured(content: object, kind: type[T]) -> T:
 
 def record_of(job: Job, instance: str, created: datetime, log_max_bytes: int) -> Record:
     """What is written down of a new job."""
-    writable = [_path(mount) for mount in job.mounts if not mount.read_only]
+    writable = [mount.host_path for mount in job.mounts if not mount.read_only]
     return Record(
         jid=job.jid,
         instance=instance,
@@ -84,7 +84,7 @@ def record_of(job: Job, instance: str, created: datetime, log_max_bytes: int) ->
         created=created.timestamp(),
         memory_mib=job.resources.memory_mib,
         time_limit_s=job.time_limit_s,
-        directories=tuple((_role(mount), _path(mount)) for mount in job.mounts),
+        directories=tuple((_role(mount), mount.host_path) for mount in job.mounts),
         cwd=writable[0] if writable else "/",
         log_max_bytes=log_max_bytes,
     )
@@ -127,9 +127,3 @@ def _moment(seconds: float) -> datetime:
 
 def _role(mount: Mount) -> str:
     return "input directory" if mount.read_only else "output directory"
-
-
-def _path(mount: Mount) -> str:
-    if not isinstance(mount.source, HostPath):
-        raise TypeError(f"not a directory of this machine: {mount.source}")
-    return mount.source.path

@@ -144,7 +144,7 @@ class SwarmBackend:
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        """In the order of names; the cursor is the last name of a page."""
+        """In the order of names."""
         jobs = self._finder.all()
         now = functools.cache(self._engine.now)  # else each job that waits would ask for it
         return page_by_name(

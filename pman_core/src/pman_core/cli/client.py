@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 import click
 
+from pman_core.cli.text import one_line
 from pman_core.info import Status
 from pman_core.names import jid_fault
 from pman_core.settings import joined
@@ -110,9 +111,9 @@ def _message(answer: Any) -> str | None:
     """What an answer says is wrong; faults of several fields one per line."""
     message = answer.get("message") if isinstance(answer, dict) else None
     if isinstance(message, dict):
-        faults = joined(f"{field}: {fault}" for field, fault in message.items())
+        faults = joined(one_line(f"{field}: {fault}") for field, fault in message.items())
         return f"pman refuses this request:\n{faults}"
-    return message.removeprefix("404: ") if isinstance(message, str) else None
+    return one_line(message.removeprefix("404: ")) if isinstance(message, str) else None
 
 
 def _path(jid: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 
 from pman_core.cli.client import Answer, Client, ServerError, client_option, jid_type
-from pman_core.cli.text import json_option, print_json, table
+from pman_core.cli.text import json_option, one_line, print_json, print_log, table
 from pman_core.info import Status
 
 
@@ -25,7 +25,7 @@ def status(client: Client, jid: str, as_json: bool) -> None:
     lines = list(_lines(answer))
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
-        click.echo(f"{name:{width}}  {value}")
+        click.echo(f"{name:{width}}  {one_line(value)}")
 
 
 def _lines(answer: Answer) -> Iterator[tuple[str, str]]:
@@ -48,8 +48,12 @@ def _local_time(moment: str | None) -> str:
 @click.argument("jid", type=jid_type)
 @client_option
 def logs(client: Client, jid: str) -> None:
-    """Print what a job wrote to stdout and stderr."""
-    click.echo(client.logs(jid), nl=False)
+    """Print what a job wrote to stdout and stderr.
+
+    Into a file or a pipe goes exactly that. On a terminal its colours are shown, and other control
+    characters as escapes.
+    """
+    print_log(client.logs(jid))
 
 
 @click.command()

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pman_core.cli.client import Client, client_option, jid_type
+from pman_core.cli.text import one_line
 from pman_core.info import Status
 from pman_core.request import PluginType
 
@@ -89,7 +90,7 @@ def submit(client: Client, command: tuple[str, ...], **options: Any) -> None:
     jid = answer.get("jid", "")
     click.echo(jid)
     if answer.get("status") == Status.FAILED:
-        click.echo(f"{jid} has failed: {answer.get('message')}", err=True)
+        click.echo(f"{jid} has failed: {one_line(str(answer.get('message')))}", err=True)
 
 
 def _request(entrypoint: list[str], args: list[str], options: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import textwrap
@@ -12,7 +13,17 @@ from typing import Any
 import click
 
 from pman_core.errors import PmanError, SettingsError
+from pman_core.printable import escaped
 from pman_core.settings import joined
+
+#: What a log may tell a terminal: ends of lines, tabs, and colours.
+_SHOWN = re.compile(r"(\r?\n|\t|\x1b\[[0-9;:]*m)")
+
+#: Ends all colours.
+_PLAIN = "\x1b[0m"
+
+#: Where a text of several lines becomes one.
+_BLANKS = str.maketrans("\n\r\t", "   ")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -26,7 +37,22 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def one_line(text: str) -> str:
     """``text`` with nothing in it that would move a terminal's cursor."""
-    return "".join(char if char.isprintable() else " " for char in text)
+    return escaped(text.translate(_BLANKS))
+
+
+def print_log(text: str) -> None:
+    """Print the log of a job: exactly, but on a terminal, which it could command."""
+    if sys.stdout.isatty():
+        click.echo(for_terminal(text), nl=False, color=True)
+    else:  # of bytes click takes nothing out
+        click.echo(text.encode(errors="surrogatepass"), nl=False)
+
+
+def for_terminal(text: str) -> str:
+    """``text`` with its lines, tabs and colours, and everything else escaped that nobody sees."""
+    pieces = _SHOWN.split(text)
+    pieces[::2] = map(escaped, pieces[::2])
+    return "".join(pieces) + (_PLAIN if "\x1b" in text else "")
 
 
 def cut(line: str) -> str:

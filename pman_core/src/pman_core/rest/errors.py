@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from typing import Any
@@ -11,6 +12,9 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from pman_core import errors
+from pman_core.printable import escaped
+
+log = logging.getLogger(__name__)
 
 #: A path that can be no other host: it has single slashes only.
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
@@ -36,7 +40,8 @@ def install_error_handlers(app: Flask) -> None:
 def _pman_error(error: errors.PmanError) -> Response:
     code = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     faults = error.faults if isinstance(error, errors.ClientError) else {}
-    answer = jsonify(message=dict(faults) if faults else _words(code, str(error)))
+    listed = {escaped(field): escaped(text) for field, text in faults.items()}
+    answer = jsonify(message=listed or _words(code, str(error)))
     answer.status_code = code
     if isinstance(error, errors.EngineUnavailableError) and error.retry_after_s is not None:
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
@@ -59,9 +64,15 @@ def _words(code: int, message: str) -> str:
     """The message of an error.
 
     CUBE looks for "404" in it to learn that a job that it has removed is gone; without it, it
-    tries for two days.
+    tries for two days. So no other failure of a removal may hold it by chance, in a port or an id:
+    the job would run on, and nobody would try again.
     """
-    return f"404: {message}" if code == 404 else message
+    if code == 404:
+        return escaped(f"404: {message}")
+    if request.method == "DELETE" and "404" in message:
+        log.warning("%s was not removed: %s", request.path, message)
+        return "the job could not be removed; try again later; pman's log tells why"
+    return escaped(message)
 
 
 def _http_error(error: HTTPException) -> Any:

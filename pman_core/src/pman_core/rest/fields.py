@@ -20,6 +20,12 @@ from pman_core.storage import directory_fault
 #: More than any machine has; keeps products with units within 64 bits.
 MOST = 10**9
 
+#: What may stand around a number in a string, as regular expressions write it.
+BLANK = r" \t\n\r\f\v"
+
+#: A character that is no blank. ``\\s`` means less in some languages: the rest is named.
+VISIBLE = r"[^\s\u001c-\u001f\u0085\ufeff]"
+
 Reader = Callable[[Any], Any]
 Schema = Mapping[str, Any]
 
@@ -70,25 +76,27 @@ def jid(value: Any) -> str:
 
 def image(value: Any) -> str:
     """The name of an image."""
-    if not text(value).strip():
+    if not _VISIBLE.search(text(value)):
         raise ValueError("must not be empty")
     return str(value)
 
 
 def directory(value: Any) -> str:
     """A directory of the storebase; slashes around it are dropped."""
-    cleaned = text(value).strip("/")
-    fault = directory_fault(cleaned)
+    fault = directory_fault(text(value))
     if fault:
         raise ValueError(fault)
-    return cleaned
+    return str(value).strip("/")
 
 
 def number(least: int, most: int = MOST) -> Reader:
-    """A whole number within bounds; a string that holds one will do."""
+    """A whole number within bounds; a string that holds one will do, and so will 2.0."""
 
     def read(value: Any) -> int:
-        if isinstance(value, str) and _NUMBER.fullmatch(value):
+        digits = _NUMBER.fullmatch(value) if isinstance(value, str) else None
+        if digits:
+            value = int(digits[1] + digits[2])
+        elif isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             # Of a string only its content is wrong: "1.5" would do if it were "2".
@@ -173,4 +181,5 @@ def _kind(value: Any) -> str:
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*", re.ASCII)
+_NUMBER = re.compile(rf"[{BLANK}]*([+-]?)0*([0-9]{{1,18}})[{BLANK}]*")
+_VISIBLE = re.compile(VISIBLE)

@@ -6,7 +6,16 @@ from typing import Any
 
 from pman_core.info import Reason, Status
 from pman_core.rest.fields import REQUIRED
-from pman_core.rest.schema import DEFAULT_PAGE, FIELDS, MAX_PAGE
+from pman_core.rest.schema import DEFAULT_PAGE, FIELDS, MAX_PAGE, OLD_NAMES
+from pman_core.rest.shapes import JID_IN_PATH, count
+
+_BEYOND_SCHEMAS = (
+    "What no schema can say: the lengths of strings in a request are in bytes of UTF-8, and a "
+    "directory's includes that of the storebase; a string has no lone surrogates; of a JSON "
+    "object no key comes twice. What a submission requires may also come in its query string, "
+    "where that has such a parameter; the body is preferred. One label is not asked for with two "
+    "values. Paths end with a slash; without it the answer is a redirect (308)."
+)
 
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _UNKNOWN = "null where it is not known"
@@ -76,7 +85,12 @@ def openapi_document(version: str) -> dict[str, Any]:
     """The document, in OpenAPI 3.1."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "pman", "version": version, "license": {"name": "MIT"}},
+        "info": {
+            "title": "pman",
+            "version": version,
+            "license": {"name": "MIT"},
+            "description": _BEYOND_SCHEMAS,
+        },
         "paths": {
             "/api/v1/": {"get": _about(), "post": _submit()},
             "/api/v1/jobs/": {"get": _list()},
@@ -97,15 +111,16 @@ def openapi_document(version: str) -> dict[str, Any]:
     }
 
 
-_JID = {"name": "jid", "in": "path", "required": True, "schema": {**_TEXT, "maxLength": 200}}
+_JID = {"name": "jid", "in": "path", "required": True, "schema": JID_IN_PATH}
 
 
 def _request() -> dict[str, Any]:
     return {
         "type": "object",
-        # Those that may come in the query string are not required of the body.
-        "required": [f.name for f in FIELDS if f.default is REQUIRED and not f.in_query],
+        # No schema can say that those may come in the query string instead.
+        "required": [field.name for field in FIELDS if field.default is REQUIRED],
         "properties": {field.name: field.schema for field in FIELDS},
+        "propertyNames": {"not": {"enum": list(OLD_NAMES)}},
     }
 
 
@@ -143,26 +158,32 @@ def _answer(schema: str, description: str) -> dict[str, Any]:
     return {"description": description, "content": content}
 
 
-_ERRORS = {
+#: Answers that any request may get, some of them from the server before it looks at the path.
+COMMON_ERRORS = {
     "400": _answer("Error", "the request is wrong; it says what to change"),
-    "404": _answer("Error", "there is no such job"),
-    "409": _answer("Error", "the id is taken"),
+    "408": _answer("Error", "the request did not come in time"),
     "413": _answer("Error", "the body is too large"),
-    "415": _answer("Error", "the body is not JSON"),
+    "431": _answer("Error", "the address and the headers are too large"),
     "500": _answer("Error", "pman or a plugin has a fault"),
-    "503": _answer("Error", "the engine does not answer; try again later"),
+    "503": _answer("Error", "the engine does not answer, or pman is too busy; try again later"),
+}
+_OTHER_ERRORS = {
+    "404": _answer("Error", "there is no such job"),
+    "405": _answer("Error", "the path is that of the list of jobs"),
+    "409": _answer("Error", "the id is taken"),
+    "415": _answer("Error", "the body is not JSON, or is compressed"),
 }
 
 
 def _errors(*codes: str) -> dict[str, Any]:
-    return {code: _ERRORS[code] for code in codes}
+    return dict(sorted({**COMMON_ERRORS, **{code: _OTHER_ERRORS[code] for code in codes}}.items()))
 
 
 def _about() -> dict[str, Any]:
     return {
         "operationId": "about",
         "summary": "What this server is",
-        "responses": {"200": _answer("Server", "the server")},
+        "responses": {"200": _answer("Server", "the server"), **_errors()},
     }
 
 
@@ -171,7 +192,7 @@ def _document() -> dict[str, Any]:
     return {
         "operationId": "document",
         "summary": "This document",
-        "responses": {"200": {"description": "the document", "content": content}},
+        "responses": {"200": {"description": "the document", "content": content}, **_errors()},
     }
 
 
@@ -189,7 +210,7 @@ def _submit() -> dict[str, Any]:
         "requestBody": {"required": True, "content": body},
         "responses": {
             "201": _answer("SubmittedJob", "the job"),
-            **_errors("400", "409", "413", "415", "500", "503"),
+            **_errors("409", "415"),
         },
     }
 
@@ -206,20 +227,20 @@ def _list() -> dict[str, Any]:
             "description": "only jobs with this label, as key=value; may come several times",
         },
         "limit": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": MAX_PAGE,
+            **count(
+                1,
+                f"how many jobs a page holds at most; 1 to {MAX_PAGE}, default {DEFAULT_PAGE}",
+                MAX_PAGE,
+            ),
             "default": DEFAULT_PAGE,
-            "description": f"how many jobs a page holds at most; 1 to {MAX_PAGE}, "
-            f"default {DEFAULT_PAGE}",
         },
-        "cursor": {**_TEXT, "description": "`next` of the page before"},
+        "cursor": {**_TEXT, "minLength": 1, "description": "`next` of the page before"},
     }
     return {
         "operationId": "list",
         "summary": "The jobs of this pman, page by page; a page may be short or empty",
         "parameters": [_in_query(name, schema) for name, schema in parameters.items()],
-        "responses": {"200": _answer("Page", "a page"), **_errors("400", "500", "503")},
+        "responses": {"200": _answer("Page", "a page"), **_errors()},
     }
 
 
@@ -238,7 +259,7 @@ def _status() -> dict[str, Any]:
                 },
             )
         ],
-        "responses": {"200": _answer("Job", "the job"), **_errors("400", "404", "500", "503")},
+        "responses": {"200": _answer("Job", "the job"), **_errors("404")},
     }
 
 
@@ -246,5 +267,5 @@ def _remove() -> dict[str, Any]:
     return {
         "operationId": "remove",
         "summary": "End a job if it runs, and delete it",
-        "responses": {"204": {"description": "removed"}, **_errors("404", "500", "503")},
+        "responses": {"204": {"description": "removed"}, **_errors("404", "405")},
     }

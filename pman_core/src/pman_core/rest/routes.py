@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.routing import BaseConverter
 
 from pman_core.errors import InvalidJobError, UnknownJobError
 from pman_core.rest import schema
@@ -20,6 +21,7 @@ from pman_core.startup import Pman
 def routes(pman: Pman) -> Blueprint:
     """All routes of the service, serving the jobs of ``pman``."""
     bp = Blueprint("pman", __name__)
+    bp.record_once(lambda state: state.app.url_map.converters.update(jid=_Jid))
     jobs = pman.jobs
     max_bytes = jobs.settings.max_body_bytes
     server_version = version("pman-core")
@@ -52,13 +54,13 @@ def routes(pman: Pman) -> Blueprint:
         answers = [schema.job_answer(info, logs=None) for info in found.jobs]
         return {"jobs": answers, "next": found.cursor}
 
-    @bp.get("/api/v1/<jid>/")
+    @bp.get("/api/v1/<jid:jid>/")
     def job(jid: str) -> Any:
         with_logs = schema.read_logs_query(request.args)
         info = jobs.status(_known(jid))
         return schema.job_answer(info, jobs.logs(info) if with_logs else None)
 
-    @bp.delete("/api/v1/<jid>/")
+    @bp.delete("/api/v1/<jid:jid>/")
     def remove(jid: str) -> Any:
         refuse_query(request.args)
         jobs.remove(_known(jid))
@@ -71,6 +73,13 @@ def routes(pman: Pman) -> Blueprint:
         return jsonify(document)
 
     return bp
+
+
+class _Jid(BaseConverter):
+    """A job's id in a path. The list of jobs has a path of its own: other methods are told so."""
+
+    regex = "(?!jobs$)[^/]+"
+    part_isolating = True
 
 
 def _known(jid: str) -> str:

@@ -11,52 +11,38 @@ from pman_core.errors import InvalidJobError
 from pman_core.info import JobFilter, JobInfo, Status
 from pman_core.names import jid_fault
 from pman_core.request import JobRequest, PluginType
-from pman_core.rest import fields
-from pman_core.rest.fields import MOST, REQUIRED, Field, number
+from pman_core.rest import fields, shapes
+from pman_core.rest.fields import REQUIRED, Field, number
 from pman_core.rest.query import Query, query_faults
-
-_TEXT = {"type": "string"}
-_TEXTS = {"type": "array", "items": _TEXT}
-
+from pman_core.rest.shapes import count
 
 #: Schedulers make an object for each worker at once: more of them could bring a whole one down.
 MOST_WORKERS = 1000
 
-
-def _count(least: int, meaning: str, most: int = MOST) -> dict[str, Any]:
-    return {
-        "description": meaning,
-        "oneOf": [
-            {"type": "integer", "minimum": least, "maximum": most},
-            {"type": "string", "pattern": r"^\s*[+-]?[0-9]{1,18}\s*$"},
-        ],
-    }
-
-
 #: Every field of a request, in the order in which pfcon sends them.
 FIELDS = (
-    Field("args", fields.texts, {**_TEXTS, "description": "arguments"}, in_query=False),
+    Field("args", fields.texts, shapes.arguments("arguments"), in_query=False),
     Field(
         "args_path_flags",
         fields.flags,
-        {**_TEXTS, "description": "flags whose value becomes the input directory"},
+        shapes.arguments("flags whose value becomes the input directory"),
         default=[],
         in_query=False,
     ),
-    Field("auid", fields.text, {**_TEXT, "description": "whose job it is; not used"}),
+    Field("auid", fields.text, {**shapes.TEXT, "description": "whose job it is; not used"}),
     Field(
         "number_of_workers",
         number(1, MOST_WORKERS),
-        _count(1, "copies of the job that run, at most 1000", MOST_WORKERS),
+        count(1, "copies of the job that run, at most 1000", MOST_WORKERS),
     ),
-    Field("cpu_limit", number(1), _count(1, "CPU limit in millicores")),
-    Field("memory_limit", number(1), _count(1, "memory limit in MiB")),
-    Field("gpu_limit", number(0), _count(0, "how many GPUs")),
-    Field("image", fields.image, {**_TEXT, "minLength": 1, "description": "container image"}),
+    Field("cpu_limit", number(1), count(1, "CPU limit in millicores")),
+    Field("memory_limit", number(1), count(1, "memory limit in MiB")),
+    Field("gpu_limit", number(0), count(0, "how many GPUs")),
+    Field("image", fields.image, {**shapes.IMAGE, "description": "container image"}),
     Field(
         "entrypoint",
         fields.non_empty_texts,
-        {**_TEXTS, "minItems": 1, "description": "the command, before its arguments"},
+        {**shapes.arguments("the command, before its arguments"), "minItems": 1},
         in_query=False,
     ),
     Field(
@@ -67,33 +53,17 @@ FIELDS = (
     Field(
         "env",
         fields.env,
-        {
-            "type": "array",
-            "items": {"type": "string", "pattern": "^[^=]+="},
-            "description": "environment variables, each as KEY=VALUE",
-        },
+        {**shapes.ENV, "description": "environment variables, each as KEY=VALUE"},
         default=[],
         in_query=False,
     ),
-    Field(
-        "input_dir",
-        fields.directory,
-        {**_TEXT, "minLength": 1, "description": "input, relative to the storebase"},
-    ),
-    Field(
-        "output_dir",
-        fields.directory,
-        {**_TEXT, "minLength": 1, "description": "output, relative to the storebase"},
-    ),
-    Field(
-        "jid",
-        fields.jid,
-        {**_TEXT, "minLength": 1, "description": "the job's id; 1 to 200 characters"},
-    ),
+    Field("input_dir", fields.directory, shapes.directory("input, relative to the storebase")),
+    Field("output_dir", fields.directory, shapes.directory("output, relative to the storebase")),
+    Field("jid", fields.jid, {**shapes.JID, "description": "the job's id; 1 to 200 characters"}),
     Field(
         "time_limit",
         number(1),
-        _count(1, "seconds after which the running job is ended"),
+        count(1, "seconds after which the running job is ended"),
         default=None,
     ),
 )
@@ -105,7 +75,7 @@ _IN_QUERY = frozenset(field.name for field in FIELDS if field.in_query)
 _IN_BODY = _NAMES - _IN_QUERY
 
 #: What pman 3 called things, and what says the same now.
-_OLD_NAMES = {
+OLD_NAMES = {
     "cmd_args": "args, a list of strings",
     "cmd_path_flags": "args_path_flags, a list of strings",
     "selfexec": "entrypoint, a list of strings",
@@ -131,7 +101,7 @@ def read_request(body: Any, query: Query) -> tuple[JobRequest, list[str]]:
     faults |= query_faults(query, _IN_QUERY, in_body=_IN_BODY)
     faults |= {
         old: f"was a field of pman 3; use {now}, input_dir and output_dir"
-        for old, now in _OLD_NAMES.items()
+        for old, now in OLD_NAMES.items()
         if old in body
     }
     if faults:
@@ -140,10 +110,14 @@ def read_request(body: Any, query: Query) -> tuple[JobRequest, list[str]]:
 
 
 def _read_field(field: Field, body: Mapping[str, Any], query: Query) -> Any:
+    asked = [query[field.name]] if field.in_query and field.name in query else []
     if field.name in body:
-        return field.read(body[field.name])
-    if field.in_query and field.name in query:
-        return field.read(query[field.name])
+        value = field.read(body[field.name])
+        for other in asked:  # it does not count, but it must not be nonsense
+            field.read(other)
+        return value
+    if asked:
+        return field.read(asked[0])
     if field.default is REQUIRED:
         places = "JSON body or the query string" if field.in_query else "JSON body"
         raise ValueError(f"Missing required parameter in the {places}")

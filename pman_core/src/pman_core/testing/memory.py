@@ -13,7 +13,6 @@ from pman_core import logs
 from pman_core.capabilities import Capabilities
 from pman_core.errors import (
     EngineUnavailableError,
-    InvalidJobError,
     NameTakenError,
     UnknownJobError,
 )
@@ -94,10 +93,8 @@ class MemoryBackend:
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        """In the order of names; the cursor is the last name of a page."""
+        """In the order of names."""
         self._reach()
-        if cursor == "":
-            raise InvalidJobError(faults={"cursor": "is none that this server gave"})
         with self._engine.lock:
             mine = {
                 name: record

@@ -18,7 +18,6 @@ import attrs
 from pman_core.causes import pull_cause, pull_message
 from pman_core.info import Reason, Status
 from pman_core.job import Job
-from pman_core.mounts import HostPath
 from pman_core.testing import probe
 
 #: A program of the engine: what the main process of a job does, and its exit code.
@@ -95,9 +94,8 @@ class MemoryEngine:
             record.end(None, Reason.IMAGE_NOT_FOUND, f"no such image: {job.image}")
             return
         for mount in job.mounts:
-            path = mount.source.path if isinstance(mount.source, HostPath) else ""
-            if not os.path.isdir(path):
-                record.end(None, Reason.CANNOT_START, f"no such directory: {path}")
+            if not os.path.isdir(mount.host_path):
+                record.end(None, Reason.CANNOT_START, f"no such directory: {mount.host_path}")
                 return
         record.status, record.message, record.reason = Status.STARTED, "running", None
         record.started = now()
@@ -199,8 +197,8 @@ class MemoryMachine(probe.Machine):
     def path(self, path: str) -> str:
         """The real path behind a mount; nothing else of the machine can be seen."""
         for mount in self.job.mounts:
-            if (path + "/").startswith(mount.target + "/") and isinstance(mount.source, HostPath):
-                return mount.source.path + path[len(mount.target) :]
+            if (path + "/").startswith(mount.target + "/"):
+                return mount.host_path + path[len(mount.target) :]
         raise FileNotFoundError(f"no such file: {path}")
 
     def for_writing(self, path: str) -> str:

@@ -24,6 +24,7 @@ LAYERS = (
     ("backend", "observers"),
     ("build",),
     ("jobs",),
+    ("service",),
     ("startup",),
     ("rest",),
     ("app",),

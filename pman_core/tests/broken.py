@@ -125,6 +125,8 @@ tampers_job(
     "test_nothing_of_pmans_own_environment_reaches_a_job",
     lambda job: {"env": {**os.environ, **job.env}},
 )
+tampers_job("test_a_job_begins_in_its_working_directory", lambda job: {"workdir": None})
+tampers_job("test_a_working_directory_that_is_missing_is_told", lambda job: {"workdir": None})
 tampers_job("test_user_and_group_are_in_force", lambda job: {"user": None})
 
 
@@ -175,6 +177,7 @@ tampers_job(
     "test_directories_are_where_plugins_expect_them",
     lambda job: {"mounts": tuple(attrs.evolve(m, target="/data") for m in job.mounts)},
 )
+tampers_job("test_a_job_may_have_more_directories", lambda job: {"mounts": job.mounts[:2]})
 tampers_job(
     "test_a_job_sees_only_its_own_directories",
     lambda job: {"mounts": (*job.mounts, Mount(HostPath(""), "", read_only=False))},
@@ -573,6 +576,134 @@ class LeavesATombstone(MemoryBackend):
         return super().pman_remove(jid)
 
 
+# ------------------------------------------------------------------------ cancellation
+
+
+class Cancelling(MemoryBackend):
+    """A backend whose cancellations are wrong in some way."""
+
+    def cancel(self, record: Record) -> None:
+        self._engine.cancel(record)
+
+    @hookimpl
+    def pman_cancel(self, jid: str) -> JobInfo:
+        record = self._find(jid)
+        self.cancel(record)
+        return self._info(record)
+
+
+@breaks("test_a_cancelled_job_has_ended_and_is_kept_with_its_log")
+class OnlyNotesTheCancellation(Cancelling):
+    def cancel(self, record: Record) -> None:
+        record.end(None, Reason.CANCELLED, "cancelled")
+
+
+@breaks("test_cancelling_what_has_ended_changes_nothing")
+class OverwritesTheEnd(Cancelling):
+    def cancel(self, record: Record) -> None:
+        if record.status is Status.FAILED:
+            record.status = Status.STARTED
+        super().cancel(record)
+
+
+@breaks("test_cancelling_twice_tells_the_same")
+class CancelsAnew(Cancelling):
+    def cancel(self, record: Record) -> None:
+        super().cancel(record)
+        record.finished = now()
+
+
+@breaks("test_a_job_that_waits_and_is_cancelled_never_starts")
+class StartsWhatWaited(Cancelling):
+    def cancel(self, record: Record) -> None:
+        record.started = record.started or now()
+        super().cancel(record)
+
+
+@breaks("test_a_job_can_be_cancelled_at_once")
+class TellsWhatTheEngineSays(Cancelling):
+    def cancel(self, record: Record) -> None:
+        record.end(137, Reason.KILLED, "killed by signal 9")
+        super().cancel(record)
+
+
+@breaks("test_a_job_that_ends_while_it_is_cancelled_has_one_end")
+class ForgetsTheOtherEnd(Cancelling):
+    @hookimpl
+    def pman_cancel(self, jid: str) -> JobInfo:
+        info = super().pman_cancel(jid)
+        end = {"status": Status.FAILED, "reason": Reason.CANCELLED, "finished": now()}
+        return attrs.evolve(info, **end)
+
+
+@breaks("test_a_cancelled_job_is_found_and_not_run_again")
+class RunsTheCancelledAgain(MemoryBackend):
+    @hookimpl
+    def pman_submit(self, job: Job) -> JobInfo:
+        record = self._engine.records.get(self._name(job.jid))
+        if record and record.reason is Reason.CANCELLED:
+            self.pman_remove(job.jid)
+        return super().pman_submit(job)
+
+
+@breaks("test_a_cancelled_job_can_be_removed")
+class KeepsTheCancelled(Refusing):
+    def may_remove(self, record: Record) -> bool:
+        return record.reason is not Reason.CANCELLED
+
+
+@breaks("test_a_removal_at_the_same_time_wins")
+class BringsItBack(Cancelling):
+    def cancel(self, record: Record) -> None:
+        name = self._name(record.job.jid)
+        super().cancel(record)
+        time.sleep(0.1)
+        self._engine.records[name] = record
+
+
+@breaks("test_only_jobs_of_this_pman_are_cancelled")
+class CancelsAnything(Cancelling):
+    def _find(self, jid: str) -> Record:
+        found = [record for record in self._engine.records.values() if record]
+        return next((one for one in found if one.job.jid == jid), None) or super()._find(jid)
+
+
+class KillsBeforeItNotes(MemoryBackend):
+    """Ends the job first and notes why later: killed between, another end is told."""
+
+    def __init__(self, environ: Mapping[str, str], engine: MemoryEngine | None = None) -> None:
+        super().__init__(environ, engine)
+        self._killed = Path(environ["FOLDER"], "killed")
+
+    @hookimpl
+    def pman_submit(self, job: Job) -> JobInfo:
+        for mount in job.mounts:
+            assert isinstance(mount.source, HostPath)
+            Path(mount.source.path, "running").touch()
+        return self.pman_status(job.jid)
+
+    @hookimpl
+    def pman_status(self, jid: str) -> JobInfo:
+        record = Record(Job(jid=jid, image="", argv=()), "pman", now(), started=now())
+        record.status = Status.STARTED
+        if self._killed.exists():
+            record.end(137, Reason.KILLED, "killed")
+        return self._info(record)
+
+    @hookimpl
+    def pman_cancel(self, jid: str) -> JobInfo:
+        self._killed.touch()
+        time.sleep(2)
+        return self.pman_status(jid)
+
+
+def kills_before_it_notes(folder: Path) -> Subject:
+    return attrs.evolve(starts_later(folder), factory=KillsBeforeItNotes)
+
+
+BROKEN["test_a_killed_pman_leaves_no_half_cancelled_job"] = kills_before_it_notes
+
+
 # ------------------------------------------------------------------------------- lists
 
 
@@ -624,6 +755,9 @@ class IgnoresTheLabels(MemoryBackend):
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         return super().pman_list(attrs.evolve(job_filter, labels={}), limit, cursor)
+
+
+tampers_info("test_an_owner_is_given_back_and_can_be_listed", lambda info: {"owner": None})
 
 
 @breaks("test_a_cursor_that_was_never_given_is_refused")

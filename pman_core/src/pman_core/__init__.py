@@ -2,11 +2,12 @@
 
 Authors of plugins import from here, and from ``pman_core.causes``, ``pman_core.core_settings``,
 ``pman_core.deadline``, ``pman_core.engine_http``, ``pman_core.errors``, ``pman_core.logs``,
-``pman_core.masking``, ``pman_core.names``, ``pman_core.paging``, ``pman_core.serial``,
-``pman_core.settings``, ``pman_core.storage`` and ``pman_core.testing``. What starts pman otherwise
-than by ``pman serve`` imports ``pman_core.app``, ``pman_core.cli`` and ``pman_core.log_lines``.
-Other modules may change in any release. A job holds all that the core's own settings say of it: a
-backend reads these only to tell an operator what they mean for it.
+``pman_core.masking``, ``pman_core.names``, ``pman_core.paging``, ``pman_core.request``,
+``pman_core.serial``, ``pman_core.service``, ``pman_core.settings``, ``pman_core.storage`` and
+``pman_core.testing``. What starts pman otherwise than by ``pman serve`` imports ``pman_core.app``,
+``pman_core.cli`` and ``pman_core.log_lines``. Other modules may change in any release. A job holds
+all that the core's own settings say of it: a backend reads these only to tell an operator what they
+mean for it.
 """
 
 from pman_core.capabilities import Capabilities, Deviation, Option

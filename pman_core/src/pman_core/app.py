@@ -15,6 +15,7 @@ from pman_core.errors import PluginLoadError
 from pman_core.observers import each_plugin, watch_ends
 from pman_core.rest.errors import install_error_handlers
 from pman_core.rest.routes import routes
+from pman_core.service import Service
 from pman_core.startup import Pman, assemble
 
 
@@ -46,9 +47,10 @@ def app_for(pman: Pman) -> Flask:
     logging.getLogger("pman_core").setLevel(level)
     install_error_handlers(app)
     app.register_blueprint(routes(pman))
+    service = Service(pman.jobs)
     for name, blueprints in each_plugin(pman.manager, "pman_routes"):
         try:
-            for blueprint in blueprints():
+            for blueprint in blueprints(service=service):
                 app.register_blueprint(blueprint)
         except Exception as error:
             raise PluginLoadError(

@@ -65,6 +65,13 @@ class Backend:
         """The end of a job's log; see ``pman_logs``."""
         return self._ask("pman_logs", bytes, info=info, tail_lines=tail_lines, max_bytes=max_bytes)
 
+    def cancel(self, jid: str) -> JobInfo:
+        """End a job and keep it; see ``pman_cancel``."""
+        info = self._checked(jid, "pman_cancel", jid=jid)
+        if not info.status.is_final:
+            raise self._fault("pman_cancel", "answered a job that has not ended")
+        return info
+
     def remove(self, jid: str) -> bool:
         """End and delete a job; see ``pman_remove``."""
         return self._ask("pman_remove", bool, jid=jid)

@@ -8,7 +8,7 @@ import attrs
 
 from pman_core.capabilities import Capabilities, Deviation, Option
 from pman_core.core_settings import CoreSettings, ignoring
-from pman_core.errors import UnsupportedError
+from pman_core.errors import InvalidJobError, UnsupportedError
 from pman_core.fingerprint import fingerprint
 from pman_core.job import Job, Resources
 from pman_core.mounts import INPUT_TARGET, OUTPUT_TARGET, HostPath, Mount
@@ -23,10 +23,15 @@ _WORKAROUND_HOME = "/tmp"  # noqa: S108
 
 
 def build_job(
-    request: JobRequest, settings: CoreSettings, storage: Storage, capabilities: Capabilities
+    request: JobRequest,
+    settings: CoreSettings,
+    storage: Storage,
+    capabilities: Capabilities,
+    owner: str | None = None,
 ) -> Job:
     """The job that ``request`` asks for, with all that settings say of every job.
 
+    :param owner: the name of whoever asks.
     :raises InvalidJobError: a directory is not acceptable.
     :raises EngineUnavailableError: the storage must ask an engine, which does not answer.
     """
@@ -45,11 +50,25 @@ def build_job(
             memory_mib=None if Option.MEMORY_LIMIT in ignored else request.memory_limit,
             gpus=request.gpu_limit,
         ),
-        mounts=mounts,
+        mounts=(*mounts, *_more_mounts(request, storage)),
+        workdir=request.workdir,
+        owner=owner,
         user=settings.user_rule.for_job(request.jid) if settings.user_rule else None,
         time_limit_s=request.time_limit or settings.time_limit_s,
         fingerprint=fingerprint(request),
     )
+
+
+def _more_mounts(request: JobRequest, storage: Storage) -> list[Mount]:
+    taken = {INPUT_TARGET, OUTPUT_TARGET, "/"}
+    made = []
+    for wanted in request.mounts:
+        mount = storage.mount(wanted.directory, wanted.target, read_only=wanted.read_only)
+        if mount.target in taken:
+            raise InvalidJobError(f"the target {mount.target!r} of a mount is taken")
+        taken.add(mount.target)
+        made.append(mount)
+    return made
 
 
 def sample_job(settings: CoreSettings) -> Job:
@@ -88,6 +107,8 @@ def asked_options(job: Job) -> Iterator[Option]:
         Option.LABELS: bool(job.labels),
         Option.SHM_SIZE: job.shm_mib is not None,
         Option.TIME_LIMIT: job.time_limit_s is not None,
+        Option.WORKDIR: job.workdir is not None,
+        Option.MOUNTS: len(job.mounts) > 2,
     }
     return (option for option, wanted in asked.items() if wanted)
 

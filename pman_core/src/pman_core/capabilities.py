@@ -25,6 +25,8 @@ class Option(enum.StrEnum):
     LABELS = "JOB_LABELS"
     SHM_SIZE = "SHM_SIZE"
     TIME_LIMIT = "time_limit"
+    WORKDIR = "workdir"
+    MOUNTS = "mounts"
 
 
 class Deviation(enum.StrEnum):
@@ -70,6 +72,10 @@ class Deviation(enum.StrEnum):
     MISSING_DIRECTORY_MADE = (
         "missing-directory-made",
         "a directory of a job that is missing may be made, empty, instead of being told",
+    )
+    WORKDIR_MADE = (
+        "workdir-made",
+        "a working directory that the image does not have is made, empty, instead of being told",
     )
     LOG_TAIL = (
         "log-tail",

@@ -6,6 +6,8 @@ import hashlib
 import json
 import logging
 
+import attrs
+
 from pman_core.request import JobRequest
 
 _VERSION = "v1"
@@ -19,12 +21,12 @@ def fingerprint(request: JobRequest) -> str:
     Settings do not enter: neither another label or user nor a newer pman may make an
     honest retry look like another request.
     """
-    said = {
+    said: dict[str, object] = {
         "image": request.image,
         "entrypoint": request.entrypoint,
         "args": request.args,
         "args_path_flags": sorted(request.args_path_flags),
-        "type": request.type.value,
+        "type": request.type.value if request.type else None,
         "auid": request.auid,
         "number_of_workers": request.number_of_workers,
         "cpu_limit": request.cpu_limit,
@@ -35,6 +37,11 @@ def fingerprint(request: JobRequest) -> str:
         "output_dir": request.output_dir,
         "time_limit": request.time_limit,
     }
+    # What is newer enters only where it is asked for, so that older fingerprints stay as they are.
+    if request.workdir is not None:
+        said["workdir"] = request.workdir
+    if request.mounts:
+        said["mounts"] = [attrs.astuple(mount) for mount in request.mounts]
     text = json.dumps(said, sort_keys=True, separators=(",", ":"))
     return f"{_VERSION}-{hashlib.sha256(text.encode()).hexdigest()}"
 

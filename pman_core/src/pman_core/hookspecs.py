@@ -32,6 +32,8 @@ from pman_core.storage import Storage
 if TYPE_CHECKING:
     from flask import Blueprint
 
+    from pman_core.service import Service
+
 PROJECT = "pman"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -44,6 +46,7 @@ REQUIRED = (
     "pman_submit",
     "pman_status",
     "pman_logs",
+    "pman_cancel",
     "pman_remove",
     "pman_list",
     "pman_ping",
@@ -100,6 +103,24 @@ class BackendHooks:
             memory (:func:`~pman_core.logs.tail`).
         :raises UnknownJobError: the job has been removed since.
         :raises EngineUnavailableError: the engine does not answer.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def pman_cancel(self, jid: str) -> JobInfo:
+        """Fires for each cancellation. End the job, and keep it with its log.
+
+        Afterwards the job has ended, and nothing of it runs on. One that ran or waited has
+        failed, with the reason ``cancelled``, the message "cancelled" and no exit code; one that
+        waited never starts. One that had ended before stays as it was, a cancelled one too, so
+        that this can be repeated. Note the end where a new process finds it before the engine is
+        told to end the job: a pman that is killed in between must not leave a job that failed for
+        another reason. Where a job ends by itself meanwhile, either end may be told, but always
+        the same one.
+
+        :return: the job as it ended.
+        :raises UnknownJobError: there is no such job, or it is not of this pman instance.
+        :raises EngineUnavailableError: the engine does not answer, or did not end it in time.
         """
         raise NotImplementedError
 
@@ -225,6 +246,9 @@ class PluginHooks:
         """
 
     @hookspec
-    def pman_routes(self) -> Blueprint:
-        """Fires once, at start. A Flask blueprint with routes of your own."""
+    def pman_routes(self, service: Service) -> Blueprint:
+        """Fires once, at start. A Flask blueprint with routes of your own.
+
+        :param service: what the routes of ``/api/v1/`` use themselves; its errors become answers.
+        """
         raise NotImplementedError

@@ -43,6 +43,8 @@ class Reason(enum.StrEnum):
     KILLED = "killed"
     OUT_OF_MEMORY = "out-of-memory"
     TIME_LIMIT = "time-limit"
+    #: A client cancelled it.
+    CANCELLED = "cancelled"
     #: The job waited for longer than ``START_DEADLINE``.
     START_DEADLINE = "start-deadline"
     #: The engine has no such image and cannot get it.
@@ -73,6 +75,7 @@ class JobInfo:
     :param started: when it began to run (aware, UTC).
     :param finished: when it ended (aware, UTC).
     :param labels: as they were in the job.
+    :param owner: likewise.
     :param native: the engine's own name or id for the job, for operators and for
         ``pman_logs``, which gets this object and need not look the job up again.
     """
@@ -89,19 +92,23 @@ class JobInfo:
     started: datetime | None = None
     finished: datetime | None = None
     labels: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping, hash=False)
+    owner: str | None = None
     native: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class JobFilter:
-    """Which jobs a list holds: those that have this status, if any, and all these labels."""
+    """Which jobs a list holds: of this status and owner, if any is given, with all these labels."""
 
     status: Status | None = None
+    owner: str | None = None
     labels: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping, hash=False)
 
     def matches(self, info: JobInfo) -> bool:
         """Whether ``info`` belongs in the list."""
         if self.status is not None and info.status is not self.status:
+            return False
+        if self.owner is not None and info.owner != self.owner:
             return False
         return all(info.labels.get(key) == value for key, value in self.labels.items())
 

@@ -69,11 +69,15 @@ class Job:
     :param argv: the whole command line; it replaces the image's entrypoint and command.
     :param env: environment variables; values may be secret, so they are never shown.
     :param resources: limits, workers and GPUs.
-    :param mounts: the directories that the job sees.
+    :param mounts: the directories that the job sees: its input, its output, and any others.
     :param user: whom the job runs as; ``None`` leaves it to the image.
     :param labels: labels to put on the engine's objects, for other tools to select by.
     :param shm_mib: size of ``/dev/shm``, in MiB; ``None`` leaves it to the engine.
     :param time_limit_s: seconds after its start at which the job is ended.
+    :param workdir: the absolute path of the directory in which it begins; ``None`` leaves it to
+        the image.
+    :param owner: the name of whoever submitted it; ``None`` if nobody is known. A backend stores
+        it as it stores the jid, and gives it back.
     :param fingerprint: identifies the client's request; the backend stores it and
         gives it back in every :class:`~pman_core.info.JobInfo`.
     """
@@ -90,4 +94,6 @@ class Job:
     labels: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping, hash=False)
     shm_mib: int | None = None
     time_limit_s: int | None = None
+    workdir: str | None = None
+    owner: str | None = None
     fingerprint: str = ""

@@ -36,7 +36,7 @@ class Jobs:
     storage: Storage
     observers: Observers
 
-    def submit(self, request: JobRequest) -> JobInfo:
+    def submit(self, request: JobRequest, owner: str | None = None) -> JobInfo:
         """Run a job, or find the one that an equal request made before.
 
         That one is found also where settings, storage or a policy have changed since, so that
@@ -46,7 +46,7 @@ class Jobs:
         :raises EngineUnavailableError: the engine does not answer.
         """
         try:
-            job = self._admitted(request)
+            job = self._admitted(request, owner)
         except ClientError as refusal:
             info = self._made_before(request)
             if info is None:
@@ -78,6 +78,16 @@ class Jobs:
             return f"(pman could not read the logs: {escaped(str(error))})\n"
         return raw.decode(errors="replace")
 
+    def cancel(self, jid: str) -> JobInfo:
+        """End a job and keep it; one that has ended stays as it is.
+
+        :raises UnknownJobError: there is no such job.
+        """
+        info = self.backend.cancel(jid)
+        log.info("job %s was to be cancelled: %s", jid, info.message)
+        self.observers.seen(info)
+        return info
+
     def remove(self, jid: str) -> None:
         """End and delete a job; does nothing with ``REMOVE_JOBS=no``.
 
@@ -98,8 +108,9 @@ class Jobs:
             self.observers.seen(info)
         return page
 
-    def _admitted(self, request: JobRequest) -> Job:
-        job = build_job(request, self.settings, self.storage, self.backend.capabilities)
+    def _admitted(self, request: JobRequest, owner: str | None) -> Job:
+        capabilities = self.backend.capabilities
+        job = build_job(request, self.settings, self.storage, capabilities, owner)
         self._validate(job)
         job = self.observers.admit(job)
         self._validate(job)

@@ -59,6 +59,18 @@ class Storage:
             Mount(self._source("output_dir", output_dir), OUTPUT_TARGET, read_only=False),
         )
 
+    def mount(self, directory: str, target: str, *, read_only: bool) -> Mount:
+        """One more mount of a job.
+
+        :param directory: relative to the storebase.
+        :param target: the absolute path at which the job sees it.
+        :raises InvalidJobError: for a directory as above, or a target that is no absolute path.
+        """
+        fault = target_fault(target)
+        if fault:
+            raise InvalidJobError(f"the target {target!r} of a mount {fault}")
+        return Mount(self._source("mounts", directory), target, read_only)
+
     def _source(self, field: str, directory: str) -> Source:
         source = self.locate(clean_directory(directory))
         if isinstance(source, HostPath | NfsPath):
@@ -100,6 +112,21 @@ def clean_directory(raw: str) -> str:
     if fault:
         raise InvalidJobError(f"directory {raw[:MAX_NAME_BYTES]!r} {fault}")
     return "/".join(part for part in raw.split("/") if part not in ("", "."))
+
+
+def target_fault(raw: str) -> str | None:
+    """What is wrong with a path inside a job; ``None`` if nothing is."""
+    if not raw.startswith("/"):
+        return "must be an absolute path"
+    if "\0" in raw:
+        return "must not contain NUL"
+    if raw != "/" and (raw.endswith("/") or {"", ".", ".."} & set(raw.split("/")[1:])):
+        return "must not contain empty, '.' or '..' parts"
+    if _bytes(raw) > MAX_PATH_BYTES or any(
+        _bytes(part) > MAX_NAME_BYTES for part in raw.split("/")
+    ):
+        return "is longer than any file system can hold"
+    return None
 
 
 def directory_fault(raw: str) -> str | None:

@@ -14,7 +14,7 @@ import click
 from pman_core.cli.backends import backends
 from pman_core.cli.check import check
 from pman_core.cli.config import config
-from pman_core.cli.jobs import logs, ls, rm, status
+from pman_core.cli.jobs import cancel, logs, ls, rm, status
 from pman_core.cli.serve import serve
 from pman_core.cli.submit import submit
 from pman_core.cli.text import bulleted
@@ -71,7 +71,7 @@ def cli() -> None:
     """
 
 
-for command in (serve, check, config, backends, submit, wait, status, logs, ls, rm):
+for command in (serve, check, config, backends, submit, wait, status, logs, ls, cancel, rm):
     cli.add_command(command)
 
 

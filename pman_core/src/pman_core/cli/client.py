@@ -59,6 +59,10 @@ class Client:
         """The end of a job's logs."""
         return str(self._ask("GET", _path(jid)).get("logs", ""))
 
+    def cancel(self, jid: str) -> Answer:
+        """End a job, and keep it."""
+        return self._ask("POST", f"{_path(jid)}cancel/")
+
     def remove(self, jid: str) -> None:
         """End and delete a job."""
         self._ask("DELETE", _path(jid))

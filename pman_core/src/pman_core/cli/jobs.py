@@ -1,8 +1,8 @@
-"""The commands that look at jobs of a running pman, and remove them."""
+"""The commands that look at jobs of a running pman, cancel and remove them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import click
@@ -59,12 +59,27 @@ def logs(client: Client, jid: str) -> None:
 @click.command()
 @click.argument("jids", nargs=-1, required=True, type=jid_type, metavar="JID...")
 @client_option
+def cancel(client: Client, jids: tuple[str, ...]) -> None:
+    """End jobs, keep them with their logs, and print their ids.
+
+    A job that has ended stays as it is.
+    """
+    _each(client.cancel, jids)
+
+
+@click.command()
+@click.argument("jids", nargs=-1, required=True, type=jid_type, metavar="JID...")
+@client_option
 def rm(client: Client, jids: tuple[str, ...]) -> None:
     """End jobs, delete them, and print their ids."""
+    _each(client.remove, jids)
+
+
+def _each(do: Callable[[str], object], jids: tuple[str, ...]) -> None:
     failed = []
     for jid in jids:
         try:
-            client.remove(jid)
+            do(jid)
             click.echo(jid)
         except ServerError as error:
             failed.append(error.message)

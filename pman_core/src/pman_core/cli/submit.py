@@ -46,6 +46,7 @@ def _environment(ctx: click.Context, param: click.Parameter, given: tuple[str, .
 @click.option("--memory", type=int, default=512, metavar="MIB", help="Memory limit.")
 @click.option("--gpu", type=int, default=0, metavar="COUNT", help="GPUs.")
 @click.option("--time-limit", type=int, metavar="SECONDS", help="End the job if it runs longer.")
+@click.option("--workdir", metavar="PATH", help="Directory in which the job begins.")
 @click.option(
     "--env",
     multiple=True,
@@ -113,4 +114,6 @@ def _request(entrypoint: list[str], args: list[str], options: dict[str, Any]) ->
     }
     if options["time_limit"] is not None:
         request["time_limit"] = options["time_limit"]
+    if options["workdir"] is not None:
+        request["workdir"] = options["workdir"]
     return request

@@ -15,7 +15,7 @@ import attrs
 from pman_core.job import MAX_ARGUMENT_BYTES
 from pman_core.names import jid_fault
 from pman_core.request import PluginType
-from pman_core.storage import directory_fault
+from pman_core.storage import directory_fault, target_fault
 
 #: More than any machine has; keeps products with units within 64 bits.
 MOST = 10**9
@@ -87,6 +87,14 @@ def directory(value: Any) -> str:
     if fault:
         raise ValueError(fault)
     return str(value).strip("/")
+
+
+def path(value: Any) -> str:
+    """An absolute path inside a job."""
+    fault = target_fault(text(value))
+    if fault:
+        raise ValueError(fault)
+    return str(value)
 
 
 def number(least: int, most: int = MOST) -> Reader:

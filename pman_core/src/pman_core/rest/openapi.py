@@ -95,6 +95,7 @@ def openapi_document(version: str) -> dict[str, Any]:
             "/api/v1/": {"get": _about(), "post": _submit()},
             "/api/v1/jobs/": {"get": _list()},
             "/api/v1/{jid}/": {"parameters": [_JID], "get": _status(), "delete": _remove()},
+            "/api/v1/{jid}/cancel/": {"parameters": [_JID], "post": _cancel()},
             "/openapi.json": {"get": _document()},
         },
         "components": {
@@ -260,6 +261,14 @@ def _status() -> dict[str, Any]:
             )
         ],
         "responses": {"200": _answer("Job", "the job"), **_errors("404")},
+    }
+
+
+def _cancel() -> dict[str, Any]:
+    return {
+        "operationId": "cancel",
+        "summary": "End a job, and keep it with its logs; one that has ended stays as it is",
+        "responses": {"200": _answer("ListedJob", "the job"), **_errors("404")},
     }
 
 

@@ -60,6 +60,11 @@ def routes(pman: Pman) -> Blueprint:
         info = jobs.status(_known(jid))
         return schema.job_answer(info, jobs.logs(info) if with_logs else None)
 
+    @bp.post("/api/v1/<jid:jid>/cancel/")
+    def cancel(jid: str) -> Any:
+        refuse_query(request.args)
+        return schema.job_answer(jobs.cancel(_known(jid)), logs=None)
+
     @bp.delete("/api/v1/<jid:jid>/")
     def remove(jid: str) -> Any:
         refuse_query(request.args)

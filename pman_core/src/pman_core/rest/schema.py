@@ -66,6 +66,12 @@ FIELDS = (
         count(1, "seconds after which the running job is ended"),
         default=None,
     ),
+    Field(
+        "workdir",
+        fields.path,
+        {**shapes.PATH, "description": "the directory in which the job begins, as it sees it"},
+        default=None,
+    ),
 )
 
 _NAMES = frozenset(field.name for field in FIELDS)

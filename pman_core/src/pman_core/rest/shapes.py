@@ -52,6 +52,15 @@ def directory(meaning: str) -> Shape:
     }
 
 
+#: An absolute path without empty, ``.`` and ``..`` parts.
+PATH: Shape = {
+    "type": "string",
+    "maxLength": MAX_PATH_BYTES,
+    "pattern": rf"^/([^/\u0000]{{1,{MAX_NAME_BYTES}}}(/[^/\u0000]{{1,{MAX_NAME_BYTES}}})*)?$",
+    "not": {"pattern": r"(^|/)\.\.?(?![^/])"},
+}
+
+
 def count(least: int, meaning: str, most: int = MOST) -> Shape:
     """A number from 0 or 1 to a power of ten, which may also be written as a string."""
     zeros = len(str(most)) - 1

@@ -81,6 +81,14 @@ class MemoryBackend:
         )
 
     @hookimpl
+    def pman_cancel(self, jid: str) -> JobInfo:
+        """The first end that is noted stays."""
+        record = self._find(jid)
+        self._engine.cancel(record)
+        with self._engine.lock:
+            return self._info(record)
+
+    @hookimpl
     def pman_remove(self, jid: str) -> bool:
         """End the threads first, so that nothing runs on once the job is gone."""
         try:
@@ -138,6 +146,7 @@ class MemoryBackend:
             started=record.started,
             finished=record.finished,
             labels=job.labels,
+            owner=job.owner,
             native=self._name(job.jid),
         )
 

@@ -97,6 +97,9 @@ class MemoryEngine:
             if not os.path.isdir(mount.host_path):
                 record.end(None, Reason.CANNOT_START, f"no such directory: {mount.host_path}")
                 return
+        if job.workdir and not any(job.workdir == mount.target for mount in job.mounts):
+            record.end(None, Reason.CANNOT_START, f"no such working directory: {job.workdir}")
+            return
         record.status, record.message, record.reason = Status.STARTED, "running", None
         record.started = now()
         machines = [MemoryMachine(record, self) for _ in range(job.resources.workers)]
@@ -162,6 +165,12 @@ class MemoryEngine:
                 record.end(None, Reason.LOST, "lost: the engine does not know what became of it")
             self.destroy(record)
 
+    def cancel(self, record: Record) -> None:
+        """End a job, and keep it; the note of its end comes first."""
+        with self.lock:
+            record.end(None, Reason.CANCELLED, "cancelled")
+        self.destroy(record)
+
     def destroy(self, record: Record) -> None:
         """End whatever runs of a job, and wait until it has ended."""
         record.kill.set()
@@ -187,6 +196,9 @@ class MemoryMachine(probe.Machine):
     def ids(self) -> list[int]:
         user = self.job.user
         return [(user and user.uid) or 0, (user and user.gid) or 0]
+
+    def cwd(self) -> str:
+        return self.job.workdir or "/"
 
     def shm_mib(self) -> float:
         return self.job.shm_mib or 64

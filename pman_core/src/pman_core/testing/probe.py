@@ -26,6 +26,9 @@ class Machine:
     def ids(self) -> list[int]:
         return [os.getuid(), os.getgid()]
 
+    def cwd(self) -> str:
+        return os.getcwd()
+
     def shm_mib(self) -> float:
         stat = os.statvfs("/dev/shm")
         return stat.f_frsize * stat.f_blocks / 2**20
@@ -136,6 +139,7 @@ def dump(machine: Machine, out: str, *args: str) -> int:
         "argv": [os.fsencode(arg).hex() for arg in args],
         "env": machine.environ(),
         "ids": machine.ids(),
+        "cwd": machine.cwd(),
         "shm_mib": machine.shm_mib(),
         "cannot_gain_privileges": machine.cannot_gain_privileges(),
     }

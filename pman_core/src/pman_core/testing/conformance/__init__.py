@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pman_core.testing.conformance.argv import ArgvPromises
+from pman_core.testing.conformance.cancelling import CancelPromises
 from pman_core.testing.conformance.declaration import DeclarationPromises
 from pman_core.testing.conformance.directories import DirectoryPromises
 from pman_core.testing.conformance.engine import EnginePromises
@@ -47,6 +48,7 @@ class BackendConformance(
     EnginePromises,
     ListPromises,
     RemovalPromises,
+    CancelPromises,
     LogPromises,
     IdentityPromises,
     WaitingPromises,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pman_core.capabilities import Deviation
+from pman_core.capabilities import Deviation, Option
 from pman_core.errors import ClientError
 from pman_core.info import Status
 from pman_core.mounts import INPUT_TARGET, OUTPUT_TARGET
@@ -77,6 +77,26 @@ class DirectoryPromises:
         assert info.status is Status.SUCCEEDED, info
         assert (place.local_out / "result").read_text() == "text"
         assert (place.job_in, place.job_out) == expected
+
+    def test_a_job_may_have_more_directories(self, bench: Workbench) -> None:
+        """Each at its own path, read-only or writable as it was asked for."""
+        bench.needs(Option.MOUNTS)
+        place, other = bench.place(), bench.place()
+        (other.local_in / "there").write_text("content")
+        folder = other.local_in.parent.relative_to(bench.subject.storebase)
+        mount = bench.subject.storage.mount
+        mounts = (
+            *place.mounts,
+            mount(f"{folder}/in", "/data/more in", read_only=True),
+            mount(f"{folder}/out", "/data/out", read_only=False),
+        )
+        read = bench.run(place, "read", "/data/more in/there", mounts=mounts)
+        assert bench.logs_with(read, b"content") == b"content"
+        refused = bench.run(place, "write", "/data/more in/mine", "text", mounts=mounts)
+        assert refused.exit_code == 2, refused
+        written = bench.run(place, "write", "/data/out/result", "text", mounts=mounts)
+        assert written.status is Status.SUCCEEDED, written
+        assert (other.local_out / "result").read_text() == "text"
 
     @weakened_by(Deviation.NO_ISOLATION)
     def test_a_job_sees_only_its_own_directories(self, bench: Workbench) -> None:

@@ -32,6 +32,7 @@ class EnginePromises:
                 backend.ping,
                 lambda: backend.status(running.jid),
                 lambda: backend.submit(late),
+                lambda: backend.cancel(running.jid),
                 lambda: backend.remove(ended.jid),
                 lambda: backend.list(JobFilter(), 10, None),
             ):

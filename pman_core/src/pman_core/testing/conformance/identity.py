@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
-import json
 import random
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import attrs
@@ -18,8 +13,6 @@ from pman_core.errors import NameTakenError, UnknownJobError
 from pman_core.info import JobFilter, Status
 from pman_core.job import Job
 from pman_core.names import native_name
-from pman_core.serial import job_to_json
-from pman_core.testing.conformance.submitting import SubmitOrder
 from pman_core.testing.conformance.workbench import Place, Workbench
 
 #: How often eight submit the same job at once.
@@ -91,15 +84,11 @@ class IdentityPromises:
         """Killed at any moment of a submit; the client then repeats its request."""
         if not bench.subject.other_process:
             bench.not_run("the jobs of this backend live in the memory of one process")
-        factory = inspect.unwrap(bench.subject.factory)
         dice = random.Random(20)  # noqa: S311 - the same moments in every run
         for _ in range(8):
             place = bench.place()
             job = bench.job(place, "count", place.job_out)
-            environ = dict(bench.subject.environ)
-            order = SubmitOrder(factory.__module__, factory.__qualname__, environ, job_to_json(job))
-            begun = _submit_and_kill(json.dumps(attrs.asdict(order)), dice.uniform(0.0, 0.3))
-            assert begun
+            assert bench.begin_and_kill(job, dice.uniform(0.0, 0.3))
             seen = bench.submit(job)
             assert seen.fingerprint == job.fingerprint
             assert bench.end_of(job.jid).status is Status.SUCCEEDED
@@ -179,21 +168,3 @@ class IdentityPromises:
             lambda info: info.status.is_final,
         )
         assert ended.exit_code == 0
-
-
-def _submit_and_kill(order: str, after_s: float) -> bool:
-    """Submit from a process of its own, which is killed so many seconds into the submit."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "pman_core.testing.conformance.submitting"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(order)
-        process.stdin.close()
-        begun = process.stdout.readline() == "begun\n"
-        time.sleep(after_s)  # the moment of the kill is what this varies
-        process.kill()
-    return begun

@@ -10,10 +10,10 @@ import pytest
 from pman_core.capabilities import Deviation, Option
 from pman_core.causes import cause_named
 from pman_core.errors import ClientError
-from pman_core.info import JobInfo, Reason, Status
+from pman_core.info import Reason, Status
 from pman_core.job import Job
 from pman_core.testing.conformance.marks import weakened_by
-from pman_core.testing.conformance.workbench import Workbench
+from pman_core.testing.conformance.workbench import Workbench, end_of
 from pman_core.testing.faulty_registry import FAULTS
 
 
@@ -92,7 +92,7 @@ class LifecyclePromises:
         """Whoever asks later gets the same end."""
         first = bench.run(bench.place(), "exit", "3")
         for _ in range(3):
-            assert _end(bench.fresh().status(first.jid)) == _end(first)
+            assert end_of(bench.fresh().status(first.jid)) == end_of(first)
 
     @weakened_by(Deviation.RESTARTABLE)
     def test_an_end_stays_when_somebody_starts_the_job_again(self, bench: Workbench) -> None:
@@ -102,7 +102,7 @@ class LifecyclePromises:
         first = bench.run(bench.place(), "exit", "3")
         bench.subject.restart_run(first)
         again = bench.fresh().status(first.jid)
-        assert bench.deviates(Deviation.RESTARTABLE) or _end(again) == _end(first)
+        assert bench.deviates(Deviation.RESTARTABLE) or end_of(again) == end_of(first)
 
     @weakened_by(Deviation.START_NOT_TOLD)
     def test_times_are_in_utc_and_in_order(self, bench: Workbench) -> None:
@@ -206,7 +206,7 @@ class WaitingPromises:
         bench.submit(job, backend)
         info = bench.end_of(job.jid, backend)
         assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE), info
-        assert _end(bench.fresh().status(job.jid)) == _end(info)
+        assert end_of(bench.fresh().status(job.jid)) == end_of(info)
 
     @staticmethod
     def _waiting(bench: Workbench) -> Job:
@@ -214,7 +214,3 @@ class WaitingPromises:
             bench.not_run("the subject has no unplaceable: this engine lets no job wait")
         place = bench.place()
         return bench.subject.unplaceable(bench.job(place, "count", place.job_out))
-
-
-def _end(info: JobInfo) -> tuple[object, ...]:
-    return info.status, info.exit_code, info.reason, info.message, info.finished

@@ -78,6 +78,15 @@ class ListPromises:
             bench.backend.list(JobFilter(), 10, cursor)
         assert "cursor" in caught.value.faults, "the parameter that is to blame is named"
 
+    def test_an_owner_is_given_back_and_can_be_listed(self, bench: Workbench) -> None:
+        """As it was in the job, to any plugin; a job may have none."""
+        owner = f"Ünï {uuid.uuid4().hex} @x/y"
+        theirs = bench.run(bench.place(), "exit", "0", owner=owner).jid
+        nobodys = bench.run(bench.place(), "exit", "0").jid
+        fresh = bench.fresh()
+        assert (fresh.status(theirs).owner, fresh.status(nobodys).owner) == (owner, None)
+        assert [info.jid for info in _all(bench, JobFilter(owner=owner), 1)] == [theirs]
+
     def test_an_empty_list_has_an_end(self, bench: Workbench) -> None:
         """Or several empty ones, but an end."""
         bench.needs(Option.LABELS)

@@ -9,7 +9,7 @@ import pytest
 
 from pman_core.capabilities import Deviation, Option
 from pman_core.errors import ClientError
-from pman_core.info import JobFilter, Status
+from pman_core.info import JobFilter, Reason, Status
 from pman_core.job import User
 from pman_core.testing.conformance.argv import NASTY
 from pman_core.testing.conformance.marks import weakened_by
@@ -56,6 +56,26 @@ class SurroundingsPromises:
         seen = _environment(place)
         assert _SECRET not in seen
         assert "hidden" not in seen.values()
+
+    def test_a_job_begins_in_its_working_directory(self, bench: Workbench) -> None:
+        """The one that was asked for, not that of the image."""
+        bench.needs(Option.WORKDIR)
+        place = bench.place()
+        info = bench.run(place, "dump", place.job_out, workdir=place.job_out)
+        assert info.status is Status.SUCCEEDED, info
+        assert place.dump()["cwd"] == place.job_out
+
+    @weakened_by(Deviation.WORKDIR_MADE)
+    def test_a_working_directory_that_is_missing_is_told(self, bench: Workbench) -> None:
+        """The job cannot start, and the message names the directory."""
+        bench.needs(Option.WORKDIR)
+        missing = f"/no-such-directory-{uuid.uuid4().hex[:8]}"
+        info = bench.run(bench.place(), "exit", "0", workdir=missing)
+        if bench.deviates(Deviation.WORKDIR_MADE):
+            assert info.status is Status.SUCCEEDED, info
+            return
+        assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
+        assert missing in info.message
 
     def test_user_and_group_are_in_force(self, bench: Workbench) -> None:
         """Both are the job's real ids, seen from inside."""

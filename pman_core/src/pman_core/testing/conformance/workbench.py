@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import inspect
 import json
 import shlex
 import shutil
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -24,7 +27,9 @@ from pman_core.errors import PmanError
 from pman_core.info import JobInfo, Status
 from pman_core.job import Job, Resources
 from pman_core.mounts import Mount
+from pman_core.serial import job_to_json
 from pman_core.testing.conformance.subject import Subject
+from pman_core.testing.conformance.submitting import Order
 
 T = TypeVar("T")
 
@@ -147,6 +152,10 @@ class Workbench:
         """The state of a job, which must never go backwards."""
         return self._checked(jid, lambda: (backend or self.backend).status(jid))
 
+    def cancel(self, jid: str) -> JobInfo:
+        """End a job and keep it."""
+        return self._checked(jid, lambda: self.backend.cancel(jid))
+
     def run(self, place: Place, *command: str, **changes: Any) -> JobInfo:
         """Submit a command of the probe, and wait for its end."""
         return self.end_of(self.submit(self.job(place, *command, **changes)).jid)
@@ -203,6 +212,35 @@ class Workbench:
             if time.monotonic() > deadline:
                 pytest.fail(f"waited in vain for {what}; last seen: {seen!r:.2000}")
             time.sleep(0.02)
+
+    def begin_and_kill(self, job: Job, after_s: float, *, cancels: bool = False) -> bool:
+        """Submit or cancel a job in a process of its own, and kill that so many seconds later.
+
+        :return: whether it had begun.
+        """
+        self._jobs.append((self.backend, job.jid))
+        factory = inspect.unwrap(self.subject.factory)
+        order = Order(
+            factory.__module__,
+            factory.__qualname__,
+            dict(self.subject.environ),
+            job_to_json(job),
+            cancels,
+        )
+        with subprocess.Popen(
+            [sys.executable, "-m", "pman_core.testing.conformance.submitting"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(json.dumps(attrs.asdict(order)))
+            process.stdin.close()
+            begun = process.stdout.readline() == "begun\n"
+            time.sleep(after_s)  # the moment of the kill is what this varies
+            process.kill()
+        return begun
 
     # ------------------------------------------------------ where a promise is broken
 
@@ -275,3 +313,8 @@ class Workbench:
                 assert info.status is before.status, f"the end changed from {before} to {info}"
         self._seen[jid] = info
         return info
+
+
+def end_of(info: JobInfo) -> tuple[object, ...]:
+    """What is told of an end, and never changes again."""
+    return info.status, info.exit_code, info.reason, info.message, info.finished

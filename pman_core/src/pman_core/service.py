@@ -1,0 +1,75 @@
+"""What extensions may ask of pman: the same as the routes of ``/api/v1/``.
+
+All methods raise the errors of :mod:`pman_core.errors`: ``ClientError`` and its kinds,
+``EngineUnavailableError``, and ``PluginFaultError`` where the backend breaks its contract. In a
+route of an extension they become answers by themselves.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from pman_core.capabilities import Capabilities
+from pman_core.info import JobFilter, JobInfo, JobPage
+from pman_core.jobs import Jobs
+from pman_core.request import JobRequest
+
+
+@attrs.frozen
+class Service:
+    """The jobs of this pman, for programs."""
+
+    _jobs: Jobs
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the backend refuses, and what it does less well."""
+        return self._jobs.backend.capabilities
+
+    def submit(self, request: JobRequest, owner: str | None = None) -> JobInfo:
+        """Run a job, or find the one that an equal request made before.
+
+        :param owner: the name of whoever asks; the engine keeps it with the job.
+        :raises ClientError: the request cannot be done, or its id is taken.
+        """
+        return self._jobs.submit(request, owner)
+
+    def status(self, jid: str) -> JobInfo:
+        """The state of a job.
+
+        :raises UnknownJobError: there is no such job.
+        """
+        return self._jobs.status(jid)
+
+    def logs(self, info: JobInfo) -> str:
+        """The end of a job's log; where it cannot be read, one line that says why."""
+        return self._jobs.logs(info)
+
+    def list(self, job_filter: JobFilter, limit: int, cursor: str | None = None) -> JobPage:
+        """One page of the jobs that match.
+
+        :param cursor: from the page before; ``None`` for the first page.
+        :raises InvalidJobError: the cursor is none that this server gave.
+        """
+        return self._jobs.list(job_filter, limit, cursor)
+
+    def cancel(self, jid: str) -> JobInfo:
+        """End a job and keep it; one that has ended stays as it is.
+
+        :raises UnknownJobError: there is no such job.
+        """
+        return self._jobs.cancel(jid)
+
+    def remove(self, jid: str) -> None:
+        """End and delete a job; does nothing with ``REMOVE_JOBS=no``.
+
+        :raises UnknownJobError: there is no such job.
+        """
+        self._jobs.remove(jid)
+
+    def health(self) -> str:
+        """The engine's name and version, for a person.
+
+        :raises EngineUnavailableError: it cannot take jobs now, and why.
+        """
+        return self._jobs.backend.ping()

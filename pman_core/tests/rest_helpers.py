@@ -74,6 +74,9 @@ class Service:
     def get(self, path: str = "", **how: Any) -> TestResponse:
         return self.app.test_client().get(URL + path, **how)
 
+    def cancel(self, jid: str, query: str = "") -> TestResponse:
+        return self.app.test_client().post(f"{URL}{jid}/cancel/{query}")
+
     def delete(self, path: str, **how: Any) -> TestResponse:
         return self.app.test_client().delete(URL + path, **how)
 

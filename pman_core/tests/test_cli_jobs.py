@@ -149,7 +149,7 @@ def test_submit_sends_every_option(pman: Run) -> None:
     jid = submit(
         pman, "--jid", "every", "--type", "fs", "--workers", "2", "--cpu", "500", "--memory", "99",
         "--time-limit", "60", "--path-flag=--dir", "--entrypoint", "ok", "--entrypoint", "sub",
-        "--auid", "me", "--", "--dir", "x",
+        "--auid", "me", "--workdir", "/share/outgoing", "--", "--dir", "x",
     )  # fmt: skip
     assert jid == "every"
     answer = json.loads(pman("status", jid, "--json").stdout)
@@ -291,7 +291,7 @@ def test_an_id_that_a_url_would_bend_reaches_its_job(pman: Run) -> None:
 
 
 @pytest.mark.parametrize("jid", ["", ".", "..", "jobs", "a/b"])
-@pytest.mark.parametrize("command", ["status", "logs", "rm", "wait"])
+@pytest.mark.parametrize("command", ["status", "logs", "cancel", "rm", "wait"])
 def test_what_can_be_no_job_is_not_even_asked_for(pman: Run, command: str, jid: str) -> None:
     told = pman(command, jid, PMAN_URL="http://127.0.0.1:1/")
     assert told.exit_code == 2
@@ -305,6 +305,16 @@ def test_rm_removes_what_it_can_and_tells_the_rest(pman: Run) -> None:
     assert told.stdout == f"{jid}\n"
     assert "no job found with jid 'nobody'" in told.stderr
     assert pman("status", jid).exit_code == 1
+
+
+def test_cancel_ends_what_it_can_keeps_it_and_tells_the_rest(pman: Run) -> None:
+    jid = submit(pman, "--", "hold")
+    told = pman("cancel", "nobody", jid)
+    assert told.exit_code == 1
+    assert told.stdout == f"{jid}\n"
+    assert "no job found with jid 'nobody'" in told.stderr
+    assert "cancelled" in pman("status", jid).stdout
+    assert pman("cancel", jid).stdout == f"{jid}\n"
 
 
 def test_ls_lists_the_jobs_of_all_pages(pman: Run) -> None:

@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from pman_core.fingerprint import fingerprint, same_request
-from pman_core.request import JobRequest, PluginType
+from pman_core.request import JobRequest, PluginType, WantedMount
 
 REQUEST = JobRequest(
     jid="chris-jid-1",
@@ -60,6 +60,8 @@ def test_every_field_but_the_jid_enters() -> None:
         "input_dir": "x",
         "output_dir": "x",
         "time_limit": 2,
+        "workdir": "/x",
+        "mounts": (WantedMount("x", "/x"),),
     }
     assert set(other) == {field.name for field in attrs.fields(JobRequest)} - {"jid"}
     seen = {fingerprint(attrs.evolve(REQUEST, **{name: value})) for name, value in other.items()}

@@ -105,9 +105,8 @@ def test_a_card_names_what_is_kept_refused_deviating_and_not_run(
         "test_more_gpus_than_there_are_is_told": "gpu_limit: there are no GPUs"
     }
     assert card["deviating"] == {"log-order": "two files are read"}
-    (unrun,) = card["not_run"].items()
-    assert unrun[0] == "test_a_killed_pman_neither_loses_nor_doubles_a_job"
-    assert "memory of one process" in unrun[1]
+    why = card["not_run"]["test_a_killed_pman_neither_loses_nor_doubles_a_job"]
+    assert "memory of one process" in why
     assert not card["broken"]
     page = (pytester.path / "card.md").read_text()
     assert "| test_success_is_told | kept |" in page

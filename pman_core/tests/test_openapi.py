@@ -73,6 +73,7 @@ def conforms(document: dict[str, Any], path: str, method: str, answer: TestRespo
 
 
 ROOT, JOB, JOBS, DOCUMENT = "/api/v1/", "/api/v1/{jid}/", "/api/v1/jobs/", "/openapi.json"
+CANCEL = f"{JOB}cancel/"
 
 
 def test_every_kind_of_answer_is_as_described(
@@ -109,6 +110,10 @@ def test_every_kind_of_answer_is_as_described(
     check(JOBS, "get", 200, service.get("jobs/?limit=1"))
     check(JOBS, "get", 200, service.get("jobs/"))
     check(JOBS, "get", 400, service.get("jobs/?limit=0"))
+    check(CANCEL, "post", 200, service.cancel("waits"))
+    check(CANCEL, "post", 200, service.cancel("chris-jid-1"))
+    check(CANCEL, "post", 400, service.cancel("waits", "?x=1"))
+    check(CANCEL, "post", 404, service.cancel("never-was"))
     check(JOB, "delete", 400, service.delete("waits/?x=1"))
     check(JOB, "delete", 204, service.delete("waits/"))
     check(JOB, "delete", 404, service.delete("waits/"))
@@ -116,16 +121,18 @@ def test_every_kind_of_answer_is_as_described(
     service.engine.up = False
     check(ROOT, "post", 503, service.post(body(jid="other")))
     check(JOB, "get", 503, service.get("chris-jid-1/"))
+    check(CANCEL, "post", 503, service.cancel("chris-jid-1"))
     check(JOB, "delete", 503, service.delete("chris-jid-1/"))
     check(JOBS, "get", 503, service.get("jobs/"))
 
     def breaks(self: object) -> object:
         raise RuntimeError
 
-    hooks = ("pman_submit", "pman_status", "pman_remove", "pman_list")
+    hooks = ("pman_submit", "pman_status", "pman_cancel", "pman_remove", "pman_list")
     broken = start(type("Broken", (MemoryBackend,), dict.fromkeys(hooks, hookimpl(breaks)))({}))
     check(ROOT, "post", 500, broken.post())
     check(JOB, "get", 500, broken.get("x/"))
+    check(CANCEL, "post", 500, broken.cancel("x"))
     check(JOB, "delete", 500, broken.delete("x/"))
     check(JOBS, "get", 500, broken.get("jobs/"))
 

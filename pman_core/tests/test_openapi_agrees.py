@@ -123,7 +123,7 @@ class Agreement:
         assert self.forbidden, "and something wrong"
 
 
-FIELDS = [*body(), "time_limit"]
+FIELDS = [*body(), "time_limit", "workdir"]
 fresh = count()
 
 

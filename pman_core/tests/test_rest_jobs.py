@@ -47,6 +47,19 @@ def test_a_job_is_told_with_the_seven_keys_of_pman_6_first(service: Service) -> 
     assert job["created"] <= job["started"] <= job["finished"]
 
 
+def test_a_cancelled_job_is_told_twice_alike_and_found_again(service: Service) -> None:
+    service.post(body(image="hold"))
+    first = service.cancel("chris-jid-1")
+    assert first.status_code == 200
+    job = first.json
+    assert job
+    assert (job["status"], job["reason"]) == ("finishedWithError", "cancelled")
+    assert (job["message"], job["exit_code"]) == ("cancelled", None)
+    assert service.cancel("chris-jid-1").json == job
+    assert (service.post(body(image="hold")).json or {})["reason"] == "cancelled"
+    assert message(service.cancel("nobody"), 404).startswith("404: ")
+
+
 def test_a_failure_is_told_with_its_exit_code(service: Service) -> None:
     service.post(body(image="fail"))
     job = service.ended("chris-jid-1")

@@ -150,7 +150,7 @@ def test_an_extension_may_add_routes_and_raise_pmans_errors(start: Callable[...,
 
     class Routes:
         @hookimpl
-        def pman_routes(self) -> Blueprint:
+        def pman_routes(self) -> Blueprint:  # an older one, without the service
             bp = Blueprint("more", __name__)
 
             @bp.get("/more/")

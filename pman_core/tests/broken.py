@@ -632,8 +632,7 @@ class ForgetsTheOtherEnd(Cancelling):
     @hookimpl
     def pman_cancel(self, jid: str) -> JobInfo:
         info = super().pman_cancel(jid)
-        end = {"status": Status.FAILED, "reason": Reason.CANCELLED, "finished": now()}
-        return attrs.evolve(info, **end)
+        return attrs.evolve(info, status=Status.FAILED, reason=Reason.CANCELLED, finished=now())
 
 
 @breaks("test_a_cancelled_job_is_found_and_not_run_again")

@@ -100,6 +100,20 @@ class ProcessBackend:
         raise UnknownJobError(info.jid)
 
     @hookimpl
+    def pman_cancel(self, jid: str) -> JobInfo:
+        """Note it, have the supervisor end the job, and see what it wrote down."""
+        with told_as_unavailable(self._state.root):
+            folder = self._state.folder(self._name(jid))
+            if folder:
+                with folder:
+                    record = self._record(folder)
+                    if record and record.jid == jid and not folder.ended():
+                        folder.note_cancellation()
+                        with folder.lock_after_end(self._settings.engine_timeout_s):
+                            pass
+        return self.pman_status(jid)
+
+    @hookimpl
     def pman_remove(self, jid: str) -> bool:
         """Have the supervisor end the job, then delete the folder."""
         with told_as_unavailable(self._state.root):

@@ -22,6 +22,7 @@ def capabilities() -> Capabilities:
             Option.CPU_LIMIT: "a plain process cannot be kept from using every CPU",
             Option.GPU_LIMIT: "every process sees all GPUs of the machine, so none can be assigned",
             Option.USER: "jobs run as pman's own user",
+            Option.MOUNTS: "a process sees a directory at no other path than its own",
             Option.SHM_SIZE: "a process has the shared memory of the whole machine",
         },
         deviations={

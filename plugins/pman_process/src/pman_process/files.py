@@ -13,6 +13,7 @@ JOB = "job.json"  # what to run; never changes
 ENVIRONMENT = "environment.json"  # may be secret; deleted as soon as the job has begun
 BEGAN = "began.json"  # from here on the job is never started again
 ENDED = "ended.json"  # how it ended; never changes
+CANCELLED = "cancelled"  # an empty file: the job is to end, and its end is that it was cancelled
 LOCK = "lock"  # whoever holds it owns the job
 CONTROL = "control"  # a FIFO: a byte in it asks the supervisor to end the job
 LOG = "log"

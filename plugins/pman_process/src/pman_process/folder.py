@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pman_core.errors import EngineUnavailableError
-from pman_process.files import BEGAN, CONTROL, ENDED, JOB, LOCK, read_record
+from pman_process.files import BEGAN, CANCELLED, CONTROL, ENDED, JOB, LOCK, read_record
 from pman_process.record import Began, Ended, Record, structured
 
 T = TypeVar("T")
@@ -50,6 +50,15 @@ class Folder:
     def ended(self) -> Ended | None:
         """How the job ended, if it has."""
         return self._read(ENDED, Ended)
+
+    def is_cancelled(self) -> bool:
+        """Whether somebody has cancelled the job; it may have ended by itself all the same."""
+        return os.access(CANCELLED, os.F_OK, dir_fd=self.fd)
+
+    def note_cancellation(self) -> None:
+        """Write down that the job is to end; nothing ends it by that. Anybody may, at any time."""
+        os.close(os.open(CANCELLED, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=self.fd))
+        os.fsync(self.fd)
 
     def is_in_place(self) -> bool:
         """Whether this is still the folder of that name.
@@ -95,11 +104,13 @@ class Folder:
                     f"job {self.path.name!r} did not end within {timeout_s} s; if it stays so, "
                     f"look for its supervisor with: fuser {self.path / LOCK}"
                 )
-            self._ask_to_end()
+            self.ask_to_end()
             time.sleep(0.01)
 
-    def _ask_to_end(self) -> None:
-        """Write to the FIFO that only a supervisor of this very job can have open."""
+    def ask_to_end(self) -> None:
+        """Have the supervisor end the job, if there is one: it is not waited for.
+
+        Write to the FIFO that only a supervisor of this very job can have open."""
         try:
             control = os.open(CONTROL, os.O_WRONLY | os.O_NONBLOCK, dir_fd=self.fd)
         except FileNotFoundError:

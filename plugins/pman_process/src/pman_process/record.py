@@ -22,7 +22,7 @@ class Record:
     :param mark: what its processes have in their environment, for telling them from others.
     :param created: seconds since the epoch, as is every time in records.
     :param directories: what must exist: for each, what it is to the job, and its path.
-    :param cwd: where the job starts: its output directory.
+    :param cwd: where the job starts: its output directory, unless the job says where.
     """
 
     jid: str
@@ -38,6 +38,7 @@ class Record:
     directories: tuple[tuple[str, str], ...]
     cwd: str
     log_max_bytes: int
+    owner: str | None = None  # as all that is newer: older records do not have it
 
 
 @attrs.frozen(kw_only=True)
@@ -85,8 +86,9 @@ def record_of(job: Job, instance: str, created: datetime, log_max_bytes: int) ->
         memory_mib=job.resources.memory_mib,
         time_limit_s=job.time_limit_s,
         directories=tuple((_role(mount), mount.host_path) for mount in job.mounts),
-        cwd=writable[0] if writable else "/",
+        cwd=job.workdir or (writable[0] if writable else "/"),
         log_max_bytes=log_max_bytes,
+        owner=job.owner,
     )
 
 
@@ -117,6 +119,7 @@ def info_of(record: Record, began: Began | None, ended: Ended | None, native: st
         started=_moment(began.at) if began and ran else None,
         finished=_moment(ended.at) if ended else None,
         labels=record.labels,
+        owner=record.owner,
         native=native,
     )
 

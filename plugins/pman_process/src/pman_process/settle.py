@@ -22,7 +22,7 @@ _LOST = (
 
 
 def settle(folder: Folder, record: Record, settings: ProcessSettings) -> None:
-    """If the job's lock is free, begin the job or write down that it is lost.
+    """If the job's lock is free, begin the job or write down how it ended.
 
     Every process that looks at a job calls this, so a job never waits for one that was
     killed. Whether it has begun is told by a file; only who holds the lock may act on that.
@@ -30,10 +30,15 @@ def settle(folder: Folder, record: Record, settings: ProcessSettings) -> None:
     :raises EngineUnavailableError: neither could be done now.
     """
     with folder.lock() as lock:
+        if lock is None and folder.is_cancelled():
+            folder.ask_to_end()  # in place of a pman that was killed before it could
         if lock is None or folder.ended() or not folder.is_in_place():
             return
         waited_s = time.time() - record.created
-        if folder.began():
+        if folder.is_cancelled():
+            end_marked(record.mark, settings.engine_timeout_s)
+            _end(folder, Reason.CANCELLED, "cancelled")
+        elif folder.began():
             end_marked(record.mark, settings.engine_timeout_s)
             _end(folder, Reason.LOST, _LOST)
         elif waited_s > settings.start_deadline_s:

@@ -9,7 +9,16 @@ import signal
 import time
 from typing import Any
 
-from pman_process.files import BEGAN, CONTROL, ENDED, ENVIRONMENT, JOB, read_record, write_record
+from pman_process.files import (
+    BEGAN,
+    CANCELLED,
+    CONTROL,
+    ENDED,
+    ENVIRONMENT,
+    JOB,
+    read_record,
+    write_record,
+)
 from pman_process.supervisor.children import end_children, reap
 from pman_process.supervisor.joblog import Log
 from pman_process.supervisor.start import start
@@ -41,7 +50,7 @@ def run(folder: int, job: dict[str, Any], environment: dict[str, str]) -> None:
     main, end = start(job, environment, log.for_job)
     os.close(log.for_job)
     if end is None:
-        end = wait(main, job["time_limit_s"], wake, control, log)
+        end = wait(main, job["time_limit_s"], wake, control, log) or _asked_end(folder)
     end_children()
     log.drain()
     end["message"] += log.fault
@@ -55,8 +64,11 @@ def run(folder: int, job: dict[str, Any], environment: dict[str, str]) -> None:
                 return None
 
 
-def wait(main: int, limit_s: int | None, wake: int, control: int, log: Log) -> Verdict:
-    """Look after the job until its main process ends, or must be ended."""
+def wait(main: int, limit_s: int | None, wake: int, control: int, log: Log) -> Verdict | None:
+    """Look after the job until its main process ends, or must be ended.
+
+    :return: how it ended; ``None`` where pman asked for it.
+    """
     poll = select.poll()
     for source in (wake, control, log.source):
         poll.register(source, select.POLLIN)
@@ -71,11 +83,18 @@ def wait(main: int, limit_s: int | None, wake: int, control: int, log: Log) -> V
         if status is not None:
             return by_exit_code(os.waitstatus_to_exitcode(status))
         if control in ready:
-            return verdict(137, "killed", "ended: it is being removed")
+            return None
         if signal.SIGTERM in signals:
             return verdict(137, "killed", "ended: its supervisor was told to end (SIGTERM)")
         if time.monotonic() >= deadline:
             return verdict(137, "time-limit", f"ended: it ran for longer than {limit_s} s")
+
+
+def _asked_end(folder: int) -> Verdict:
+    """The end of a job that pman wants to end."""
+    if os.access(CANCELLED, os.F_OK, dir_fd=folder):
+        return verdict(None, "cancelled", "cancelled")
+    return verdict(137, "killed", "ended: it is being removed")
 
 
 def _prepare_signals() -> int:

@@ -112,6 +112,27 @@ def test_what_was_left_undone_is_gone_on_with_when_pman_begins_to_serve(
     until(lambda: list(calls), bool)
 
 
+def test_what_was_left_undone_is_gone_on_with_when_the_engine_is_back(
+    start: Callable[..., Service], engine: MemoryEngine
+) -> None:
+    calls: list[None] = []
+
+    class Resuming(MemoryBackend):
+        @hookimpl
+        def pman_resume(self) -> None:
+            calls.append(None)
+
+    service = start(Resuming({}, engine))
+    until(lambda: len(calls), lambda count: count == 1)
+    assert service.get("nobody/").status_code == 404
+    for count in (2, 3):
+        engine.up = False
+        assert [service.get("nobody/").status_code for _ in range(3)] == [503] * 3
+        engine.up = True
+        assert [service.get("nobody/").status_code for _ in range(3)] == [404] * 3
+        until(lambda: len(calls), lambda seen, count=count: seen == count)
+
+
 def test_an_engine_that_stays_down_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     faults = [EngineUnavailableError(text) for text in ("down", "down", "down", "slow")]
 

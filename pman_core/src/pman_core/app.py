@@ -56,7 +56,7 @@ def app_for(pman: Pman) -> Flask:
             raise PluginLoadError(
                 f"the routes of {name} cannot be served: {type(error).__name__}: {error}"
             ) from error
-    until_done("pman-resume", pman.jobs.backend.resume)
+    until_done("pman-resume", pman.jobs.backend.keep_resuming)
     if pman.jobs.observers.await_ends:
         watch_ends(pman.jobs.backend.watch, pman.jobs.observers)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -29,6 +30,11 @@ _SUBMIT_AGAIN_AFTER_S = (0.2, 0.8)
 #: flicker, and clients wait for an answer.
 _SUBMIT_NO_LONGER_S = 5.0
 
+#: The hooks that ask the engine for a client.
+_ASKING = frozenset(
+    ("pman_submit", "pman_status", "pman_logs", "pman_cancel", "pman_remove", "pman_list")
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -42,6 +48,10 @@ class Backend:
     def __init__(self, manager: pluggy.PluginManager, name: str) -> None:
         self.name = name
         self._hook = manager.hook
+        self._is_away = False
+        #: Set when a process begins, and whenever the engine answers again after it did not.
+        self.resume_wanted = threading.Event()
+        self.resume_wanted.set()
         self.capabilities: Capabilities = self._ask("pman_capabilities", Capabilities)
 
     def submit(self, job: Job) -> JobInfo:
@@ -95,6 +105,17 @@ class Backend:
         """Go on with what an earlier process left undone; see ``pman_resume``."""
         self._guarded("pman_resume")
 
+    def keep_resuming(self) -> None:
+        """Resume whenever that is wanted; returns only by raising what keeps it from being done."""
+        while True:
+            self.resume_wanted.wait()
+            self.resume_wanted.clear()
+            try:
+                self.resume()
+            except Exception:
+                self.resume_wanted.set()  # whoever called this calls it again
+                raise
+
     def watch(self) -> Iterator[JobInfo] | None:
         """Changes as the engine pushes them, if the backend can; see ``pman_watch``."""
         answer: Iterator[JobInfo] | None = self._guarded("pman_watch")
@@ -132,8 +153,11 @@ class Backend:
         if job:
             arguments["job"] = job
         try:
-            return call(**arguments)
+            answer = call(**arguments)
+            self._noticed(hook, is_away=False)
+            return answer
         except (ClientError, EngineUnavailableError) as error:
+            self._noticed(hook, is_away=isinstance(error, EngineUnavailableError))
             if job:
                 mask(error, job.env)
             raise
@@ -145,6 +169,12 @@ class Backend:
                 masked_trace(error, job.env if job else {}),
             )
             raise self._fault(hook, f"raised {type(error).__name__}") from error
+
+    def _noticed(self, hook: str, *, is_away: bool) -> None:
+        if hook in _ASKING:
+            if self._is_away and not is_away:
+                self.resume_wanted.set()
+            self._is_away = is_away
 
     def _fault(self, hook: str, what: str) -> PluginFaultError:
         return PluginFaultError(

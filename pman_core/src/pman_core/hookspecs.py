@@ -183,10 +183,11 @@ class BackendHooks:
 
     @hookspec
     def pman_resume(self) -> None:
-        """Optional. Fires when a pman process begins to serve, in a thread of its own.
+        """Optional. Fires when a pman process begins to serve, in a thread of its own, and again
+        when the engine answers after it did not.
 
-        Go on with what an earlier process left undone when it was killed: a job whose image
-        was being pulled, say. Other processes may do the same at the same time.
+        Go on with what an earlier process left undone when it was killed, and what this one left
+        when the engine went away: a job whose image was being pulled, say. Other processes may do the same at the same time.
 
         :raises EngineUnavailableError: the engine does not answer; the core calls again later.
         """

@@ -187,7 +187,8 @@ class BackendHooks:
         when the engine answers after it did not.
 
         Go on with what an earlier process left undone when it was killed, and what this one left
-        when the engine went away: a job whose image was being pulled, say. Other processes may do the same at the same time.
+        when the engine went away: a job whose image was being pulled, say. Other processes may do
+        the same at the same time.
 
         :raises EngineUnavailableError: the engine does not answer; the core calls again later.
         """

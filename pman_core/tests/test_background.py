@@ -1,6 +1,7 @@
 """What goes on beside the requests: the engine's own news, and what was left undone."""
 
 import logging
+import operator
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -130,7 +131,7 @@ def test_what_was_left_undone_is_gone_on_with_when_the_engine_is_back(
         assert [service.get("nobody/").status_code for _ in range(3)] == [503] * 3
         engine.up = True
         assert [service.get("nobody/").status_code for _ in range(3)] == [404] * 3
-        until(lambda: len(calls) >= count, bool)
+        until(partial(len, calls), partial(operator.eq, count))
 
 
 def test_an_engine_that_stays_down_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:

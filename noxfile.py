@@ -97,6 +97,19 @@ def newer(session: nox.Session, machine: str) -> None:
 
 
 @nox.session
+def kills(session: nox.Session) -> None:
+    """Kill ``pman serve`` again and again, and count what became of its jobs; ``-- BACKEND COUNT``.
+
+    Needs the variables that ``engines/up`` prints.
+    """
+    backend = session.posargs[0] if session.posargs else "process"
+    plugins = {"podman": ["pman_docker"], "kubernetes": ["pman_k8s"]}
+    needed = plugins.get(backend, [*NEEDS.get(f"pman_{backend}", []), f"pman_{backend}"])
+    install(session, CORE, *needed)
+    session.run("python", "tests/kills.py", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and likely mistakes; ``-- --fix`` mends what it can."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))

@@ -94,6 +94,18 @@ def test_labels_are_on_the_service_and_on_its_containers() -> None:
     assert labels["pman.chrisproject.org/image"] == "some/image:1"
 
 
+def test_an_owner_is_a_label_of_the_service_alone() -> None:
+    made = job(owner="Ünï @x/y")
+    assert payload(made)["Labels"]["pman.chrisproject.org/owner"] == "Ünï @x/y"
+    assert container(made)["Labels"] == container()["Labels"]
+    assert "pman.chrisproject.org/owner" not in payload()["Labels"]
+
+
+def test_a_job_begins_where_it_is_told_to() -> None:
+    assert container(job(workdir="/a b/{{.Node.ID}}"))["Dir"] == "/a b/{{.Node.ID}}"
+    assert container()["Dir"] == ""
+
+
 def test_pmans_own_labels_cannot_be_forged() -> None:
     forged = {"pman.chrisproject.org/jid": "another", "pman.chrisproject.org/instance": "other"}
     made = job(labels=forged)
@@ -167,9 +179,10 @@ def test_both_mounts_are_there_also_of_one_folder() -> None:
 
 
 def test_a_directory_is_no_template() -> None:
-    made = job(mounts=(Mount(HostPath("/base/{{.Node.ID}}"), "/in", read_only=True),))
+    made = job(mounts=(Mount(HostPath("/base/{{.Node.ID}}"), "/{{.Node.ID}}", read_only=True),))
     (mount,) = container(made)["Mounts"]
     assert expanded(mount["Source"]) == "/base/{{.Node.ID}}"
+    assert expanded(mount["Target"]) == "/{{.Node.ID}}"
 
 
 def test_nfs_options_are_no_templates() -> None:

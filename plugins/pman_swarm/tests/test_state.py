@@ -5,13 +5,16 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 import pytest
 from swarm_jobs import JOB, OVER, WAITING, service, task, told
 
 from pman_core import Reason, Status
+from pman_core.settings import load
 from pman_swarm.ending import was_killed
 from pman_swarm.labels import end_labels
-from pman_swarm.payload import ended, noted
+from pman_swarm.payload import ended, noted, service_payload
+from pman_swarm.settings import SwarmSettings
 from pman_swarm.state import (
     attempts,
     ended_info,
@@ -82,6 +85,14 @@ def test_an_end_is_never_before_the_creation() -> None:
     early = task("complete")
     early["Status"]["Timestamp"] = "2026-11-21T01:00:00Z"
     assert told(early).finished == told(early).created
+
+
+def test_an_owner_is_told() -> None:
+    owned = attrs.evolve(JOB, owner="Ünï @x/y")
+    spec = service_payload("some-job", owned, load(SwarmSettings, {}))
+    assert info_of(service(spec=spec), []).owner == "Ünï @x/y"
+    assert taken_info(owned, "5e7f1ce").owner == "Ünï @x/y"
+    assert told().owner is None
 
 
 def test_a_job_that_was_just_taken_waits() -> None:

@@ -63,6 +63,7 @@ def test_what_it_refuses_and_what_it_does_less_well() -> None:
         Deviation.SWAP_NOT_LIMITED,
         Deviation.OOM_NOT_TOLD,
         Deviation.PULL_NOT_RETRIED,
+        Deviation.WORKDIR_MADE,
         Deviation.START_NOT_TOLD,
         Deviation.PRIVILEGES_GAINABLE,
     }

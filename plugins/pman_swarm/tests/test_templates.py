@@ -35,6 +35,16 @@ def test_no_template_is_expanded_in_the_environment(bench: SwarmBench) -> None:
     assert {key: seen.get(key) for key in env} == env
 
 
+def test_no_template_is_expanded_where_a_directory_is_seen(bench: SwarmBench) -> None:
+    place = bench.place()
+    (place / "in" / "given").write_text("words")
+    folder = place.relative_to(bench.folder)
+    mount = bench.storage.mount(f"{folder}/in", "/data/{{.Node.ID}} {{", read_only=True)
+    job = bench.shell("cat '/data/{{.Node.ID}} {{/given'", place)
+    info = bench.run(attrs.evolve(job, mounts=(*job.mounts, mount)))
+    assert bench.log(info) == b"words"
+
+
 def test_no_template_is_expanded_in_a_directory(bench: SwarmBench) -> None:
     name = "{{.Node.ID}} {{{.Task.Slot}}"
     for part in ("in", "out"):

@@ -22,6 +22,7 @@ CAPABILITIES = Capabilities(
             "a node drops what the registry said, and a task that has been rejected is final: the "
             "swarm would have to run all workers anew"
         ),
+        Deviation.WORKDIR_MADE: "the engine makes it before it starts the container",
         Deviation.START_NOT_TOLD: "the swarm keeps only the time of a task's last change",
         Deviation.PRIVILEGES_GAINABLE: "Docker before 25 (API 1.44) ignores the option of services",
     },

@@ -13,15 +13,19 @@ from pman_docker.labels import IMAGE, KEYS, MESSAGE, REASON
 EXIT_CODE = LABEL_PREFIX + "exit-code"
 FINISHED = LABEL_PREFIX + "finished"
 
+#: Who submitted the job, if somebody is known.
+OWNER = LABEL_PREFIX + "owner"
+
 
 def service_labels(job: Job, instance: str) -> dict[str, str]:
     """The labels of a job's service."""
-    return {
+    labels = {
         **container_labels(job, instance),
         FINGERPRINT_LABEL: job.fingerprint,
         IMAGE: job.image,
         KEYS: json.dumps(sorted(job.labels)),
     }
+    return labels if job.owner is None else {**labels, OWNER: job.owner}
 
 
 def container_labels(job: Job, instance: str) -> dict[str, str]:

@@ -59,6 +59,7 @@ def _container(job: Job, settings: SwarmSettings) -> Payload:
         "Args": list(job.argv[1:]),
         "Env": [f"{key}={escaped(value)}" for key, value in job.env.items()],
         "User": user_words(job),
+        "Dir": job.workdir or "",
         "Mounts": mounts,
         "TTY": False,
         # Reaps processes without a parent, and lets the signals that the job sends itself arrive.
@@ -97,7 +98,7 @@ def _constraints(settings: SwarmSettings) -> list[str]:
 
 
 def _mount(mount: Mount, settings: SwarmSettings) -> Payload:
-    translated = docker_mount(mount)
+    translated = {**docker_mount(mount), "Target": escaped(mount.target)}
     if translated["Type"] == "volume":
         return _volume(translated, settings)
     return {**translated, "Source": escaped(translated["Source"])}

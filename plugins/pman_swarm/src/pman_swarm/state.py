@@ -18,7 +18,7 @@ from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_docker.labels import IMAGE, MESSAGE, REASON, asked_labels
 from pman_docker.state import moment
 from pman_swarm.ending import ending_of
-from pman_swarm.labels import EXIT_CODE, FINISHED
+from pman_swarm.labels import EXIT_CODE, FINISHED, OWNER
 from pman_swarm.templates import unescaped
 
 _TAKEN = "the swarm has taken it, and has not placed it yet"
@@ -50,6 +50,7 @@ def info_of(service: Service, tasks: Iterable[Task], out_of_memory: bool | None 
         fingerprint=labels[FINGERPRINT_LABEL],
         created=created,
         labels=asked_labels(labels),
+        owner=labels.get(OWNER),
         native=service["ID"],
     )
     if has_noted_end(service):
@@ -87,6 +88,7 @@ def taken_info(job: Job, service: str) -> JobInfo:
         message=_TAKEN,
         fingerprint=job.fingerprint,
         labels=job.labels,
+        owner=job.owner,
         native=service,
     )
 

@@ -6,7 +6,7 @@ import attrs
 
 from pman_core import Job, JobInfo, Resources
 from pman_core.settings import load
-from pman_swarm.payload import service_payload
+from pman_swarm.payload import NOWHERE, service_payload
 from pman_swarm.settings import SwarmSettings
 from pman_swarm.state import info_of
 
@@ -20,6 +20,9 @@ JOB = Job(
     labels={"app": "x", "org.example/role": "y"},
     fingerprint="v1-abc",
 )
+
+#: The specification of a task that no node runs.
+NEVER = {"Placement": {"Constraints": [NOWHERE]}}
 
 #: All states of a task (Engine API 1.41, TaskState).
 WAITING = ("new", "allocated", "pending", "assigned", "accepted", "preparing", "ready", "starting")
@@ -42,10 +45,18 @@ def task(state: str, err: str = "", *, slot: int = 1, code: int | None = 0, **mo
         "CreatedAt": "2026-11-21T01:02:00.5Z",
         "Slot": slot,
         "NodeID": "n1",
+        "Spec": {},
         "Status": status,
         "DesiredState": "shutdown" if state in OVER else "running",
     }
     return {**made, **more}
+
+
+def barred(*, slot: int = 1) -> Any:
+    """What the swarm makes in the place of a worker that pman has ended."""
+    made = task("pending", "no suitable node", slot=slot, ID=f"barred{slot}")
+    del made["NodeID"]
+    return {**made, "CreatedAt": "2026-11-21T01:03:00Z", "Spec": NEVER}
 
 
 def service(workers: int = 1, spec: Any = None) -> Any:

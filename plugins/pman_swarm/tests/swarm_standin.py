@@ -48,6 +48,7 @@ class SwarmStandin(Standin):
                 "ServiceID": key,
                 "NodeID": "n1",
                 "Slot": 1,
+                "Spec": spec["TaskTemplate"],
                 "CreatedAt": self.now,
                 "DesiredState": "running",
                 "Status": {"State": self.begins_as, "Timestamp": self.now},

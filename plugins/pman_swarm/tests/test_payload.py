@@ -14,6 +14,7 @@ from pman_core.settings import load
 from pman_swarm.backend import SwarmBackend
 from pman_swarm.payload import ended, noted, service_payload
 from pman_swarm.settings import SwarmSettings
+from pman_swarm.state import is_barred
 
 SETTINGS = load(SwarmSettings, {"INSTANCE": "mine"})
 MIB = 2**20
@@ -229,13 +230,20 @@ def test_other_sources_are_refused(source: VolumePath | ClaimPath) -> None:
 # ------------------------------------------------------------------ updates
 
 
-def test_ending_a_service_changes_labels_and_replicas_alone() -> None:
-    """Any change of what runs would begin a second run."""
-    before = payload()
+def test_ending_a_service_lets_none_of_its_tasks_run() -> None:
+    """All of them at once; they are not removed, for their logs would be."""
+    before = payload(NODE_SELECTOR="a=x")
     after = ended(before, {"why": "because"})
-    assert after["Mode"] == {"Replicated": {"Replicas": 0}}
-    assert after["Labels"] == {**before["Labels"], "why": "because"}
-    assert after["TaskTemplate"] == before["TaskTemplate"] == payload()["TaskTemplate"]
+    constraints = ["node.labels.a==x", "node.id==ended-by-pman"]
+    assert after.pop("UpdateConfig") == {"Parallelism": 0, "Order": "stop-first"}
+    assert after == {
+        **before,
+        "Labels": {**before["Labels"], "why": "because"},
+        "TaskTemplate": {**before["TaskTemplate"], "Placement": {"Constraints": constraints}},
+    }
+    assert before == payload(NODE_SELECTOR="a=x")
+    assert is_barred(after["TaskTemplate"])
+    assert not is_barred(before["TaskTemplate"])
 
 
 def test_a_note_changes_labels_alone() -> None:

@@ -1,93 +1,26 @@
 """What another pman, the swarm or somebody else does while pman looks at a job."""
 
-import copy
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import attrs
 import pytest
-from swarm_jobs import JOB, service, task
+from swarm_jobs import barred, service, task
+from swarm_played import AGAIN, EARLY, PlayedSwarm
 
-from pman_core import JobInfo, Reason, Status
-from pman_core.settings import load
-from pman_swarm.find import Finder
+from pman_core import Reason, Status
 from pman_swarm.labels import end_labels
 from pman_swarm.payload import ended
-from pman_swarm.settings import SwarmSettings
-from pman_swarm.state import ended_info, info_of
-
-#: When the job of ``swarm_jobs`` was created, and when it has waited long enough.
-EARLY = datetime(2026, 11, 21, 1, 2, tzinfo=UTC)
-LATE = EARLY + timedelta(days=2)
-
-
-class PlayedSwarm:
-    """A swarm with one job, in which something happens right before it is asked for something."""
-
-    def __init__(self, *tasks: Any, replicas: int = 1) -> None:
-        self.found: Any = service(replicas)
-        self.found["Spec"]["Mode"]["Replicated"]["Replicas"] = replicas
-        self.all = list(tasks)
-        self.time = LATE
-        self.before: dict[str, Callable[[], None]] = {}
-        #: Whether the containers of this node, which is n1, were out of memory.
-        self.out_of_memory = False
-
-    def happen(self, call: str) -> None:
-        self.before.pop(call, lambda: None)()
-
-    def service(self, _: str) -> Any:
-        self.happen("service")
-        return copy.deepcopy(self.found)
-
-    def tasks(self, _: str) -> list[Any]:
-        self.happen("tasks")
-        return copy.deepcopy(self.all)
-
-    def tasks_labelled(self, _: str) -> list[Any]:
-        return [{**found, "ServiceID": self.found["ID"]} for found in self.tasks("")]
-
-    def down(self, _: str) -> None:
-        return None
-
-    def node(self) -> Any:
-        self.happen("node")
-        return attrs.make_class("Node", ["id"])("n1")
-
-    def update(self, seen: Any, spec: Any) -> bool:
-        if seen["Version"] != self.found["Version"]:
-            return False
-        version = {"Index": seen["Version"]["Index"] + 1}
-        self.found = {**self.found, "Version": version, "Spec": spec}
-        return True
-
-    def remove(self, _: str) -> None:
-        self.happen("remove")
-
-    # the engine's part
-
-    def inspect(self, _: str) -> Any:
-        return {"State": {"OOMKilled": self.out_of_memory}}
-
-    def now(self) -> datetime:
-        self.happen("now")
-        return self.time
-
-    def finder(self) -> Finder:
-        played: Any = self
-        return Finder(played, played, load(SwarmSettings, {}))
-
-    def told(self) -> JobInfo:
-        found = self.finder().find(JOB.jid)
-        assert found
-        return found
+from pman_swarm.state import ended_info, info_of, is_barred
 
 
 @pytest.mark.parametrize(
     "left",
-    [[], [task("running", DesiredState="remove")], [task("shutdown", DesiredState="remove")]],
-    ids=["gone", "running", "stopped"],
+    [
+        [task("running", DesiredState="shutdown"), barred()],
+        [task("running", DesiredState="shutdown")],
+        [task("shutdown"), barred()],
+        [],
+    ],
+    ids=["running", "replaced by nothing yet", "stopped", "gone"],
 )
 def test_a_verdict_that_another_pman_writes_meanwhile_is_told(left: list[Any]) -> None:
     swarm = PlayedSwarm(task("running"))
@@ -119,7 +52,7 @@ def test_a_job_that_is_placed_while_the_time_is_asked_for_is_not_late() -> None:
 def test_a_job_that_waits_too_long_is_ended_and_told() -> None:
     swarm = PlayedSwarm(task("pending", "no suitable node"))
     assert swarm.told().reason is Reason.START_DEADLINE
-    assert swarm.found["Spec"]["Mode"] == {"Replicated": {"Replicas": 0}}
+    assert is_barred(swarm.found["Spec"]["TaskTemplate"])
 
 
 @pytest.mark.parametrize("tasks", [[], [task("running")], [task("complete")]])
@@ -152,8 +85,6 @@ def test_a_removal_waits_for_tasks_that_were_made_while_it_began() -> None:
 
 # ------------------------------------------------------------------ ends that are noted
 
-AGAIN: Any = {"ID": "again", "CreatedAt": "2026-11-21T01:03:00Z"}
-
 
 def begin_again(swarm: PlayedSwarm) -> None:
     """Somebody updates the service, and the swarm makes another task of it."""
@@ -176,9 +107,9 @@ def test_a_second_run_after_the_end_is_ended_and_the_end_stays() -> None:
     first = swarm.told()
     begin_again(swarm)
     assert swarm.told() == first
-    assert swarm.found["Spec"]["Mode"] == {"Replicated": {"Replicas": 0}}
+    assert is_barred(swarm.found["Spec"]["TaskTemplate"])
     version = swarm.found["Version"]
-    assert swarm.told() == first  # while its tasks are removed
+    assert swarm.told() == first  # while its tasks are stopped
     assert swarm.found["Version"] == version
 
 
@@ -220,7 +151,7 @@ def test_what_a_list_saw_before_another_pman_noted_the_end_is_no_second_run() ->
     first = swarm.told()
     info = swarm.finder().look((swarm.service(""), old), lambda: EARLY)
     assert info == first
-    assert swarm.found["Spec"]["Mode"] == {"Replicated": {"Replicas": 1}}
+    assert not is_barred(swarm.found["Spec"]["TaskTemplate"])
 
 
 # ------------------------------------------------------------------ what nodes know

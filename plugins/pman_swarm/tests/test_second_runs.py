@@ -19,7 +19,7 @@ if [ -e /share/outgoing/runs ]; then
   echo run >> /share/outgoing/again
   trap '' TERM; while true; do sleep 0.1; done
 fi
-echo run >> /share/outgoing/runs
+echo run | tee -a /share/outgoing/runs
 exit {code}
 """
 
@@ -52,6 +52,7 @@ def test_a_forced_second_run_is_ended_and_the_end_stays(
     assert pman.pman_list(JobFilter(), 10, None).jobs == (first,)
     until(lambda: bench.containers(ended=False), lambda left: not left)
     assert pman.pman_status(job.jid) == first
+    assert bench.log(first) == b"run\n"
     assert pman.pman_submit(job) == first
     assert runs(place) == 1
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-from swarm_jobs import JOB, OVER, WAITING, service, task, told
+from swarm_jobs import JOB, OVER, WAITING, barred, service, task, told
 
 from pman_core import Reason, Status
 from pman_core.settings import load
@@ -17,6 +17,7 @@ from pman_swarm.payload import ended, noted, service_payload
 from pman_swarm.settings import SwarmSettings
 from pman_swarm.state import (
     attempts,
+    busy_nodes,
     ended_info,
     info_of,
     is_given_up,
@@ -222,3 +223,48 @@ def test_words_of_a_node_tell_no_value_of_the_environment(state: str) -> None:
     info = info_of(made, [task(state, f"cannot use {quoted}", code=None)])
     assert "cannot use" in info.message
     assert 'PIN=***", "TOKEN=***", "PIN=***", "TOKEN=***"' in info.message
+
+
+# ------------------------------------------------------------------ where something may run on
+
+
+def barred_service(workers: int = 1) -> Any:
+    return service(workers, spec=ended(service(workers)["Spec"], {}))
+
+
+def unassigned(state: str, desired: str) -> Any:
+    made = task(state, DesiredState=desired)
+    del made["NodeID"]
+    return made
+
+
+@pytest.mark.parametrize("state", ["assigned", "preparing", "starting", "running"])
+@pytest.mark.parametrize("desired", ["running", "shutdown"])
+def test_a_task_runs_on_until_its_node_tells_that_it_ended(state: str, desired: str) -> None:
+    tasks = [task(state, DesiredState=desired), barred()]
+    assert busy_nodes(barred_service(), tasks) == {"n1"}
+
+
+@pytest.mark.parametrize("state", OVER)
+def test_nothing_of_what_is_over_runs_on(state: str) -> None:
+    assert busy_nodes(barred_service(), [task(state), barred()]) == set()
+
+
+def test_what_was_given_up_before_it_had_a_node_never_runs() -> None:
+    given_up = unassigned("pending", "shutdown")
+    assert busy_nodes(barred_service(), [given_up, barred()]) == set()
+    assert busy_nodes(barred_service(), [unassigned("pending", "running"), barred()]) == {None}
+
+
+def test_the_swarm_has_not_begun_to_end_a_job_before_each_worker_has_been_replaced() -> None:
+    """It may still be making the tasks of a job that has just been submitted."""
+    assert busy_nodes(barred_service(), []) == {None}
+    one = [task("shutdown"), barred()]
+    assert busy_nodes(barred_service(2), one) == {None}
+    assert busy_nodes(barred_service(2), [*one, barred(slot=1)]) == {None}
+    assert busy_nodes(barred_service(2), [*one, barred(slot=2)]) == set()
+
+
+def test_nothing_of_a_job_that_ended_by_itself_runs_on() -> None:
+    assert busy_nodes(service(), [task("complete")]) == set()
+    assert busy_nodes(service(), []) == set()

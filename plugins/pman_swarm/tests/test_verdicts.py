@@ -10,6 +10,7 @@ from swarm_subjects import RealSwarm
 
 from pman_core import JobFilter, JobInfo, Reason, Status
 from pman_core.names import LABEL_PREFIX
+from pman_swarm.state import is_barred
 
 EATS = "x = []\nwhile True: x.append(bytearray(2**24))"
 NOWHERE = "pman.no=such"
@@ -92,9 +93,8 @@ def test_a_job_that_waits_too_long_is_ended_in_the_engine(bench: SwarmBench) -> 
     assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
     assert info.message.startswith("not started within 1 s: waiting for room: ")
     spec = bench.spec(jid)
-    assert spec["Mode"] == {"Replicated": {"Replicas": 0}}
+    assert is_barred(spec["TaskTemplate"])
     assert spec["Labels"][LABEL_PREFIX + "message"] == info.message
-    until(lambda: bench.tasks(jid), lambda tasks: not tasks)
     assert bench.pman(START_DEADLINE="1000").pman_status(jid) == info
     assert bench.pman().pman_logs(info, 10, 1000) == b""
 

@@ -58,7 +58,7 @@ def test_workers_use_several_nodes(bench: SwarmBench, two_nodes: RealSwarm) -> N
 def test_workers_that_find_no_room_end_the_job(bench: SwarmBench) -> None:
     """Each limit is of one worker: the swarm has three GPUs."""
     place = bench.place()
-    script = f"echo run >> /share/outgoing/runs; {FOR_EVER}"
+    script = f"echo run | tee -a /share/outgoing/runs; {FOR_EVER}"
     job = bench.sized(bench.shell(script, place), workers=4, gpus=1)
     patient = bench.pman()
     patient.pman_submit(job)
@@ -71,5 +71,7 @@ def test_workers_that_find_no_room_end_the_job(bench: SwarmBench) -> None:
     assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
     assert "3 of 4 workers running" in info.message
     assert runs(place) == 3
-    until(bench.containers, lambda left: not left)
+    until(lambda: bench.containers(ended=False), lambda left: not left)
+    bench.run(bench.shell("true"))  # the swarm has had time to remove something
+    assert bench.log(info).count(b"run\n") == 3
     assert bench.pman().pman_status(job.jid) == info

@@ -131,6 +131,14 @@ class SwarmBackend:
             raise UnknownJobError(info.jid) from None
 
     @hookimpl
+    def pman_cancel(self, jid: str) -> JobInfo:
+        """One update notes the end and stops the containers, which are waited for."""
+        info = self._finder.cancel(jid)
+        if info is None:
+            raise UnknownJobError(jid)
+        return info
+
+    @hookimpl
     def pman_remove(self, jid: str) -> bool:
         """The service goes at once; its containers are waited for."""
         service = self._finder.service(jid)

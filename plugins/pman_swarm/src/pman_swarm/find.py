@@ -1,4 +1,4 @@
-"""Looks jobs up, notes how they ended, and ends those that wait too long or are lost."""
+"""Looks jobs up, notes how they ended, and ends those that pman must end."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 
 import attrs
 
-from pman_core import JobInfo, Reason, Status
+from pman_core import JobInfo, Status
 from pman_core.errors import EngineUnavailableError
 from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.engine import Engine
@@ -24,17 +23,16 @@ from pman_swarm.settings import SwarmSettings
 from pman_swarm.state import (
     Service,
     Task,
-    attempts,
-    ended_info,
+    busy_nodes,
     has_noted_end,
     info_of,
+    is_barred,
     is_being_ended,
-    is_given_up,
     is_over,
-    is_waiting,
     replicas,
 )
 from pman_swarm.swarm import Swarm
+from pman_swarm.verdicts import Clock, Judge, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +42,10 @@ _ATTEMPTS = 5
 #: Seconds that a removal waits for containers to end. A node that is down never tells.
 _END_WITHIN_S = 10.0
 
-Found = tuple[Service, Sequence[Task]]
+#: Seconds between two looks at containers that end.
+_LOOK_AGAIN_S = 0.05
 
-#: Tells the time by the engine's clock.
-Clock = Callable[[], datetime]
+Found = tuple[Service, Sequence[Task]]
 
 
 class Finder:
@@ -58,6 +56,7 @@ class Finder:
         self._engine = engine
         self._settings = settings
         self._nodes = Nodes(swarm, engine)
+        self._judge = Judge(swarm, settings.start_deadline_s)
 
     def name(self, jid: str) -> str:
         """The name of a job's service."""
@@ -75,6 +74,20 @@ class Finder:
 
     def find(self, jid: str) -> JobInfo | None:
         """A job of this pman; ``None`` if there is none."""
+        return self._find(jid, self._judge.due)
+
+    def cancel(self, jid: str) -> JobInfo | None:
+        """End a job of this pman that has not ended, and wait; ``None`` if there is none.
+
+        :raises EngineUnavailableError: a node has not told in time that it has ended.
+        """
+        info = self._find(jid, self._judge.cancelled)
+        with contextlib.suppress(NotThere):  # removed just now
+            if info and self._has_come_to_rest(info):
+                return info
+        return None
+
+    def _find(self, jid: str, verdict: Verdict) -> JobInfo | None:
         # Asked once: nothing slow may lie between the last look at the tasks and the update.
         now = functools.cache(self._engine.now)
         for _ in range(_ATTEMPTS):
@@ -83,7 +96,7 @@ class Finder:
                 return None
             with contextlib.suppress(NotThere):  # removed just now
                 tasks = self._swarm.tasks(service["ID"])
-                info = self._settled(service, tasks, now)
+                info = self._settled(service, tasks, now, verdict)
                 if info and not self._is_outdated(service, tasks):
                     return info
         raise EngineUnavailableError(f"the service of job {jid!r} changes again and again")
@@ -106,7 +119,7 @@ class Finder:
         service, tasks = found
         try:
             with contextlib.suppress(NotThere):  # removed just now
-                info = self._settled(service, tasks, now)
+                info = self._settled(service, tasks, now, self._judge.due)
                 if info:
                     return info
             return self.find(service["Spec"]["Labels"][JID_LABEL])
@@ -121,7 +134,7 @@ class Finder:
             if time.monotonic() > deadline:
                 log.warning("job %s: a node has not told that it ended", service["Spec"]["Name"])
                 return
-            time.sleep(0.05)
+            time.sleep(_LOOK_AGAIN_S)
 
     def _left(self, service: Service) -> bool:
         """Whether there still are tasks of a service that is gone; its id finds none any more."""
@@ -132,6 +145,28 @@ class Finder:
             return True  # the removal has begun, so nobody could ask for the rest of it again
         return any(task["ServiceID"] == service["ID"] for task in tasks)
 
+    def _has_come_to_rest(self, info: JobInfo) -> bool:
+        """Wait until nothing of a job that has ended runs on; whether the job is still there.
+
+        :raises NotThere: it is not.
+        :raises EngineUnavailableError: it runs on when the engine's time is over.
+        """
+        service = self._swarm.service(info.native)
+        deadline = time.monotonic() + self._settings.engine_timeout_s
+        while service and self._runs_on(service):
+            if time.monotonic() > deadline:
+                raise EngineUnavailableError(
+                    f"job {info.jid!r} is ended, but its node has not told yet that nothing of it "
+                    "runs on; cancel it again"
+                )
+            time.sleep(_LOOK_AGAIN_S)
+        return service is not None
+
+    def _runs_on(self, service: Service) -> bool:
+        """Whether something of an ended job runs, on nodes that the swarm has not lost."""
+        nodes = busy_nodes(service, self._swarm.tasks(service["ID"]))
+        return any(node is None or not self._swarm.down(node) for node in nodes)
+
     def _is_outdated(self, service: Service, tasks: Sequence[Task]) -> bool:
         """Whether a service has changed since, where its tasks look as if it was ended."""
         if has_noted_end(service) or not is_being_ended(service, tasks):
@@ -141,7 +176,9 @@ class Finder:
 
     # ----------------------------------------------------------- ends are noted
 
-    def _settled(self, service: Service, tasks: Sequence[Task], now: Clock) -> JobInfo | None:
+    def _settled(
+        self, service: Service, tasks: Sequence[Task], now: Clock, verdict_on: Verdict
+    ) -> JobInfo | None:
         """A job whose end, if it has ended, is noted; ``None`` if somebody has to look again.
 
         :raises NotWritten: an end cannot be noted now, and is not told before it is.
@@ -149,9 +186,9 @@ class Finder:
         if has_noted_end(service):
             self._end_second_run(service, tasks)
             return info_of(service, tasks)
-        if self._verdict(service, tasks, now):
+        if verdict_on(service, tasks, now):
             # The update is refused where the service has changed, but not where tasks have.
-            verdict = self._verdict(service, self._swarm.tasks(service["ID"]), now)
+            verdict = verdict_on(service, self._swarm.tasks(service["ID"]), now)
             if verdict:
                 self._swarm.update(service, ended(service["Spec"], end_labels(verdict)))
             return None
@@ -164,7 +201,9 @@ class Finder:
 
     def _end_second_run(self, service: Service, tasks: Sequence[Task]) -> None:
         """End what somebody had begun after the job's end, which stays as it was told."""
-        if not replicas(service) or all(map(is_over, tasks)):
+        if is_barred(service["Spec"]["TaskTemplate"]) or not replicas(service):
+            return
+        if all(map(is_over, tasks)):
             return
         if all(map(is_over, self._swarm.tasks(service["ID"]))):
             return  # a list asks for the tasks first: they were older than the note
@@ -174,33 +213,6 @@ class Finder:
             self._swarm.update(service, ended(service["Spec"], {}))
         except NotWritten as error:
             log.warning("job %s: its second run is not ended yet: %s", name, error)
-
-    def _verdict(self, service: Service, tasks: Sequence[Task], now: Clock) -> JobInfo | None:
-        """A job that pman must end, as it is then; ``None`` for most."""
-        info = info_of(service, tasks)
-        lost = self._lost(service, tasks)
-        if lost:
-            return ended_info(info, Reason.LOST, f"lost: {lost}", now())
-        workers = attempts(tasks)
-        if info.created and (len(workers) < replicas(service) or any(map(is_waiting, workers))):
-            late_s = self._settings.start_deadline_s
-            if now() - info.created > timedelta(seconds=late_s):
-                message = f"not started within {late_s} s: {info.message}"
-                return ended_info(info, Reason.START_DEADLINE, message, now())
-        return None
-
-    def _lost(self, service: Service, tasks: Sequence[Task]) -> str | None:
-        """Why a job is lost though the swarm may go on with it."""
-        if not replicas(service):
-            return "somebody scaled its service to nothing"
-        if len(tasks) > len(attempts(tasks)):
-            return "the swarm began a second run of it, which has been ended"
-        for task in tasks:
-            if is_given_up(task) and "NodeID" in task:
-                node = self._swarm.down(task["NodeID"])
-                if node:
-                    return f"its node {node} is down"
-        return None
 
     def _is_ours(self, service: Service, jid: str) -> bool:
         return is_ours(service["Spec"]["Labels"], jid, self._settings.instance)

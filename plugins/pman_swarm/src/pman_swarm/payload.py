@@ -21,6 +21,9 @@ from pman_swarm.labels import container_labels, service_labels
 from pman_swarm.settings import SwarmSettings
 from pman_swarm.templates import escaped
 
+#: Holds for no node: the swarm makes their ids itself.
+NOWHERE = "node.id==ended-by-pman"
+
 _MIB = 2**20
 
 Payload = dict[str, Any]
@@ -35,8 +38,9 @@ def service_payload(name: str, job: Job, settings: SwarmSettings) -> Payload:
             "ContainerSpec": _container(job, settings),
             "Resources": _resources(job.resources, settings),
             # The API's default is to run a task that ended again, for ever. Nothing is ever tried
-            # again; that it could be makes the swarm keep ended tasks whatever its history limit.
-            "RestartPolicy": {"Condition": "none", "MaxAttempts": 1},
+            # again; that it could be makes the swarm keep as many tasks of each worker, with their
+            # logs, whatever its history limit and whoever updates the service.
+            "RestartPolicy": {"Condition": "none", "MaxAttempts": 99},
             "Placement": {"Constraints": _constraints(settings)},
             # json-file, the usual default, spoils bytes that are no UTF-8 (seen with 20.10).
             "LogDriver": {"Name": "local"},
@@ -125,12 +129,17 @@ def _volume(translated: Payload, settings: SwarmSettings) -> Payload:
 def ended(spec: Payload, labels: Mapping[str, str]) -> Payload:
     """The specification of a service that is ended, and keeps why on its labels.
 
-    The engine removes its tasks then. Nothing else may change: it would be run again.
+    The engine stops its tasks then, all at once, and keeps them with their logs, as it does not
+    where a service is scaled to nothing. Those that it makes in their place find no node, ever.
     """
+    task = spec["TaskTemplate"]
+    placement = task.get("Placement") or {}
+    constraints = [*(placement.get("Constraints") or ()), NOWHERE]
     return {
         **spec,
         "Labels": {**spec["Labels"], **labels},
-        "Mode": {"Replicated": {"Replicas": 0}},
+        "TaskTemplate": {**task, "Placement": {**placement, "Constraints": constraints}},
+        "UpdateConfig": {"Parallelism": 0, "Order": "stop-first"},
     }
 
 

@@ -20,6 +20,7 @@ from pman_docker.state import moment
 from pman_swarm.ending import ending_of
 from pman_swarm.labels import EXIT_CODE, FINISHED, OWNER
 from pman_swarm.templates import unescaped
+from pman_swarm.payload import NOWHERE
 
 _TAKEN = "the swarm has taken it, and has not placed it yet"
 
@@ -117,9 +118,26 @@ def replicas(service: Service) -> int:
 
 
 def is_being_ended(service: Service, tasks: Sequence[Task]) -> bool:
-    """Whether tasks are missing or are removed: the service is young, or is ended just now."""
+    """Whether tasks are missing or are stopped: the service is young, or is ended just now."""
     missing = len(attempts(tasks)) < replicas(service)
-    return missing or any(task["DesiredState"] == "remove" for task in tasks)
+    return missing or any(is_given_up(task) or task["DesiredState"] == "remove" for task in tasks)
+
+
+def is_barred(template: Mapping[str, Any]) -> bool:
+    """Whether what is specified so never runs: see ``payload.ended``."""
+    return NOWHERE in ((template.get("Placement") or {}).get("Constraints") or ())
+
+
+def busy_nodes(service: Service, tasks: Iterable[Task]) -> set[str | None]:
+    """Where something of a job that has ended may run on; ``None`` is a node yet to be chosen."""
+    barred = [task for task in tasks if is_barred(task["Spec"])]
+    others = [task for task in tasks if not is_barred(task["Spec"])]
+    nodes = {task.get("NodeID") for task in others if not (is_over(task) or _never_runs(task))}
+    if not is_barred(service["Spec"]["TaskTemplate"]):
+        return nodes
+    # The swarm stops a worker when it makes the barred task that takes its place.
+    all_are_replaced = len({task["Slot"] for task in barred}) >= replicas(service)
+    return nodes if all_are_replaced else nodes | {None}
 
 
 def attempts(tasks: Iterable[Task]) -> list[Task]:
@@ -143,6 +161,11 @@ def is_over(task: Task) -> bool:
 def is_given_up(task: Task) -> bool:
     """Whether the swarm wants a task to end that has not: its node is drained, or is lost."""
     return not is_over(task) and task["DesiredState"] in ("shutdown", "remove", "orphaned")
+
+
+def _never_runs(task: Task) -> bool:
+    """Whether a task was given up before it had a node: if it gets one, that does not start it."""
+    return is_given_up(task) and "NodeID" not in task
 
 
 def _waiting(info: JobInfo, workers: Sequence[Task]) -> JobInfo:

@@ -56,13 +56,14 @@ def test_the_script_runs_from_wherever_it_is_copied_to(tmp_path: Path) -> None:
 
 
 def test_the_command_line_of_apptainer() -> None:
-    made = _made(Apptainer, "apptainer", {}, gpus=1)
+    made = _made(Apptainer, "apptainer", {}, gpus=1, workdir="/a b")
     assert made.run_words() == [
         "exec",
         "--containall",
         "--no-eval",
         "--writable-tmpfs",
         "--nv",
+        *["--pwd", "/a b"],
         "--mount",
         "type=bind,\"source=/data/in, 'one'\",destination=/share/incoming,ro",
         "--mount",
@@ -107,7 +108,12 @@ def test_the_command_line_of_podman(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_GPUS", "1,3")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")  # as they are in the cgroup of the job
     made = _made(
-        Podman, "podman", {}, uid=7, gid=8, gpus=2, shm_mib=100, time_limit_s=60, cpu_millicores=250
+        Podman,
+        "podman",
+        {},
+        **{"uid": 7, "gid": 8, "gpus": 2, "shm_mib": 100, "cpu_millicores": 250},
+        time_limit_s=60,
+        workdir="/a b",
     )
     words = made.create_words("/tmp/env", {"TEXT": "a\nb"}, {"A B": "1"}, is_root=False)
     assert words == [
@@ -117,7 +123,7 @@ def test_the_command_line_of_podman(monkeypatch: pytest.MonkeyPatch) -> None:
         *["--security-opt=no-new-privileges", "--cap-drop=ALL", "--env-file", "/tmp/env"],
         *["--env=TEXT", "--env=A B=1"],
         *["--user=7:8", "--memory=1000m", "--memory-swap=1000m", "--cpus=0.250"],
-        *["--shm-size=100m", "--timeout=2592060"],
+        *["--shm-size=100m", "--workdir", "/a b", "--timeout=2592060"],
         "--mount",
         "type=bind,\"source=/data/in, 'one'\",destination=/share/incoming,ro=true",
         "--mount",

@@ -16,7 +16,7 @@ from pman_core.causes import pull_cause
 from pman_core.errors import UnsupportedError
 from pman_core.info import Reason
 from pman_core.job import User
-from pman_core.mounts import Mount, VolumePath
+from pman_core.mounts import HostPath, Mount, VolumePath
 from pman_core.testing.pytest_plugin import Engines
 from pman_cromwell import payload
 from pman_cromwell.order import from_inputs, from_json, order_of, to_json, workflow_id
@@ -38,7 +38,7 @@ def test_another_jid_instance_or_generation_has_another_workflow() -> None:
 
 
 def test_an_order_survives_being_written_down() -> None:
-    made = order(time_limit_s=5, uid=7)
+    made = order(time_limit_s=5, uid=7, workdir="/a b", owner="Ünï @x/y 🧠")
     assert from_json(to_json(made)) == made
 
 
@@ -75,6 +75,36 @@ def test_argv_and_environment_arrive_on_the_node_byte_for_byte() -> None:
     assert tuple(arrived.argv) == ("program", *NASTY)
     assert arrived.mounts[0] == ("/data/in, 'one'", "/share/incoming", True)
     assert decoded(sent["pman.environment"]) == dict(job().env)
+
+
+def test_an_order_of_an_older_pman_can_be_read() -> None:
+    content = json.loads(to_json(order()))
+    del content["workdir"], content["owner"]
+    assert from_json(json.dumps(content)) == order()
+    assert node_order(content).workdir is None
+
+
+def test_a_node_gets_the_working_directory_and_mounts_one_directory_before_another_in_it() -> None:
+    mounts = tuple(
+        Mount(HostPath(f"/data{target}"), target, read_only=True)
+        for target in ("/share/incoming/inner", "/share/incoming", "/data/more")
+    )
+    made = order_of(
+        job(mounts=mounts, workdir="/work dir", owner="somebody"),
+        instance="pman",
+        generation=0,
+        runs="/r",
+        runtime="podman",
+        created=CREATED,
+    )
+    assert (made.workdir, made.owner) == ("/work dir", "somebody")
+    arrived = node_order(decoded(payload.inputs(made, {}, settings())["pman.order"]))
+    assert arrived.workdir == "/work dir"
+    assert [mount.target for mount in arrived.mounts] == [
+        "/data/more",
+        "/share/incoming",
+        "/share/incoming/inner",
+    ]
 
 
 def test_a_node_gets_the_table_of_causes() -> None:

@@ -78,6 +78,14 @@ class TestPodmanOnSlurm:
         DirectoryPromises.test_a_job_sees_only_its_own_directories
     )
 
+    test_a_job_may_have_more_directories = DirectoryPromises.test_a_job_may_have_more_directories
+    test_a_job_begins_in_its_working_directory = (
+        SurroundingsPromises.test_a_job_begins_in_its_working_directory
+    )
+    test_a_working_directory_that_is_missing_is_told = (
+        SurroundingsPromises.test_a_working_directory_that_is_missing_is_told
+    )
+
     test_memory_limit_covers_all_processes_of_a_job = (
         LimitPromises.test_memory_limit_covers_all_processes_of_a_job
     )
@@ -168,6 +176,19 @@ class TestPodmanOnSlurm:
         info = bench.end_of(job.jid)
         assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
         assert "no-such-executable" in info.message
+
+    def test_a_working_directory_in_a_directory_of_the_job_is_not_made(
+        self, bench: Workbench
+    ) -> None:
+        place = bench.place()
+        workdir = f"{place.job_out}/missing"
+        info = bench.run(place, "exit", "0", workdir=workdir)
+        assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
+        assert workdir in info.message
+        assert not (place.local_out / "missing").exists()
+        (place.local_out / "missing").mkdir()
+        info = bench.run(place, "dump", place.job_out, workdir=workdir)
+        assert place.dump()["cwd"] == workdir, info
 
     def test_a_removed_job_leaves_no_container(self, bench: Workbench) -> None:
         place = bench.place()

@@ -61,6 +61,8 @@ class Order:
     uid: int | None
     gid: int | None
     time_limit_s: int | None
+    workdir: str | None = None
+    owner: str | None = None
 
     @property
     def name(self) -> str:
@@ -103,6 +105,8 @@ def order_of(
         uid=job.user.uid if job.user else None,
         gid=job.user.gid if job.user else None,
         time_limit_s=job.time_limit_s,
+        workdir=job.workdir,
+        owner=job.owner,
     )
 
 

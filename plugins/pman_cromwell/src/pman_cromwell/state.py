@@ -155,5 +155,6 @@ def _info(
         started=started,
         finished=finished,
         labels=order.labels,
+        owner=order.owner,
         native=order.workflow,
     )

@@ -16,10 +16,20 @@ import subprocess
 from . import verdict as ends
 from .options import mount_words
 from .runtime import Runtime
-from .verdict import CannotStart
+from .verdict import CannotStart, Verdict
 
 #: Where images are kept, one file each; the site may choose another folder.
 CACHE_VARIABLE = "PMAN_IMAGE_CACHE"
+
+#: The return code of what goes wrong in Apptainer itself, and what it says of a missing directory
+#: (``engine/apptainer/process_linux.go`` of 2022).
+_FAILED, _NO_WORKDIR = 255, "failed to set working directory"
+
+#: SingularityCE begins elsewhere where the directory is missing (its ``process_linux.go``).
+_IGNORES = (
+    "the working directory {} may be missing in the image, and singularity would not tell: it "
+    "needs Apptainer on the nodes, or a directory of the job"
+)
 
 
 class Apptainer(Runtime):
@@ -51,6 +61,9 @@ class Apptainer(Runtime):
 
     def start(self, log: int) -> subprocess.Popen[bytes]:
         """Start it in a session of its own."""
+        is_images = self.order.workdir is not None and self.workdir_on_node() is None
+        if is_images and self.program == "singularity":
+            raise CannotStart(ends.CANNOT_START, _IGNORES.format(self.order.workdir))
         try:
             self._process = subprocess.Popen(
                 [self.program.encode(), *[word.encode() for word in self.run_words()]],
@@ -64,6 +77,13 @@ class Apptainer(Runtime):
             message = f"{self.program} cannot be run on this node: {error}"
             raise CannotStart(ends.CANNOT_START, message) from error
         return self._process
+
+    def verdict(self, code: int) -> Verdict:
+        """Only its words tell that it did not find the working directory."""
+        if code == _FAILED and _NO_WORKDIR in self.first_words():
+            words = f"the working directory {self.order.workdir} cannot be had"
+            raise CannotStart(ends.CANNOT_START, f"{words}: {self.first_words()}")
+        return super().verdict(code)
 
     def stop(self, force: bool) -> None:
         """End the session."""
@@ -83,6 +103,7 @@ class Apptainer(Runtime):
         """
         words = ["exec", "--containall", "--no-eval", "--writable-tmpfs"]
         words += ["--nv"] if self.order.gpus else []
+        words += ["--pwd", self.order.workdir] if self.order.workdir else []
         for mount in self.order.mounts:
             value = mount_words(mount.source, mount.target, mount.read_only)
             # It knows the word ro, and takes no value for it.

@@ -20,6 +20,7 @@ def attend(order: Order, environment: dict[str, str], worker: int, watch: Watch)
     started = False
     try:
         runtime.check_directories()
+        runtime.check_workdir()
         runtime.prepare()
         cause = watch.cause()
         if cause:

@@ -40,6 +40,7 @@ class Order(NamedTuple):
     time_limit_s: int | None
     causes: list[Cause]
     start_deadline_s: int | None = None
+    workdir: str | None = None
 
 
 def decoded(line: str) -> Any:
@@ -51,9 +52,9 @@ def order_of(content: dict[str, Any]) -> Order:
     """An order; what this version does not know is pman's own, and an older pman knows less."""
     known = {name: content[name] for name in Order._fields if name in content}
     known["causes"] = [Cause(**one) for one in content.get("causes", [])]
-    known["mounts"] = [
-        Mount(one["source"], one["target"], one["read_only"]) for one in content["mounts"]
-    ]
+    mounts = [Mount(one["source"], one["target"], one["read_only"]) for one in content["mounts"]]
+    # One may lie in another, which comes first then.
+    known["mounts"] = sorted(mounts, key=lambda mount: mount.target)
     return Order(**known)
 
 

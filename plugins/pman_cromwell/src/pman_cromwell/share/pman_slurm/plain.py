@@ -32,11 +32,15 @@ class Plain(Runtime):
 
     def prepare(self) -> None:
         """There is no image to have."""
-        if self.order.mounts:
-            os.makedirs(_top(self.order.mounts[0].target), exist_ok=True)
+        for top in self._tops():
+            os.makedirs(top, exist_ok=True)
+
+    def workdir_on_node(self) -> str | None:
+        """There is no image that could have it."""
+        return super().workdir_on_node() or self.order.workdir
 
     def start(self, log: int) -> subprocess.Popen[bytes]:
-        """Start the program in a session of its own, in the first of its directories."""
+        """Start the program in a session of its own."""
         argv = [word.encode() for word in self.order.argv]
         try:
             self._process = subprocess.Popen(
@@ -72,14 +76,20 @@ class Plain(Runtime):
         if libc.unshare(_CLONE_NEWNS):
             _fail("unshare")
         _mount(libc, None, "/", None, _MS_REC | _MS_PRIVATE)
-        if not self.order.mounts:
-            return
-        _mount(libc, "tmpfs", _top(self.order.mounts[0].target), "tmpfs", 0)
-        for mount in self.order.mounts:
+        # What is mounted first may hide the sources of what comes later.
+        mounts = [(mount, os.open(mount.source, os.O_PATH)) for mount in self.order.mounts]
+        for top in self._tops():
+            _mount(libc, "tmpfs", top, "tmpfs", 0)
+        for mount, source in mounts:
             os.makedirs(mount.target, exist_ok=True)
-            _mount(libc, mount.source, mount.target, None, _MS_BIND | _MS_REC)
+            _mount(libc, f"/proc/self/fd/{source}", mount.target, None, _MS_BIND | _MS_REC)
             if mount.read_only:
                 _mount(libc, None, mount.target, None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY)
+        os.chdir(self.order.workdir or "/")
+
+    def _tops(self) -> list[str]:
+        """The folders of the node's root in which the job's directories are."""
+        return sorted({_top(mount.target) for mount in self.order.mounts})
 
 
 def _top(target: str) -> str:

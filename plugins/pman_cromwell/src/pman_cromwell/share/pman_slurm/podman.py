@@ -18,7 +18,6 @@ from . import oom
 from . import verdict as ends
 from .causes import MACHINE, cause_of, pauses_s
 from .faults import FAULTS
-from .files import open_log
 from .options import devices, mount_words, split_environment
 from .order import as_bytes
 from .runtime import Runtime
@@ -147,8 +146,8 @@ class Podman(Runtime):
         if state is None:
             return of_code(code)
         if state.status in (_MISSING, *_UNSTARTED):
-            raise self._not_started(state.error or self._first_words())
-        said = _NOT_EXECUTED.fullmatch(self._first_words()) if state.code == 1 else None
+            raise self._not_started(state.error or self.first_words() or "Podman gave no reason")
+        said = _NOT_EXECUTED.fullmatch(self.first_words()) if state.code == 1 else None
         if said:
             raise self._not_started(said.group(1))
         verdict = of_code(state.code)
@@ -197,6 +196,8 @@ class Podman(Runtime):
             words += [f"--cpus={order.cpu_millicores / 1000:.3f}"]
         if order.shm_mib is not None:
             words += [f"--shm-size={order.shm_mib}m"]
+        if order.workdir is not None:
+            words += ["--workdir", order.workdir]
         if order.time_limit_s is not None:
             words += [f"--timeout={order.time_limit_s + _SUSPENDED_S}"]
         for mount in order.mounts:
@@ -231,11 +232,6 @@ class Podman(Runtime):
     def _not_started(self, words: str) -> CannotStart:
         message = f"cannot start {self.order.argv[0]!r} in {self.order.image}: {words}"
         return CannotStart(ends.CANNOT_START, message)
-
-    def _first_words(self) -> str:
-        with open(open_log(self.order.folder, self.worker, os.O_RDONLY), "rb") as log:
-            said = log.read(4096).decode(errors="replace").splitlines()
-        return said[0] if said else "Podman gave no reason"
 
 
 def _state_of(done: subprocess.CompletedProcess[bytes]) -> _State | None:

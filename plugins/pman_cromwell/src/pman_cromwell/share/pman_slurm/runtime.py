@@ -13,7 +13,7 @@ import time
 from . import cgroup
 from . import verdict as ends
 from .causes import Cause, cause_of, pauses_s
-from .files import PULLING, TROUBLE, insist, jobs_folder, write, write_once
+from .files import PULLING, TROUBLE, insist, jobs_folder, open_log, write, write_once
 from .order import Order
 from .verdict import CannotStart, Verdict, of_code, out_of_memory
 from .watch import Watch
@@ -89,6 +89,30 @@ class Runtime:
                     ends.CANNOT_START,
                     f"the directory {mount.source} leads into pman's own records, or holds them",
                 )
+
+    def first_words(self) -> str:
+        """The first line of the log, where engines tell why nothing was started."""
+        with open(open_log(self.order.folder, self.worker, os.O_RDONLY), "rb") as log:
+            said = log.read(4096).decode(errors="replace").splitlines()
+        return said[0] if said else ""
+
+    def check_workdir(self) -> None:
+        """In a directory of the job it must be there: the runtimes of containers would make it."""
+        path = self.workdir_on_node()
+        if path is not None:
+            try:
+                _must_be_directory(path)
+            except CannotStart as missing:
+                words = f"the working directory {self.order.workdir} cannot be had: {missing}"
+                raise CannotStart(ends.CANNOT_START, words) from missing
+
+    def workdir_on_node(self) -> str | None:
+        """Where the node has the working directory; ``None`` if it is the image's."""
+        workdir = self.order.workdir or ""
+        for mount in reversed(self.order.mounts):  # the innermost first
+            if (workdir + "/").startswith(mount.target + "/"):
+                return mount.source + workdir[len(mount.target) :]
+        return None
 
     def fetch(self, command: list[str]) -> None:
         """Run the command that gets the image, again where the cause of its failure passes."""

@@ -7,9 +7,10 @@ from typing import Any
 
 import attrs
 from cromwell_bench import SHARE
-from order_samples import job, order, settings
+from order_samples import CREATED, job, order, settings
 
-from pman_cromwell import payload
+from pman_core import Reason
+from pman_cromwell import notes, payload
 from pman_cromwell.share.pman_slurm.verdict import Verdict, recorded
 
 
@@ -35,6 +36,11 @@ class Node:
         """Give it a program."""
         (self.bin / program).write_text(f"#!/bin/sh\n{script}\n")
         (self.bin / program).chmod(0o755)
+
+    def cancel(self, reason: str | None) -> None:
+        """Have pman end the run."""
+        why = notes.Cancelled(Reason(reason) if reason else None, "words", CREATED)
+        (self.folder / notes.CANCELLED).write_text(notes.text(why))
 
     def do(
         self, *words: str, text: str = "", **variables: str

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cromwell_bench import Server, subject_of
+from cromwell_bench import Server, server, subject_of
 
 from pman_core.errors import UnknownJobError
 from pman_core.info import JobFilter, Reason, Status
 from pman_core.testing.conformance import Workbench
+from pman_core.testing.conformance.workbench import end_of
+from pman_cromwell.notes import Cancelled
 
 
 @pytest.fixture
@@ -70,6 +73,48 @@ def test_who_loses_the_race_of_a_submit_tells_of_the_job_that_won(
     told = late.pman_submit(job)
     assert mine.created != won.created
     assert (told.native, told.created) == (won.native, won.created)
+
+
+def test_a_cancelled_job_has_ended_and_is_told_alike_by_all(bench: Workbench) -> None:
+    place = bench.place()
+    running = bench.hold(place)
+    backends = [bench.fresh() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        infos = list(pool.map(lambda backend: backend.cancel(running.jid), backends))
+    infos += [bench.fresh().status(running.jid), bench.cancel(running.jid)]
+    assert {end_of(info) for info in infos} == {end_of(infos[0])}
+    assert (infos[0].reason, infos[0].message) == (Reason.CANCELLED, "cancelled")
+    bench.until("the process to end", place.is_held, lambda held: not held)
+
+
+def test_a_cancellation_that_was_begun_is_finished_by_who_comes_next(bench: Workbench) -> None:
+    place = bench.place()
+    running = bench.hold(place)
+    late: Any = bench.subject.factory(bench.subject.environ)
+    why = Cancelled(Reason.CANCELLED, "cancelled", datetime.now(UTC))
+    late._records.cancel(late._jobs.find(running.jid), why)
+    late.pman_resume()
+    bench.until("the process to end", place.is_held, lambda held: not held)
+    info = bench.end_of(running.jid)
+    assert (info.reason, info.message) == (Reason.CANCELLED, "cancelled")
+
+
+@pytest.mark.parametrize("reason", [Reason.CANCELLED, Reason.START_DEADLINE])
+def test_a_job_that_waits_in_cromwell_can_be_ended(
+    cromwell: Server, tmp_path: Path, reason: Reason
+) -> None:
+    """The stand-in of this test picks nothing up."""
+    with (
+        server(tmp_path / "idle", "none", "--times", "fast", "--pick-up", "600") as idle,
+        subject_of(idle, tmp_path, CROMWELL_SEES_JOBS="no", START_DEADLINE="1") as subject,
+    ):
+        bench = Workbench(subject)
+        job = bench.job(bench.place(), "exit", "0")
+        bench.submit(job)
+        info = bench.cancel(job.jid) if reason is Reason.CANCELLED else bench.end_of(job.jid)
+        assert (info.status, info.reason, info.started) == (Status.FAILED, reason, None)
+        assert end_of(bench.fresh().status(job.jid)) == end_of(info)
+        bench.clean_up()
 
 
 def test_a_removed_job_is_gone_and_its_jid_can_be_used_again(bench: Workbench) -> None:

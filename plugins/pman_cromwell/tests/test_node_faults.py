@@ -58,6 +58,30 @@ def test_a_note_that_cannot_be_written_changes_nothing_of_the_answer(
     assert "cannot be written" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("echo 'CANCELLED|None'", verdict.Verdict("cancelled", "ended by pman")),
+        (
+            "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1",
+            verdict.Verdict("cancelled", "ended by pman"),
+        ),
+        (
+            "echo 'OUT_OF_MEMORY|None'",
+            verdict.Verdict("out-of-memory", "out of memory: SLURM ended it at its memory limit"),
+        ),
+    ],
+)
+def test_what_slurm_ended_at_pmans_word_is_told_so(
+    node: Node, execution: str, state: str, told: verdict.Verdict
+) -> None:
+    node.has("squeue", state)
+    node.has("sacct", "")
+    node.cancel("cancelled")
+    assert check.check("17", execution) == _GONE
+    assert verdict.recorded(str(node.folder)) == told
+
+
 def test_a_note_that_cannot_be_written_leaves_no_draft(node: Node) -> None:
     (node.folder / files.WAITING / "x").mkdir(parents=True)
     with pytest.raises(OSError, match=files.WAITING):

@@ -23,6 +23,7 @@ from pman_core.info import JobInfo, Reason, Status
 from pman_core.names import native_name
 from pman_core.testing.conformance import Workbench
 from pman_core.testing.conformance.argv import ArgvPromises
+from pman_core.testing.conformance.cancelling import CancelPromises
 from pman_core.testing.conformance.directories import DirectoryPromises
 from pman_core.testing.conformance.lifecycle import LifecyclePromises, WaitingPromises
 from pman_core.testing.conformance.limits import LimitPromises
@@ -95,6 +96,13 @@ class TestPodmanOnSlurm:
     test_out_of_memory_is_told = LimitPromises.test_out_of_memory_is_told
     test_cpu_limit_is_in_force = LimitPromises.test_cpu_limit_is_in_force
     test_time_limit_ends_a_job = LimitPromises.test_time_limit_ends_a_job
+
+    test_a_cancelled_job_has_ended_and_is_kept_with_its_log = (
+        CancelPromises.test_a_cancelled_job_has_ended_and_is_kept_with_its_log
+    )
+    test_a_job_that_ends_while_it_is_cancelled_has_one_end = (
+        CancelPromises.test_a_job_that_ends_while_it_is_cancelled_has_one_end
+    )
 
     test_orphans_are_reaped_and_own_signals_arrive = (
         LifecyclePromises.test_orphans_are_reaped_and_own_signals_arrive

@@ -101,6 +101,14 @@ def test_a_run_that_is_ended_while_it_waits_for_its_image_says_so(node: Node) ->
     assert ended.message.startswith("ended by pman")
 
 
+def test_a_run_that_is_cancelled_while_it_waits_for_its_image_says_so(node: Node) -> None:
+    node.cancel("cancelled")
+    word = node.folder / files.CANCELLED
+    word.rename(node.root / "word")
+    _has_podman(node, "pull", f"/bin/mv {node.root}/word {word}; echo 'no such host' >&2; exit 125")
+    assert node.run("podman", uid=7).reason == Reason.CANCELLED
+
+
 def test_a_node_does_not_try_for_longer_than_a_job_may_wait(node: Node) -> None:
     """Also where pman is away, or cannot see that the job waits."""
     node.has("podman", "echo 'dial tcp: no such host' >&2; exit 1")

@@ -17,10 +17,14 @@ from pman_core.errors import EngineUnavailableError
 from pman_core.info import Reason
 from pman_cromwell import notes
 from pman_cromwell.notes import Cancelled, Verdict
-from pman_cromwell.order import to_json
+from pman_cromwell.order import Order, to_json, workflow_id
 from pman_cromwell.shelf import Shelf
 
-_REMOVED = Cancelled("removed", CREATED, deadline=False)
+_REMOVED = Cancelled(None, "removed", CREATED)
+
+
+def _order(jid: str) -> Order:
+    return order(jid=jid, workflow=workflow_id("pman", jid, 0))
 
 
 @pytest.fixture
@@ -81,12 +85,22 @@ def test_the_first_end_and_the_first_word_stand(shelf: Shelf) -> None:
     first = Verdict(Reason.LOST, "first", None, CREATED)
     for verdict in (first, attrs.evolve(first, message="second")):
         shelf.settle(order(), verdict)
-    deadline = Cancelled("waited", CREATED, deadline=True)
+    deadline = Cancelled(Reason.START_DEADLINE, "waited", CREATED)
     for why in (deadline, _REMOVED):
         shelf.cancel(order(), why)
     seen = shelf.notes(order())
     assert seen
     assert (seen.verdict, seen.cancelled, seen.accepted) == (first, deadline, False)
+
+
+def test_a_job_that_pman_ended_is_unended_until_it_has_a_verdict(shelf: Shelf) -> None:
+    for jid in ("1", "2", "3"):
+        shelf.create(_order(jid))
+    shelf.cancel(_order("1"), Cancelled(Reason.CANCELLED, "cancelled", CREATED))
+    shelf.cancel(_order("2"), _REMOVED)
+    assert list(shelf.unended()) == [_order("1").name]
+    shelf.settle(_order("1"), Verdict(Reason.CANCELLED, "cancelled", None, CREATED))
+    assert list(shelf.unended()) == []
 
 
 def test_a_job_that_is_gone_gets_no_notes(shelf: Shelf, root: Path) -> None:

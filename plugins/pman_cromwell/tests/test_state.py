@@ -99,6 +99,9 @@ def _look(workflow: Workflow | None, **notes: Any) -> JobInfo:
     return info_of(order(), workflow, Notes(accepted=True, **notes), _NOW)
 
 
+_CANCELLED = Cancelled(Reason.CANCELLED, "cancelled", _LATER)
+
+
 def _verdict(reason: Reason | None, message: str, code: int | None) -> Verdict:
     return Verdict(reason, message, code, _LATER)
 
@@ -238,7 +241,7 @@ def test_a_job_that_runs_stays_started_when_cromwell_forgets_it() -> None:
 
 
 def test_a_job_that_waited_too_long_keeps_its_end() -> None:
-    cancelled = Cancelled("waited", _LATER, deadline=True)
+    cancelled = Cancelled(Reason.START_DEADLINE, "waited", _LATER)
     for workflow in (None, _workflow(_QUEUED), _workflow(_QUEUED, status="Aborted", end=_NOW)):
         info = _look(workflow, cancelled=cancelled)
         assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
@@ -246,13 +249,47 @@ def test_a_job_that_waited_too_long_keeps_its_end() -> None:
 
 
 def test_a_job_that_began_at_its_deadline_is_ended_first() -> None:
-    cancelled = Cancelled("waited", _LATER, deadline=True)
+    cancelled = Cancelled(Reason.START_DEADLINE, "waited", _LATER)
     assert _look(_workflow(_RUNNING), begun=True, cancelled=cancelled).status is Status.NOT_STARTED
-    ended = _verdict(Reason.KILLED, "ended by pman", None)
+    ended = _verdict(Reason.START_DEADLINE, "ended by pman", None)
     info = _look(_workflow(_RUNNING), begun=True, cancelled=cancelled, verdict=ended)
-    assert info.reason is Reason.START_DEADLINE
+    assert (info.reason, info.message) == (Reason.START_DEADLINE, "waited")
     done = _look(None, begun=True, cancelled=cancelled, verdict=_verdict(None, "finished", 0))
     assert done.status is Status.SUCCEEDED
+
+
+def test_a_cancelled_job_that_runs_goes_on_until_its_node_says_that_it_ended() -> None:
+    began = {"cancelled": _CANCELLED, "begun": True, "started": Started(CREATED)}
+    assert _look(_workflow(_RUNNING), **began).status is Status.STARTED
+    verdict = _verdict(Reason.CANCELLED, "worker 1 of 2: ended by pman", None)
+    info = _look(None, **began, verdict=verdict)
+    assert (info.reason, info.message, info.exit_code) == (Reason.CANCELLED, "cancelled", None)
+    assert (info.started, info.finished) == (CREATED, _LATER)
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        _verdict(None, "finished", 0),
+        _verdict(Reason.KILLED, "killed by signal 9 (137)", 137),
+        _verdict(Reason.KILLED, "cancelled in SLURM", None),
+    ],
+)
+def test_an_end_that_was_written_down_before_a_cancellation_stays(verdict: Verdict) -> None:
+    info = _look(None, cancelled=_CANCELLED, begun=True, verdict=verdict)
+    assert (info.reason, info.message) == (verdict.reason, verdict.message)
+
+
+def test_where_pman_is_blind_a_cancelled_job_has_ended_when_cromwell_says_so() -> None:
+    blind = {"cancelled": _CANCELLED, "seen": False}
+    for status in ("Running", "Aborting"):
+        running = _workflow(_RUNNING, start=CREATED, status=status)
+        assert _look(running, **blind).status is Status.STARTED
+    for end in (_NOW, None):
+        info = _look(_workflow(_RUNNING, status="Aborted", end=end), **blind)
+        assert (info.reason, info.message) == (Reason.CANCELLED, "cancelled")
+        assert info.finished == (end or _CANCELLED.time)
+    assert _look(_workflow(_RUNNING, status="Succeeded"), **blind).status is Status.SUCCEEDED
 
 
 def test_the_clocks_of_nodes_may_be_behind() -> None:

@@ -95,6 +95,11 @@ class Found:
     metadata_archive_status: str = ""
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it will not change any more."""
+        return self.status in _ENDS
+
+    @property
     def is_archived(self) -> bool:
         """Whether Cromwell gives no metadata of it any more, and takes no labels."""
         return self.metadata_archive_status.startswith("Archived")

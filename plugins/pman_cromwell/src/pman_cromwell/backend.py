@@ -68,7 +68,7 @@ class CromwellBackend:
             order = known or self._jobs.create(job)
             if order is None:
                 continue
-            if order.fingerprint == job.fingerprint and not self._jobs.is_posted(order):
+            if order.fingerprint == job.fingerprint and self._jobs.must_be_posted(order):
                 self._jobs.post(order, job.env, first=known is None)
             if known is None:
                 # Where another process posted it at the same time, that one's order counts.
@@ -96,6 +96,15 @@ class CromwellBackend:
         return self._records.log(order, tail_lines, max_bytes)
 
     @hookimpl
+    def pman_cancel(self, jid: str) -> JobInfo:
+        """Write it down, abort, and wait for the end."""
+        order = self._jobs.find(jid)
+        info = self._jobs.cancel(order) if order else None
+        if info is None:
+            raise UnknownJobError(jid)
+        return info
+
+    @hookimpl
     def pman_remove(self, jid: str) -> bool:
         """Abort, mark as removed, forget."""
         order = self._jobs.find(jid)
@@ -111,8 +120,8 @@ class CromwellBackend:
 
     @hookimpl
     def pman_resume(self) -> None:
-        """Delete what a killed pman was deleting."""
-        self._records.sweep()
+        """End what a killed pman was ending, and delete what it was deleting."""
+        self._jobs.resume()
 
     def _look(self, name: str) -> JobInfo | None:
         order = self._records.order(name)

@@ -5,19 +5,17 @@ What lies in that folder then only people read. A job is found by the labels of 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from pman_core import Reason
 from pman_core.errors import EngineUnavailableError
-from pman_core.names import INSTANCE_LABEL
 from pman_cromwell.answers import Found
 from pman_cromwell.client import Cromwell
 from pman_cromwell.notes import Cancelled, Notes, Verdict
 from pman_cromwell.order import Order, from_inputs
-from pman_cromwell.payload import ENDED_LABEL, NAME_LABEL, is_gone
-
-_PAUSE_S = 0.1
+from pman_cromwell.patience import until
+from pman_cromwell.payload import ENDED_LABEL, NAME_LABEL, asked, is_gone
 
 
 class Blind:
@@ -33,11 +31,11 @@ class Blind:
 
     def names(self) -> Iterable[str]:
         """Of all workflows of this instance that are not removed."""
-        return [found.labels[NAME_LABEL] for found in self._found({}) if NAME_LABEL in found.labels]
+        return [found.labels[NAME_LABEL] for found in self._found() if NAME_LABEL in found.labels]
 
     def order(self, name: str) -> Order | None:
         """From what was submitted."""
-        for found in self._found({NAME_LABEL: name}):
+        for found in self._found(name):
             workflow = self._cromwell.submitted(found.id)
             if workflow:
                 order = submitted_order(workflow.submitted_files.inputs)
@@ -55,24 +53,17 @@ class Blind:
 
     def accept(self, order: Order) -> None:
         """Wait until Cromwell lists it: its summary is a second behind."""
-        deadline = time.monotonic() + self._timeout_s
-        while not any(one.id == order.workflow for one in self._found({NAME_LABEL: order.name})):
-            if time.monotonic() > deadline:
-                raise EngineUnavailableError(
-                    f"Cromwell took job {order.jid!r} and does not list it after "
-                    f"{self._timeout_s:g} s; submit it again"
-                )
-            time.sleep(_PAUSE_S)
+        if not until(lambda: self.notes(order) is not None, self._timeout_s):
+            raise EngineUnavailableError(
+                f"Cromwell took job {order.jid!r} and does not list it after "
+                f"{self._timeout_s:g} s; submit it again"
+            )
 
     def notes(self, order: Order) -> Notes | None:
         """Only what pman itself noted, on the workflow's labels."""
-        for found in self._found({NAME_LABEL: order.name}):
+        for found in self._found(order.name):
             if found.id == order.workflow:
-                seconds, _, message = found.labels.get(ENDED_LABEL, "").partition(" ")
-                if not message:
-                    return Notes(seen=False, accepted=True)
-                ended = datetime.fromtimestamp(float(seconds), UTC)
-                why = Cancelled(message, ended, deadline=True)
+                why = _word(found.labels.get(ENDED_LABEL, ""))
                 return Notes(seen=False, accepted=True, cancelled=why)
         return None
 
@@ -81,10 +72,27 @@ class Blind:
         return False
 
     def cancel(self, order: Order, why: Cancelled) -> None:
-        """A removal has a label of its own."""
-        if why.deadline:
-            text = f"{why.time.timestamp()} {why.message}"
-            self._cromwell.label(order.workflow, {ENDED_LABEL: text[:255]})
+        """A removal has a label of its own. Where two end it at once, the last word stands."""
+        if why.reason is None or self._is_told(order):
+            return
+        self._cromwell.label(order.workflow, {ENDED_LABEL: _label(why)})
+        if not until(lambda: self._is_told(order), self._timeout_s):
+            raise EngineUnavailableError(
+                f"Cromwell does not tell after {self._timeout_s:g} s that job {order.jid!r} is to "
+                "end; try again"
+            )
+
+    def _is_told(self, order: Order) -> bool:
+        """Whether everybody can see that it is to end, or that it is removed."""
+        notes = self.notes(order)
+        return notes is None or notes.cancelled is not None
+
+    def unended(self) -> Iterable[str]:
+        """By their labels."""
+        for found in self._found():
+            is_told = _word(found.labels.get(ENDED_LABEL, "")) is not None
+            if is_told and not found.has_ended and NAME_LABEL in found.labels:
+                yield found.labels[NAME_LABEL]
 
     def settle(self, order: Order, verdict: Verdict) -> None:
         """Cromwell's word stays what it is."""
@@ -102,9 +110,24 @@ class Blind:
             f"pman cannot see the logs (CROMWELL_SEES_JOBS=no); on the cluster:\n{paths}".encode()
         )
 
-    def _found(self, labels: dict[str, str]) -> list[Found]:
-        found = self._cromwell.query({INSTANCE_LABEL: self._instance, **labels})
+    def _found(self, name: str | None = None) -> list[Found]:
+        found = self._cromwell.query(asked(self._instance, name))
         return [one for one in found if not is_gone(one)]
+
+
+def _label(why: Cancelled) -> str:
+    """A word of pman's as the value of a label, which has 255 characters at most."""
+    return f"{why.time.timestamp()} {why.reason} {why.message}"[:255]
+
+
+def _word(label: str) -> Cancelled | None:
+    """What :func:`_label` wrote; anything else is none."""
+    seconds, _, rest = label.partition(" ")
+    reason, _, message = rest.partition(" ")
+    try:
+        return Cancelled(Reason(reason), message, datetime.fromtimestamp(float(seconds), UTC))
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def submitted_order(inputs: str) -> Order:

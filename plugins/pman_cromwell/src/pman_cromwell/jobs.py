@@ -1,15 +1,13 @@
-"""What happens to a job: it is posted, looked at, given up, removed."""
+"""What happens to a job: it is posted, looked at, given up, cancelled, removed."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
-from pman_core import Job, JobInfo, Status
+from pman_core import Job, JobInfo, Reason, Status
 from pman_core.errors import EngineUnavailableError, InvalidJobError, NameTakenError
-from pman_core.names import INSTANCE_LABEL, native_name
+from pman_core.names import native_name
 from pman_cromwell import payload
 from pman_cromwell.answers import Found, Workflow
 from pman_cromwell.blind import submitted_order
@@ -17,21 +15,16 @@ from pman_cromwell.client import Cromwell
 from pman_cromwell.errors import Refused
 from pman_cromwell.notes import Cancelled, Notes
 from pman_cromwell.order import Order, order_of
+from pman_cromwell.patience import until
 from pman_cromwell.records import Records
+from pman_cromwell.removal import Removal
 from pman_cromwell.settings import CromwellSettings
 from pman_cromwell.state import end_without_verdict, info_of
-
-T = TypeVar("T")
-
-_PAUSE_S = 0.1
 
 #: Cromwell's first word on a submission that is wrong (``PartialWorkflowSources.scala``).
 _INVALID = "Error(s):"
 
 _ABORTABLE = ("On Hold", "Submitted", "Running")
-
-#: A workflow that Cromwell does not list after this time is gone: its summary is never so late.
-_SUMMARY_DELAY = timedelta(minutes=10)
 
 
 class Jobs:
@@ -46,6 +39,7 @@ class Jobs:
         self._cromwell = cromwell
         self._records = records
         self._settings = settings
+        self._removal = Removal(cromwell, records, settings)
         self._runs = f"{folder}/runs"
 
     def find(self, jid: str) -> Order | None:
@@ -100,10 +94,10 @@ class Jobs:
             self._must_be_known(order, refused)
         self._records.accept(order)
 
-    def is_posted(self, order: Order) -> bool:
-        """Whether Cromwell is known to have it."""
+    def must_be_posted(self, order: Order) -> bool:
+        """Whether Cromwell is not known to have it, and is to have it."""
         notes = self._records.notes(order)
-        return notes is not None and notes.accepted
+        return notes is None or not (notes.accepted or notes.cancelled)
 
     def _adopt(self, found: Found) -> None:
         """A workflow whose record is missing: write it anew."""
@@ -119,7 +113,8 @@ class Jobs:
 
         :raises EngineUnavailableError: Cromwell does not list it in time, or it is being removed.
         """
-        if self._until(lambda: self._cromwell.status(order.workflow)) is None:
+        timeout_s = self._settings.engine_timeout_s
+        if until(lambda: self._cromwell.status(order.workflow), timeout_s) is None:
             raise EngineUnavailableError(
                 f"Cromwell refused job {order.jid!r}, as it does with one that it has, and does "
                 f"not list it; submit it again, or remove it. It said: {refused.words}"
@@ -140,8 +135,8 @@ class Jobs:
             return None
         now = datetime.now(UTC)
         workflow = None if notes.verdict else self._workflow(order, notes)
-        if notes.cancelled and workflow and workflow.status in _ABORTABLE:
-            self._cromwell.abort(order.workflow)  # whoever cancelled it was killed before this
+        if notes.cancelled and notes.verdict is None and _is_abortable(workflow):
+            self._cromwell.abort(order.workflow)  # before it is told to have ended
         if notes.verdict is None and notes.seen:
             try:
                 notes = self._settled(order, workflow, notes, now)
@@ -152,12 +147,9 @@ class Jobs:
         waited_s = (now - order.created).total_seconds()
         limit_s = self._settings.start_deadline_s
         if info.status is Status.NOT_STARTED and waited_s > limit_s and not notes.cancelled:
-            message = f"ended: it waited for more than {limit_s} s to start"
-            last = f"{message} ({info.message})"
-            self._records.cancel(order, Cancelled(last, now, deadline=True))
-            self._cromwell.abort(order.workflow)
-            notes = self._records.notes(order)
-            return info_of(order, workflow, notes, now) if notes else None
+            message = f"ended: it waited for more than {limit_s} s to start ({info.message})"
+            self._records.cancel(order, Cancelled(Reason.START_DEADLINE, message, now))
+            return self.look(order, listing=listing)
         return info
 
     def _workflow(self, order: Order, notes: Notes) -> Workflow | None:
@@ -173,66 +165,61 @@ class Jobs:
         self, order: Order, workflow: Workflow | None, notes: Notes, now: datetime
     ) -> Notes:
         """The notes with an end in them, where there will be no other than Cromwell's."""
-        if notes.cancelled or workflow is None or not workflow.has_ended:
-            return notes
         verdict = end_without_verdict(order, workflow, notes, now)
         if verdict is None:
             return notes
         self._records.settle(order, verdict)
         return self._records.notes(order) or notes
 
-    # ------------------------------------------------------------- removing
+    # --------------------------------------------------------------- ending
+
+    def cancel(self, order: Order) -> JobInfo | None:
+        """End it and keep it; ``None`` if it has been removed meanwhile. It may be repeated.
+
+        :raises EngineUnavailableError: it has not ended in time.
+        """
+        info = self.look(order)
+        if info and not info.status.is_final:
+            cancelled = Cancelled(Reason.CANCELLED, "cancelled", datetime.now(UTC))
+            self._records.cancel(order, cancelled)
+        if self._is_leaving(order):
+            self.remove(order)
+            return None
+        timeout_s = self._settings.engine_timeout_s
+        if not until(lambda: self._is_over(order), timeout_s):
+            raise EngineUnavailableError(
+                f"job {order.jid!r} did not end within {timeout_s:g} s; cancel it again"
+            )
+        return self.look(order)
+
+    def _is_leaving(self, order: Order) -> bool:
+        """Whether somebody began to remove it."""
+        notes = self._records.notes(order)
+        return bool(notes and notes.cancelled and notes.cancelled.reason is None)
+
+    def _is_over(self, order: Order) -> bool:
+        info = self.look(order)
+        return info is None or (info.status.is_final and not self._records.is_running(order))
+
+    def resume(self) -> None:
+        """Go on with the removals and the ends that a killed pman began."""
+        self._records.sweep()
+        for name in self._records.unended():
+            order = self._records.order(name)
+            if order:
+                self.look(order)
 
     def remove(self, order: Order) -> None:
-        """End it, mark its workflow as removed, forget it; every step may be repeated."""
-        removed = Cancelled("removed", datetime.now(UTC), deadline=False)
-        self._records.cancel(order, removed)
-        self._cromwell.abort(order.workflow)
-        self._until(lambda: not self._records.is_running(order))
-        if self._label(order):
-            self._wait_for_mark(order)
-        self._records.delete(order)
-
-    def _label(self, order: Order) -> bool:
-        """Mark the workflow; ``False`` where Cromwell has none.
-
-        :raises EngineUnavailableError: it should have one, and does not list it.
-        """
-        marks = {payload.REMOVED_LABEL: "yes"}
-        try:
-            if self._until(lambda: self._cromwell.label(order.workflow, marks)):
-                return True
-        except Refused as refused:
-            if refused.code != 400:
-                raise
-            return False  # it is in the archive: see payload.is_gone
-        notes = self._records.notes(order)
-        old = datetime.now(UTC) - order.created > _SUMMARY_DELAY
-        if notes is None or old or not notes.accepted:
-            return False
-        raise _unlisted(order)
-
-    def _wait_for_mark(self, order: Order) -> None:
-        """Until the next job of this id will see that this one was removed."""
-        if not self._until(lambda: self._is_marked(order)):
-            raise _unlisted(order)
-
-    def _is_marked(self, order: Order) -> bool:
-        return any(
-            one.id == order.workflow and payload.REMOVED_LABEL in one.labels
-            for one in self._workflows(order.name)
-        )
+        """End it and forget it; every step may be repeated."""
+        self._removal.remove(order)
 
     def _workflows(self, name: str) -> list[Found]:
-        labels = {INSTANCE_LABEL: self._settings.instance, payload.NAME_LABEL: name}
-        return self._cromwell.query(labels)
+        return self._cromwell.query(payload.asked(self._settings.instance, name))
 
-    def _until(self, look: Callable[[], T]) -> T:
-        """Look again until there is something, within the time-out; what was seen last."""
-        deadline = time.monotonic() + self._settings.engine_timeout_s
-        while not (seen := look()) and time.monotonic() < deadline:
-            time.sleep(_PAUSE_S)
-        return seen
+
+def _is_abortable(workflow: Workflow | None) -> bool:
+    """What Cromwell does not list yet, it may have."""
+    return workflow is None or workflow.status in _ABORTABLE
 
 
 def _is_final(order: Order, refused: Refused) -> bool:
@@ -243,10 +230,3 @@ def _is_final(order: Order, refused: Refused) -> bool:
     """
     words = refused.words
     return refused.code == 400 and words.startswith(_INVALID) and order.workflow not in words
-
-
-def _unlisted(order: Order) -> EngineUnavailableError:
-    return EngineUnavailableError(
-        f"Cromwell does not list the workflow {order.workflow} of job {order.jid!r}, "
-        "so it cannot be marked as removed; try again later"
-    )

@@ -38,12 +38,12 @@ class Verdict:
 class Cancelled:
     """That pman ended the job, and why.
 
-    :param deadline: whether it was for ``START_DEADLINE``; else it is being removed.
+    :param reason: what the job is told to have failed for; ``None`` if it is being removed.
     """
 
+    reason: Reason | None
     message: str
     time: datetime
-    deadline: bool
 
 
 @attrs.frozen

@@ -92,6 +92,11 @@ def labels(order: Order) -> dict[str, str]:
     return {**order.labels, **own}
 
 
+def asked(instance: str, name: str | None = None) -> dict[str, str]:
+    """The labels of all workflows of an instance, or of the job of that name."""
+    return {INSTANCE_LABEL: instance} | ({NAME_LABEL: name} if name else {})
+
+
 def is_gone(found: Found) -> bool:
     """Whether it is no job any more: removed, or so old that it can be neither read nor marked."""
     return REMOVED_LABEL in found.labels or found.is_archived

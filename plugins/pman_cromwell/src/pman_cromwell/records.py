@@ -40,7 +40,10 @@ class Records(Protocol):
         """Whether its batch job goes on, as far as can be seen."""
 
     def cancel(self, order: Order, why: Cancelled) -> None:
-        """Keep the run from beginning, or end it; the first word stands."""
+        """Keep the run from beginning, or end it; the first word stands, and ``notes`` tells it."""
+
+    def unended(self) -> Iterable[str]:
+        """The names of those that pman has ended or cancelled, and that may run all the same."""
 
     def settle(self, order: Order, verdict: Verdict) -> None:
         """Write an end down that the cluster did not; the first one stands."""

@@ -122,6 +122,14 @@ class Shelf:
         """The run looks for this file before it begins, and every second while it runs."""
         self._note(order, notes.CANCELLED, notes.text(why))
 
+    def unended(self) -> Iterable[str]:
+        """Those without a verdict; one that is being removed is left to who removes it."""
+        for name in self.names():
+            order = self.order(name)
+            seen = self.notes(order) if order else None
+            if seen and seen.cancelled and seen.cancelled.reason and not seen.verdict:
+                yield name
+
     def settle(self, order: Order, verdict: Verdict) -> None:
         """In the place where the cluster would have written it."""
         self._note(order, notes.VERDICT, notes.text(verdict))

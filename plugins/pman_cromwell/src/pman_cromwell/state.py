@@ -3,7 +3,7 @@
 Who has the say, in this order:
 
 1. the verdict that was written on the cluster: the run has ended, whatever Cromwell still says;
-2. pman's own word that a job waited too long, if it had not begun to run;
+2. pman's own word that a job is cancelled or waited too long, if it had not begun to run;
 3. an end that Cromwell tells, where no verdict will come any more;
 4. that the container runs;
 5. what it waits for: its image, SLURM, Cromwell.
@@ -52,9 +52,9 @@ def end_without_verdict(
 ) -> Verdict | None:
     """The end of a job that the cluster did not write down, if it has ended."""
     cancelled = notes.cancelled
-    if cancelled and cancelled.deadline and not notes.begun:
+    if cancelled and cancelled.reason and notes.seen and not notes.begun:
         # With pman's word in its folder it does not begin any more.
-        return Verdict(Reason.START_DEADLINE, cancelled.message, None, cancelled.time)
+        return Verdict(cancelled.reason, cancelled.message, None, cancelled.time)
     if workflow is None or not workflow.has_ended:
         return None
     end = workflow.end or now
@@ -66,6 +66,9 @@ def end_without_verdict(
 def _cromwells(order: Order, workflow: Workflow, notes: Notes, end: datetime) -> Verdict:
     if workflow.status == "Succeeded":
         return Verdict(None, "finished", 0, end)
+    if workflow.status == "Aborted" and notes.cancelled and notes.cancelled.reason:
+        end = workflow.end or notes.cancelled.time
+        return Verdict(notes.cancelled.reason, notes.cancelled.message, None, end)
     if workflow.status == "Aborted":
         return Verdict(Reason.KILLED, "aborted in Cromwell", None, end)
     roots = dict.fromkeys(root for failure in workflow.failures for root in failure.roots())
@@ -83,8 +86,8 @@ def _cromwells(order: Order, workflow: Workflow, notes: Notes, end: datetime) ->
 
 def _ended(order: Order, verdict: Verdict, notes: Notes) -> JobInfo:
     reason, message = verdict.reason, verdict.message
-    if notes.cancelled and notes.cancelled.deadline and reason is Reason.KILLED:
-        reason, message = Reason.START_DEADLINE, notes.cancelled.message
+    if notes.cancelled and reason is notes.cancelled.reason:
+        message = notes.cancelled.message  # the node says only that it was pman
     started = _after(order, notes.started.time if notes.started else None)
     begin = started or order.created
     return _info(

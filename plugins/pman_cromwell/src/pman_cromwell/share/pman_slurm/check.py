@@ -8,7 +8,7 @@ import sys
 from . import verdict as ends
 from .files import POINTER, WAITING, write
 from .slurm import Job, Silent, ask
-from .verdict import Verdict, record
+from .verdict import Verdict, by_pman, record
 
 #: A Python that cannot run this at all ends with another code, which is no death either.
 _ALIVE, _GONE = 0, 3
@@ -41,9 +41,12 @@ def _note(job: str, found: Job | None, execution: str) -> None:
     if folder is None:
         return
     if found is None:
-        record(folder, Verdict(ends.LOST, f"lost: SLURM does not know job {job} any more"))
+        lost = Verdict(ends.LOST, f"lost: SLURM does not know job {job} any more")
+        record(folder, by_pman(folder) or lost)
     elif found.has_ended:
-        record(folder, found.verdict())
+        own = found.verdict()
+        word = by_pman(folder) if own.reason == ends.KILLED else None
+        record(folder, word or own)
     elif found.state == "PENDING":
         write(folder, WAITING, {"job": job, "reason": found.reason})
 

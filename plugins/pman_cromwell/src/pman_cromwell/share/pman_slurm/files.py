@@ -12,7 +12,7 @@ pman makes the folder, and reads what is written here::
     worker.N.json   how worker N ended, where there are several
     verdict.json    how the job ended
 
-``cancelled`` is pman's, and tells the run to end.
+``cancelled`` is pman's: it tells the run to end, and for which reason.
 """
 
 from __future__ import annotations

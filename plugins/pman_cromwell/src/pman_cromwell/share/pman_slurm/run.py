@@ -15,7 +15,7 @@ from .attend import attend
 from .faults import FAULTS, verdict_of
 from .files import BEGUN, VERDICT, insist, is_gone, worker_name
 from .order import Order, decoded, order_of
-from .verdict import Verdict, record, recorded
+from .verdict import Verdict, by_pman, record, recorded
 from .watch import Watch
 
 T = TypeVar("T")
@@ -131,6 +131,9 @@ def _all_workers(order: Order, text: list[str], watch: Watch) -> Verdict:
     verdicts = _insist(
         order, lambda: [recorded(order.folder, name) for name in names], _END_PATIENCE_S
     )
+    word = by_pman(order.folder)
+    if word and any(verdict is None or verdict.reason == word.reason for verdict in verdicts):
+        return word  # whatever others had come to before
     for number, verdict in enumerate(verdicts):
         if verdict is None:
             return cause or Verdict(ends.LOST, f"lost: worker {number + 1} told of no end")

@@ -51,7 +51,7 @@ def submit(folder: str, execution: str, blind: bool, command: list[str]) -> int:
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         if is_gone(folder) or exists(folder, CANCELLED):
-            sys.stderr.write("pman has removed this job\n")
+            sys.stderr.write("pman has removed or cancelled this job\n")
             return 1
         late = time.monotonic() > deadline
         if os.path.isdir(folder):

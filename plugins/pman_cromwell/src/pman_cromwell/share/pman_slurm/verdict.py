@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
-from .files import VERDICT, read, write_once
+from .files import CANCELLED, VERDICT, read, write_once
 
 EXIT_CODE = "exit-code"
 KILLED = "killed"
@@ -65,6 +65,17 @@ def record(folder: str, verdict: Verdict, name: str = VERDICT) -> Verdict:
     if write_once(folder, name, content):
         return verdict
     return recorded(folder, name) or verdict
+
+
+def by_pman(folder: str) -> Verdict | None:
+    """The end that pman's word asks for, if there is one; without a reason it is a removal."""
+    try:
+        note: dict[str, Any] | None = read(folder, CANCELLED)
+    except OSError:  # it cannot be read now; who waits looks again
+        return None
+    except ValueError:
+        note = {}
+    return None if note is None else Verdict(note.get("reason") or KILLED, "ended by pman")
 
 
 def recorded(folder: str, name: str = VERDICT) -> Verdict | None:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from . import verdict as ends
 from .clock import Clock
 from .files import (
-    CANCELLED,
     STARTED,
     SUSPENDED,
     VERDICT,
@@ -24,7 +23,7 @@ from .files import (
     write_once,
 )
 from .slurm import Silent, ask
-from .verdict import Verdict
+from .verdict import Verdict, by_pman
 
 #: Between two looks for pman's word, which lies on shared storage.
 _LOOK_S = 1.0
@@ -94,12 +93,12 @@ class Watch:
                 if self._paused:  # what stands still hears nothing
                     pause(False)
                 self._end(process, stop)
-                return cause or _slurms_cause()
+                return cause or self._cause_of_signal()
             self._sleep(min(_LOOK_S, self._left_s()))
         # SLURM signals all processes of a job at once: the container may be the quickest.
         if process.returncode in _BY_SIGTERM and not self._signalled:
             self._sleep(_GRACE_S / 10)
-        return _slurms_cause() if self._signalled and process.returncode else None
+        return self._cause_of_signal() if self._signalled and process.returncode else None
 
     def idle(self, seconds: float) -> Verdict | None:
         """Wait so long, or until the run has to end; why it has to."""
@@ -113,7 +112,7 @@ class Watch:
 
     def cause(self) -> Verdict | None:
         """Why the run has to end now, if it has to."""
-        return self._own_cause() or (_slurms_cause() if self._signalled else None)
+        return self._own_cause() or (self._cause_of_signal() if self._signalled else None)
 
     def _follow_suspension(self, pause: Callable[[bool], bool]) -> None:
         """Do to the job what SLURM does to this process, and tell pman."""
@@ -151,12 +150,19 @@ class Watch:
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LOOK_S
             self._tell_start()
-            if exists(self._folder, CANCELLED) or is_gone(self._folder):
+            word = by_pman(self._folder)
+            if word:
+                return word
+            if is_gone(self._folder):
                 return Verdict(ends.KILLED, "ended by pman")
             if exists(self._folder, VERDICT):
                 # This node was thought to be lost: what was told of the job has to stay true.
                 return Verdict(ends.KILLED, "ended: it had been told as ended")
         return None
+
+    def _cause_of_signal(self) -> Verdict:
+        """pman writes its word down before it has SLURM end a job."""
+        return by_pman(self._folder) or _slurms_cause()
 
     def _tell_start(self) -> None:
         if self._untold is not None:

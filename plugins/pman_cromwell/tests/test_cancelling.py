@@ -1,0 +1,157 @@
+"""Cancelled jobs: what a killed pman leaves of one, and several workers."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cromwell_bench import slurm
+from node_bench import Node
+from order_samples import order
+from scripted import Script, fail
+
+from pman_core import JobFilter, JobInfo, Reason, Status
+from pman_core.errors import UnknownJobError
+from pman_core.names import native_name
+from pman_core.testing.conformance import Workbench
+from pman_cromwell.backend import CromwellBackend
+from pman_cromwell.notes import Cancelled
+from pman_cromwell.share.pman_slurm import files, verdict
+from pman_cromwell.shelf import Shelf
+
+
+def _begin(bench: Workbench, jid: str, reason: Reason | None = Reason.CANCELLED) -> Any:
+    """What a pman does before it is killed: it writes down why it ends a job, and no more."""
+    backend: Any = bench.subject.factory(bench.subject.environ)
+    order = backend._jobs.find(jid)
+    backend._records.cancel(order, Cancelled(reason, "cancelled", datetime.now(UTC)))
+    return backend
+
+
+def _is_cancelled(info: JobInfo) -> bool:
+    return (info.status, info.reason, info.message) == (
+        Status.FAILED,
+        Reason.CANCELLED,
+        "cancelled",
+    )
+
+
+def _in_slurm(jid: str) -> str:
+    return slurm("squeue", "-h", "-o", "%A", f"--name={native_name(jid)}").stdout.strip()
+
+
+def _waiting(bench: Workbench) -> str:
+    """A job that SLURM has, and does not start."""
+    assert bench.subject.unplaceable
+    place = bench.place()
+    job = bench.subject.unplaceable(bench.job(place, "count", place.job_out))
+    bench.submit(job)
+    bench.until("SLURM to have it", lambda: _in_slurm(job.jid), bool)
+    return job.jid
+
+
+def test_a_job_whose_cancellation_was_begun_ends_without_any_pman(bench: Workbench) -> None:
+    place = bench.place()
+    info = bench.hold(place)
+    _begin(bench, info.jid)
+    bench.until("the process to end", place.is_held, lambda held: not held)
+    assert _is_cancelled(bench.end_of(info.jid))
+
+
+@pytest.mark.parametrize("who", ["status", "list", "resume", "cancel"])
+def test_a_cancellation_that_was_begun_is_finished_by_who_comes_next(
+    bench: Workbench, who: str
+) -> None:
+    jid = _waiting(bench)
+    backend = _begin(bench, jid)
+    if who == "resume":
+        backend.pman_resume()
+    elif who == "list":
+        bench.fresh().list(JobFilter(), 10, None)
+    else:
+        getattr(bench.fresh(), who)(jid)
+    bench.until("SLURM to have it no more", lambda: _in_slurm(jid), lambda left: not left)
+    info = bench.status(jid)
+    assert _is_cancelled(info)
+    assert info.started is None
+
+
+def test_a_cancelled_job_in_the_queue_leaves_slurm(bench: Workbench) -> None:
+    jid = _waiting(bench)
+    assert _is_cancelled(bench.cancel(jid))
+    bench.until("SLURM to have it no more", lambda: _in_slurm(jid), lambda left: not left)
+
+
+def test_a_job_that_somebody_began_to_remove_is_removed_and_not_cancelled(
+    bench: Workbench,
+) -> None:
+    info = bench.hold(bench.place())
+    _begin(bench, info.jid, None)
+    with pytest.raises(UnknownJobError):
+        bench.cancel(info.jid)
+    with pytest.raises(UnknownJobError):
+        bench.fresh().status(info.jid)
+
+
+def test_a_job_that_was_cancelled_before_cromwell_had_it_is_not_posted(bench: Workbench) -> None:
+    """The pman that took it was killed in between; its client repeats the request."""
+    place = bench.place()
+    job = bench.job(place, "count", place.job_out)
+    backend: Any = bench.subject.factory(bench.subject.environ)
+    order = backend._jobs.create(job)
+    bench._jobs.append((bench.backend, job.jid))
+    assert _is_cancelled(bench.cancel(job.jid))
+    assert _is_cancelled(bench.submit(job))
+    assert not backend._cromwell.abort(order.workflow), "Cromwell has it"
+    assert place.runs() == 0
+
+
+def test_an_end_that_was_told_stays_where_slurm_begins_the_job_all_the_same(
+    script: Script, tmp_path: Path
+) -> None:
+    made = order()
+    script.otherwise = (404, json.dumps(fail(f"Unrecognized workflow ID: {made.workflow}")))
+    (tmp_path / ".pman").mkdir()
+    backend = CromwellBackend({"CROMWELL_URL": script.url, "STOREBASE": str(tmp_path)})
+    shelf = Shelf(str(tmp_path / ".pman" / "pman"), "pman")
+    shelf.create(made)
+    shelf.cancel(made, Cancelled(Reason.CANCELLED, "cancelled", datetime.now(UTC)))
+    told = backend.pman_status(made.jid)
+    assert _is_cancelled(told)
+    (tmp_path / ".pman" / "pman" / "runs" / made.workflow / files.BEGUN).touch()
+    assert backend.pman_status(made.jid) == told
+
+
+def test_several_workers_are_cancelled_whatever_one_of_them_came_to_before(node: Node) -> None:
+    """Here srun does what its workers would do."""
+    ended = {"worker.0.json": ("exit-code", 3), "worker.1.json": ("cancelled", None)}
+    for name, (reason, code) in ended.items():
+        content = {"reason": reason, "message": "words", "code": code, "time": 1}
+        (node.root / name).write_text(json.dumps(content))
+    node.cancel("cancelled")
+    word = node.folder / files.CANCELLED
+    word.rename(node.root / "word")
+    moves = "; ".join(f"/bin/mv {node.root}/{name} {node.folder}" for name in ended)
+    node.has("srun", f"/bin/cat >/dev/null; {moves}; /bin/mv {node.root}/word {word}")
+    assert node.run("none", workers=2).reason == Reason.CANCELLED
+
+
+def test_a_word_that_cannot_be_read_ends_nothing_and_is_read_again(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.cancel("start-deadline")
+
+    def stale(*_: object) -> None:
+        raise OSError("stale")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verdict, "read", stale)
+        assert verdict.by_pman(str(node.folder)) is None
+    word = verdict.by_pman(str(node.folder))
+    assert word
+    assert word.reason == verdict.START_DEADLINE
+    node.cancel(None)
+    word = verdict.by_pman(str(node.folder))
+    assert word
+    assert word.reason == verdict.KILLED

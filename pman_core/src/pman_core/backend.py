@@ -110,7 +110,8 @@ class Backend:
             raise self._fault(hook, "answered a status that is no Status")
         if not isinstance(info.message, str):
             raise self._fault(hook, "answered a message that is no text")
-        return _without_secrets(attrs.evolve(info, message=escaped(info.message.strip())), job)
+        message = _without_secrets(info, job).message  # before it is escaped
+        return attrs.evolve(info, message=escaped(message.strip()))
 
     def _ask(self, hook: str, expected: type[T], job: Job | None = None, **arguments: object) -> T:
         answer = self._guarded(hook, job, **arguments)

@@ -156,14 +156,8 @@ def rest() -> str:
             "## Generated requests",
             "`./nox -s fuzz` makes requests out of the server's own document, what it allows and "
             "what it forbids, and sends them to `pman serve` with jobs in memory. It fails on a "
-<<<<<<< HEAD
-            "server error, on an answer or a code that is not described, and on a traceback in the "
-            "log. "
-            "Last run: 3,158 requests at e6371d5, no fault.",
-=======
             "server error, on an answer or a code that is not described, and on a traceback in the "
             "log. Last run: 3,158 requests at e6371d5, no fault.",
->>>>>>> h-rest
         ]
     )
 

@@ -19,8 +19,8 @@ from pman_docker.labels import IMAGE, MESSAGE, REASON, asked_labels
 from pman_docker.state import moment
 from pman_swarm.ending import ending_of
 from pman_swarm.labels import EXIT_CODE, FINISHED, OWNER
-from pman_swarm.templates import unescaped
 from pman_swarm.payload import NOWHERE
+from pman_swarm.templates import unescaped
 
 _TAKEN = "the swarm has taken it, and has not placed it yet"
 

@@ -83,6 +83,13 @@ def test_gpus_are_requested_as_devices() -> None:
     assert docker(made)["HostConfig"]["DeviceRequests"] == wanted
 
 
+def test_the_working_directory_is_the_jobs_or_that_of_the_image() -> None:
+    made = job(workdir="/with blank")
+    assert (docker(made)["WorkingDir"], podman(made)["work_dir"]) == ("/with blank",) * 2
+    assert "WorkingDir" not in docker(BASE)
+    assert "work_dir" not in podman(BASE)
+
+
 def test_shared_memory_is_in_mebibytes() -> None:
     assert docker(job(shm_mib=16))["HostConfig"]["ShmSize"] == 16777216
     assert podman(job(shm_mib=16))["shm_size"] == 16777216

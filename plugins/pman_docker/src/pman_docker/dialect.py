@@ -102,6 +102,9 @@ DOCKER = Dialect(
             Deviation.SWAP_NOT_LIMITED: (
                 "swap is limited only where the kernel accounts for it (docker info tells)"
             ),
+            Deviation.WORKDIR_MADE: (
+                "Docker makes a working directory that is missing when it makes the container"
+            ),
         },
         notes=_NOTES,
     ),

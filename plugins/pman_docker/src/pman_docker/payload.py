@@ -52,7 +52,7 @@ def docker_payload(
         host["DeviceRequests"] = [{"Count": limits.gpus, "Capabilities": [["gpu"]]}]
     if job.shm_mib is not None:
         host["ShmSize"] = job.shm_mib * _MIB
-    return {
+    body: Payload = {
         "Image": job.image,
         "Entrypoint": list(job.argv[:1]),
         "Cmd": list(job.argv[1:]),
@@ -62,6 +62,9 @@ def docker_payload(
         "Tty": False,
         "HostConfig": host,
     }
+    if job.workdir is not None:
+        body["WorkingDir"] = job.workdir
+    return body
 
 
 def podman_payload(
@@ -104,6 +107,8 @@ def podman_payload(
     }
     if job.shm_mib is not None:
         body["shm_size"] = job.shm_mib * _MIB
+    if job.workdir is not None:
+        body["work_dir"] = job.workdir
     return body
 
 

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 import pytest
 
 from pman_core import Job, Reason, Resources, Status
-from pman_docker.labels import container_labels, verdict_labels, waiting_labels
+from pman_docker.labels import OWNER, container_labels, verdict_labels, waiting_labels
 from pman_docker.state import info_of, moment, running_info, verdict_of, waiting_info, with_outcome
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -220,6 +221,17 @@ def test_a_job_without_arguments_has_its_program() -> None:
 def test_labels_of_the_image_are_not_the_jobs() -> None:
     labels = {**container_labels(JOB, "pman"), "maintainer": "somebody"}
     assert info_of(container(docker_state("running"), labels)).labels == {"app": "x"}
+
+
+def test_the_owner_is_told_whatever_the_image_has() -> None:
+    """Also a nameless one, who is not nobody."""
+    for owner in ("Ünï @x/y", "", "null", None):
+        owned = attrs.evolve(JOB, owner=owner)
+        made = info_of(container(docker_state("running"), container_labels(owned, "pman")))
+        second = info_of(container(docker_state("exited"), container_labels(owned, "pman", "f1")))
+        told = (made, second, running_info(owned, "c0ffee"), waiting_info(owned, None))
+        assert {info.owner for info in told} == {owner}
+    assert OWNER in container_labels(JOB, "pman"), "else it would be that of the image"
 
 
 def test_the_second_object_tells_the_outcome() -> None:

@@ -32,7 +32,7 @@ from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, passi
 from pman_docker.facts import EngineFacts
 from pman_docker.find import Finder
 from pman_docker.init import NO_INIT
-from pman_docker.labels import KIND, WAITING, asked_labels
+from pman_docker.labels import KIND, WAITING, asked_labels, owner_of
 from pman_docker.launch import Launcher
 from pman_docker.limits import refuse_unlimited
 from pman_docker.logs import log_end
@@ -182,7 +182,7 @@ class DockerBackend:
         def look(name: str) -> JobInfo | None:
             labels = summaries[name]["Labels"]
             # A waiting job tells its labels only when it is looked at.
-            if labels[KIND] != WAITING and not _has(asked_labels(labels), job_filter.labels):
+            if labels[KIND] != WAITING and not _may_match(labels, job_filter):
                 return None
             return self._finder.find_labelled(labels)
 
@@ -240,8 +240,12 @@ class PodmanBackend(DockerBackend):
     dialect = PODMAN
 
 
-def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    return all(labels.get(key) == value for key, value in wanted.items())
+def _may_match(labels: Mapping[str, str], wanted: JobFilter) -> bool:
+    """Whether a container with these labels may be in a list: looking at it costs a call."""
+    if wanted.owner is not None and owner_of(labels) != wanted.owner:
+        return False
+    asked = asked_labels(labels)
+    return all(asked.get(key) == value for key, value in wanted.labels.items())
 
 
 def _told(refused: Refused) -> InvalidJobError | EngineUnavailableError:

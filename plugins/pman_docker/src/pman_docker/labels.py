@@ -37,6 +37,9 @@ MESSAGE = LABEL_PREFIX + "message"
 IMAGE = LABEL_PREFIX + "image"
 KEYS = LABEL_PREFIX + "label-keys"
 
+#: The owner as JSON, which tells nobody from a nameless one, whatever labels the image has.
+OWNER = LABEL_PREFIX + "owner"
+
 #: The image that holds nothing.
 EMPTY_IMAGE = "localhost/pman-note:1"
 
@@ -55,6 +58,7 @@ def container_labels(job: Job, instance: str, of: str = "") -> dict[str, str]:
         KIND: CONTAINER,
         IMAGE: job.image,
         KEYS: json.dumps(sorted(job.labels)),
+        OWNER: json.dumps(job.owner),
     }
     return {**labels, OF: of} if of else {**labels, OF: "", JOB: job_to_json(job)}
 
@@ -79,6 +83,12 @@ def _identity(jid: str, instance: str) -> dict[str, str]:
 def asked_labels(labels: Mapping[str, str]) -> dict[str, str]:
     """The labels that the job asked for."""
     return {key: labels.get(key, "") for key in json.loads(labels.get(KEYS, "[]"))}
+
+
+def owner_of(labels: Mapping[str, str]) -> str | None:
+    """Who submitted the job of a container."""
+    owner: str | None = json.loads(labels.get(OWNER, "null"))
+    return owner
 
 
 def job_of(labels: Mapping[str, str]) -> Job:

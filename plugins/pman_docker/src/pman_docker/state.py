@@ -26,6 +26,7 @@ from pman_docker.labels import (
     VERDICT,
     asked_labels,
     job_of,
+    owner_of,
 )
 
 _NEVER = 1  # the year of a time that has not come
@@ -91,6 +92,7 @@ def info_of(container: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
         started=started,
         finished=finished if status.is_final else None,
         labels=asked_labels(labels),
+        owner=owner_of(labels),
         native=container["Id"],
     )
 
@@ -115,6 +117,7 @@ def running_info(job: Job, container: str) -> JobInfo:
         message="running",
         fingerprint=job.fingerprint,
         labels=job.labels,
+        owner=job.owner,
         native=container,
     )
 
@@ -134,6 +137,7 @@ def waiting_info(
         reason=reason,
         created=created,
         labels=job.labels,
+        owner=job.owner,
     )
 
 

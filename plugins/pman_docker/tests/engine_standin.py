@@ -22,6 +22,8 @@ Answer = tuple[int, object]
 
 NEVER = "0001-01-01T00:00:00Z"
 BEGIN = "2026-11-21T01:00:00Z"
+#: When whatever was killed ended.
+KILLED = "2026-11-21T01:30:00Z"
 
 #: Asks for the version, which the client does before anything else.
 _VERSION = re.compile(r"/version$")
@@ -247,9 +249,16 @@ class Standin:
         if what == ["start"]:
             self.started.append(found["Name"])
             found["State"] = {"Status": "running", "StartedAt": self.now, "FinishedAt": NEVER}
+        if what == ["kill"] and found["State"]["Status"] == "running":
+            self.end(found["Name"], 137)
         if method == "DELETE":
             del self.containers[found["Id"]]
         return 204, None
+
+    def end(self, name: str, code: int, at: str = KILLED) -> None:
+        """End what runs."""
+        state = self._find(f"/containers/{name}")["State"]
+        state |= {"Status": "exited", "ExitCode": code, "FinishedAt": at}
 
     def _keep(self, path: str, answer: Answer) -> None:
         """Docker keeps why a start failed, as Podman does since 5."""

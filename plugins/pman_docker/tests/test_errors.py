@@ -114,6 +114,7 @@ def test_the_innermost_cause_is_told() -> None:
         (404, 'no container with name or ID "n" found: no such container', NotThere),
         (500, "container i does not exist in database: no such container", NotThere),
         (404, "network X not found", NotThere),
+        (409, "container is marked for removal and cannot be started", NotThere),
         (400, "invalid reference format", Refused),
         (409, "removal of container i is already in progress", Refused),
         (500, "address already in use", Refused),

@@ -24,8 +24,10 @@ from pman_core.errors import (
     NameTakenError,
     UnknownJobError,
 )
+from pman_core.names import JID_LABEL
 from pman_core.paging import page_by_name
 from pman_core.settings import load
+from pman_docker.cancelling import Canceller
 from pman_docker.dialect import DOCKER, PODMAN, Dialect
 from pman_docker.engine import Engine
 from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, passing
@@ -64,6 +66,7 @@ class DockerBackend:
         self._spoken = Spoken(self._engine, self.dialect)
         self._launcher = Launcher(self._engine, self._spoken, self._settings)
         self._finder = Finder(self._engine, self._launcher, self._settings)
+        self._canceller = Canceller(self._engine, self._launcher, self._finder, self._settings)
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
@@ -151,6 +154,11 @@ class DockerBackend:
             ) from refused
 
     @hookimpl
+    def pman_cancel(self, jid: str) -> JobInfo:
+        """See ``cancelling.py``."""
+        return self._canceller.cancel(jid)
+
+    @hookimpl
     def pman_remove(self, jid: str) -> bool:
         """What runs ends first, so that no run is without its record.
 
@@ -177,36 +185,45 @@ class DockerBackend:
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """In the order of names."""
-        summaries = self._finder.summaries()
+        listed = self._finder.members.of_all()
+        summaries = self._finder.summaries(listed)
 
         def look(name: str) -> JobInfo | None:
             labels = summaries[name]["Labels"]
             # A waiting job tells its labels only when it is looked at.
             if labels[KIND] != WAITING and not _may_match(labels, job_filter):
                 return None
-            return self._finder.find_labelled(labels)
+            return self._finder.find(labels[JID_LABEL], listed)
 
         return page_by_name(summaries, look, job_filter, limit, cursor)
 
     @hookimpl
     def pman_resume(self) -> None:
-        """Go on with the jobs that wait for their images, and remove what no job has.
+        """Go on with what was left: jobs that wait or are half cancelled, and objects of no job.
 
         What fails for one keeps none of the others. An engine of another kind is told at once.
         """
         self._spoken.dialect()
+        listed = self._finder.members.of_all()
         steps: list[Callable[[], object]] = [
-            functools.partial(self._engine.remove, orphan) for orphan in self._finder.orphans()
+            functools.partial(self._engine.remove, orphan)
+            for orphan in self._finder.orphans(listed)
         ]
         steps += [
-            functools.partial(self._finder.find_labelled, summary["Labels"])
-            for summary in self._finder.summaries().values()
+            functools.partial(self._canceller.cancel, jid)
+            for jid in self._finder.half_cancelled(listed)
+        ]
+        steps += [
+            functools.partial(self._finder.find, summary["Labels"][JID_LABEL])
+            for summary in self._finder.summaries(listed).values()
             if summary["State"] == "created"
         ]
         fault: Exception | None = None
         for step in steps:
             try:
                 step()
+            except UnknownJobError:
+                pass  # it has been removed meanwhile
             except (Refused, EngineUnavailableError) as error:
                 fault = error
         if fault:

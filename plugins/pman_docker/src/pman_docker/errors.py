@@ -120,8 +120,9 @@ def refusal(code: int, words: str) -> Refused:
         return NameInUse(code, words)
     if "no such image" in low or "image not known" in low:
         return ImageMissing(code, words)
-    # Podman answers 500 where a container goes away while it is looked at.
-    if code == 404 or "no such container" in low:
+    # Podman answers 500 where a container goes away while it is looked at, Docker 409 where one is
+    # removed while it is started.
+    if code == 404 or "no such container" in low or "is marked for removal" in low:
         return NotThere(code, words)
     return Refused(code, words)
 

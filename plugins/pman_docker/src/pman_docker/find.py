@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,15 +10,27 @@ import attrs
 
 from pman_core import JobInfo, Reason, Status
 from pman_core.names import JID_LABEL
+from pman_docker.cancellation import Cancellations
 from pman_docker.engine import Engine
 from pman_docker.errors import NotWritten, Refused
 from pman_docker.init import log_size, may_have_failed, why_not_run
-from pman_docker.labels import KIND, OF, WAITING, job_of
+from pman_docker.labels import CONTAINER, KIND, OF, WAITING, is_of_cancellation, job_of
 from pman_docker.launch import Launcher
 from pman_docker.members import Members, Summary, firsts, is_second
 from pman_docker.pending import Pending
 from pman_docker.settings import DockerSettings
-from pman_docker.state import info_of, moment, not_run, waiting_info, with_outcome
+from pman_docker.state import (
+    SIGKILLED,
+    cancelled,
+    info_of,
+    moment,
+    not_run,
+    waiting_info,
+    with_outcome,
+)
+
+#: What a job is told while it is cancelled and may yet be started by whoever made its container.
+_BEING_CANCELLED = "created, and cancelled unless it is started just now"
 
 
 class Finder:
@@ -30,15 +42,17 @@ class Finder:
         self._pending = Pending(engine, launcher, settings)
         self._settings = settings
         self.members = Members(engine, settings.instance)
+        self.cancellations = Cancellations(launcher, self.members, settings)
 
-    def find(self, jid: str) -> JobInfo | None:
-        """A job of this pman; ``None`` if there is none, whatever else has its name."""
+    def find(self, jid: str, listed: Iterable[Summary] | None = None) -> JobInfo | None:
+        """A job of this pman; ``None`` if there is none, whatever else has its name.
+
+        :param listed: objects that have been listed anyway, those of the job among them.
+        """
         first = self.members.first(jid)
-        return self._info(jid, first) if first else None
-
-    def find_labelled(self, labels: Mapping[str, str]) -> JobInfo | None:
-        """The job of a first object that the engine listed."""
-        return self.find(labels[JID_LABEL])
+        if first is None:
+            return None
+        return self._or_cancelled(first["Id"], self._info(jid, first), listed)
 
     def rest(self, jid: str) -> tuple[list[str], list[str]]:
         """First and second objects, by id, that remain of a job whose first object had its name.
@@ -53,29 +67,54 @@ class Finder:
             [one["Id"] for one in members if is_second(one) and one["Labels"][OF] not in others],
         )
 
-    def summaries(self) -> dict[str, Summary]:
+    def summaries(self, listed: Iterable[Summary]) -> dict[str, Summary]:
         """What the engine lists of each job of this pman, by the names that pman gave.
 
         What has another name now counts where nothing has that one; it may be no job at all.
         """
         found: dict[str, Summary] = {}
-        for summary in firsts(self.members.of_all()):
+        for summary in firsts(listed):
             name = self.members.name(summary["Labels"][JID_LABEL])
             if name not in found or self.members.has_its_name(summary):
                 found[name] = summary
         return found
 
-    def orphans(self) -> list[str]:
+    def orphans(self, listed: Iterable[Summary]) -> list[str]:
         """Second objects without a first: who removed the job was killed meanwhile."""
-        ours = self.members.of_all()
-        ids = {summary["Id"] for summary in ours}
+        ids = {summary["Id"] for summary in listed}
         return [
             summary["Id"]
-            for summary in ours
+            for summary in listed
             if is_second(summary)
             and self.members.has_its_name(summary)
             and summary["Labels"][OF] not in ids
         ]
+
+    def half_cancelled(self, listed: Iterable[Summary]) -> list[str]:
+        """The jobs that are cancelled and run on: who cancelled them was killed meanwhile."""
+        firsts_of_cancelled = {
+            summary["Labels"][OF] for summary in listed if is_of_cancellation(summary["Labels"])
+        }
+        return [
+            summary["Labels"][JID_LABEL]
+            for summary in listed
+            if summary["Labels"][KIND] == CONTAINER
+            and summary["State"] in ("running", "paused")
+            and (summary["Labels"].get(OF) or summary["Id"]) in firsts_of_cancelled
+        ]
+
+    def _or_cancelled(self, first: str, info: JobInfo, listed: Iterable[Summary] | None) -> JobInfo:
+        """The job, by its cancellation if that is what ended it: with SIGKILL, after it was noted.
+
+        So only for jobs that ended thus anything more is looked at.
+        """
+        if info.exit_code != SIGKILLED or info.finished is None:
+            return info
+        try:
+            since = self.cancellations.moment_of(info.jid, first, listed)
+        except NotWritten:  # so it did not come to the kill
+            return info
+        return cancelled(info) if since and info.finished > since else info
 
     def _info(self, jid: str, first: Mapping[str, Any]) -> JobInfo:
         labels = first["Config"]["Labels"]
@@ -88,6 +127,9 @@ class Finder:
         if info.status is not Status.NOT_STARTED:
             return self._instead(jid, first, info) if self._launcher.came_late(info) else info
         second = self.members.named_second(jid, first["Id"])
+        is_cancelled = second is not None and is_of_cancellation(second["Config"]["Labels"])
+        if is_cancelled and not self._launcher.never_starts(first):
+            return attrs.evolve(info, message=_BEING_CANCELLED)
         now = self._outcome(info, second) if second else info
         # The first object may have got its turn since it was looked at.
         undone = now.status is Status.NOT_STARTED and (

@@ -3,8 +3,9 @@
 A job has one object or two. The *first* has the job's native name, which is the lock: it is the
 job's container, or, where the image must be pulled first, a note. The *second* exists where the
 first could not become the running job: it is the container that does, or a note that says why
-none could be started. A note is a container that is never started, of an image that holds
-nothing.
+none could be started. A job that is cancelled while it runs has two second objects more, notes
+that say so (``cancellation.py``). A note is a container that is never started, of an image that
+holds nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from pman_core.serial import job_from_json, job_to_json
 #: What an object is.
 KIND = LABEL_PREFIX + "kind"
 CONTAINER, WAITING, VERDICT = "container", "waiting", "verdict"
+
+#: The notes of a cancellation: that one has begun, and from when on it counts.
+CANCEL, CANCELLED = "cancel", "cancelled"
 
 #: The whole job, on its first object: any pman process can go on with it.
 JOB = LABEL_PREFIX + "job"
@@ -44,9 +48,9 @@ OWNER = LABEL_PREFIX + "owner"
 EMPTY_IMAGE = "localhost/pman-note:1"
 
 
-def second_name(name: str) -> str:
-    """The name of a job's second object. No job has it: native names hold no dot."""
-    return f"{name}.run"
+def second_name(name: str, kind: str = CONTAINER) -> str:
+    """The name of a job's second object of a kind. No job has it: native names hold no dot."""
+    return f"{name}.{kind if kind in (CANCEL, CANCELLED) else 'run'}"
 
 
 def container_labels(job: Job, instance: str, of: str = "") -> dict[str, str]:
@@ -69,11 +73,16 @@ def waiting_labels(job: Job, instance: str) -> dict[str, str]:
 
 
 def verdict_labels(
-    jid: str, instance: str, of: str, reason: Reason, message: str
+    jid: str, instance: str, of: str, reason: Reason, message: str, kind: str = VERDICT
 ) -> dict[str, str]:
-    """The labels of a note that a job could not be started."""
-    verdict = {KIND: VERDICT, OF: of, REASON: reason.value, MESSAGE: message}
+    """The labels of a note that a job could not be started, or of one of its cancellation."""
+    verdict = {KIND: kind, OF: of, REASON: reason.value, MESSAGE: message}
     return {**_identity(jid, instance), **verdict}
+
+
+def is_of_cancellation(labels: Mapping[str, str]) -> bool:
+    """Whether an object is there since somebody has cancelled its job."""
+    return labels.get(KIND) != CONTAINER and labels.get(REASON) == Reason.CANCELLED
 
 
 def _identity(jid: str, instance: str) -> dict[str, str]:

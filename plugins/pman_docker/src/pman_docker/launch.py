@@ -21,16 +21,18 @@ from typing import Any
 from pman_core import Job, JobInfo, Reason
 from pman_core.errors import EngineUnavailableError
 from pman_core.masking import masked, no_values
+from pman_core.names import JID_LABEL
 from pman_docker import images
 from pman_docker.dialect import Dialect, Payload
 from pman_docker.emptyimage import empty_image
 from pman_docker.engine import Engine
 from pman_docker.errors import ImageMissing, NameInUse, NotThere, NotWritten, Refused, passing
 from pman_docker.labels import (
+    CONTAINER,
     EMPTY_IMAGE,
     KIND,
     OF,
-    VERDICT,
+    WAITING,
     container_labels,
     second_name,
     verdict_labels,
@@ -104,15 +106,22 @@ class Launcher:
 
         :raises NotWritten: the engine refuses that now.
         """
-        second = second_name(name)
         labels = verdict_labels(job.jid, self._settings.instance, first, reason, message)
+        self.write(second_name(name), labels)
+
+    def write(self, name: str, labels: Mapping[str, str]) -> None:
+        """Make a note that is a second object, unless there is one; what came first stands.
+
+        :raises NotWritten: as above.
+        """
+        jid, first, kind = labels[JID_LABEL], labels[OF], labels[KIND]
         for _ in range(2):
             try:
-                note = self._note(second, labels)
-                if self._is_needless(note, job.jid, first):
-                    self._engine.remove(note)
+                note = self._note(name, labels)
+                if self._is_needless(note, jid, first, kind):
+                    self._engine.remove_wholly(note)
             except NameInUse:
-                if self.clear_abandoned(second, first):
+                if self.clear_abandoned(name, first):
                     continue
             except Refused as refused:
                 raise NotWritten(f"the engine refuses a note of it: {refused}") from refused
@@ -129,12 +138,12 @@ class Launcher:
             return True
         labels = second["Config"]["Labels"] or {}
         if not labels.get(OF):
-            log.warning("container %s is none of pman's, and keeps a job from running", name)
+            log.warning("container %s is none of pman's, and is in the way of a job", name)
             return False
         of_another = labels[OF] != first
-        if of_another and not self._is_there(first):
+        if of_another and not self._members.is_there(first):
             return False  # this job has been removed, and the name is rightly the other's
-        if of_another or (labels.get(KIND) != VERDICT and self.is_abandoned(second)):
+        if of_another or (labels.get(KIND) == CONTAINER and self.is_abandoned(second)):
             with contextlib.suppress(Refused):  # it runs after all
                 self._engine.remove(second["Id"], even_running=of_another)
             return True
@@ -151,6 +160,12 @@ class Launcher:
         if info.status.is_final or info.started or info.created is None:
             return False
         return self._engine.now() - info.created > self.grace
+
+    def never_starts(self, first: Mapping[str, Any]) -> bool:
+        """Whether nobody starts a job's first object any more, which has not been started."""
+        if first["Config"]["Labels"][KIND] == WAITING:
+            return True
+        return bool(first["State"].get("Error")) or self.is_abandoned(first)
 
     def came_late(self, info: JobInfo) -> bool:
         """Whether a container was started when it may have counted as abandoned."""
@@ -186,7 +201,7 @@ class Launcher:
             return container, True
         return container, False
 
-    def _is_needless(self, made: str, jid: str, of: str = "") -> bool:
+    def _is_needless(self, made: str, jid: str, of: str = "", kind: str = CONTAINER) -> bool:
         """Whether an object that has just been made has no place.
 
         Its job has such an object already, which has another name now. Or its first object is gone:
@@ -195,7 +210,7 @@ class Launcher:
         members = self._members.of_job(jid)
         if of and all(member["Id"] != of for member in members):
             return True
-        alike = seconds_of(of, members) if of else firsts(members)
+        alike = seconds_of(of, members, kind) if of else firsts(members)
         return any(member["Id"] != made for member in alike)
 
     def _heed(self, warnings: list[str], job: Job, container: str) -> None:

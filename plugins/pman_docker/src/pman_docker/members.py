@@ -14,7 +14,7 @@ from typing import Any
 from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.engine import Engine
 from pman_docker.errors import NotThere
-from pman_docker.labels import KIND, OF, is_ours, second_name
+from pman_docker.labels import CONTAINER, KIND, OF, is_ours, second_name
 
 #: A container as the engine lists it (``GET /containers/json``), or as it is inspected.
 Summary = dict[str, Any]
@@ -49,16 +49,34 @@ class Members:
         """Whether something that is not this job has its name."""
         return bool(self._inspect(self.name(jid))) and self.named_first(jid) is None
 
-    def named_second(self, jid: str, first: str) -> Container | None:
+    def named_second(self, jid: str, first: str, kind: str = CONTAINER) -> Container | None:
         """The second object that belongs to a first one, if it has its name."""
-        found = self._inspect(second_name(self.name(jid)))
+        found = self._inspect(second_name(self.name(jid), kind))
         labels = (found and found["Config"]["Labels"]) or {}
         return found if labels.get(OF) == first else None
 
-    def renamed_second(self, jid: str, first: str) -> Container | None:
-        """The same, if it has another name."""
-        found = seconds_of(first, self.of_job(jid))
+    def renamed_second(
+        self,
+        jid: str,
+        first: str,
+        kind: str = CONTAINER,
+        listed: Iterable[Summary] | None = None,
+    ) -> Container | None:
+        """The same, if it has another name.
+
+        :param listed: objects that have been listed anyway, those of the job among them.
+        """
+        found = seconds_of(first, self.of_job(jid) if listed is None else listed, kind)
         return self._inspected(one for one in found if not self.has_its_name(one))
+
+    def is_there(self, container: str) -> bool:
+        """Whether there is a container of this id or name."""
+        return self._inspect(container) is not None
+
+    def is_in_the_way(self, name: str) -> bool:
+        """Whether something has the name of a second object and is none."""
+        found = self._inspect(name)
+        return found is not None and not (found["Config"]["Labels"] or {}).get(OF)
 
     # ----------------------------------------------------------- many objects
 
@@ -75,7 +93,7 @@ class Members:
     def has_its_name(self, summary: Summary) -> bool:
         """Whether an object still has the name that pman gave it."""
         name = self.name(summary["Labels"][JID_LABEL])
-        wanted = second_name(name) if is_second(summary) else name
+        wanted = second_name(name, summary["Labels"][KIND]) if is_second(summary) else name
         return f"/{wanted}" in (summary.get("Names") or ())
 
     def _labelled(self, *labels: str) -> list[Summary]:
@@ -111,6 +129,11 @@ def firsts(members: Iterable[Summary]) -> list[Summary]:
     return [summary for summary in members if not is_second(summary)]
 
 
-def seconds_of(first: str, members: Iterable[Summary]) -> list[Summary]:
-    """The second objects that belong to a first one."""
-    return [summary for summary in members if summary["Labels"].get(OF) == first]
+def seconds_of(first: str, members: Iterable[Summary], kind: str = CONTAINER) -> list[Summary]:
+    """The second objects that belong to a first one, and have the name of this kind."""
+    return [
+        summary
+        for summary in members
+        if summary["Labels"].get(OF) == first
+        and second_name("", summary["Labels"][KIND]) == second_name("", kind)
+    ]

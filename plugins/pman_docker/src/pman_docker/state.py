@@ -31,6 +31,9 @@ from pman_docker.labels import (
 
 _NEVER = 1  # the year of a time that has not come
 
+#: The exit code of a job that SIGKILL ended, or that chose it.
+SIGKILLED = 137
+
 #: A job that got SIGKILL, or ended with its code, where the engine knows that it was not memory.
 KILLED = "killed (137)"
 
@@ -157,6 +160,13 @@ def with_outcome(first: JobInfo, second: Mapping[str, Any], *, knows_oom: bool =
     )
 
 
+def cancelled(info: JobInfo) -> JobInfo:
+    """A job that ran, and that a client has ended."""
+    return attrs.evolve(
+        info, status=Status.FAILED, reason=Reason.CANCELLED, message="cancelled", exit_code=None
+    )
+
+
 def not_run(info: JobInfo, why: str) -> JobInfo:
     """A job whose init ended since it could not run the job's program."""
     return attrs.evolve(
@@ -239,7 +249,7 @@ def _end(
     if state.get("OOMKilled"):
         message = f"out of memory: it wanted more than its memory limit (exit code {code})"
         return Status.FAILED, message, code, Reason.OUT_OF_MEMORY
-    if code == 137:
+    if code == SIGKILLED:
         return Status.FAILED, KILLED if knows_oom else PROBABLY_MEMORY, code, Reason.KILLED
     if state.get("Error"):
         return Status.FAILED, f"{state['Error']} (exit code {code})", code, Reason.EXIT_CODE

@@ -117,7 +117,7 @@ def test_a_job_cannot_have_pmans_own_records(path: str) -> None:
     storage = host_storage("/data")
     reads = (Mount(HostPath(f"/data/{path}"), "/share/incoming", read_only=True),)
     writes = (Mount(HostPath(f"/data/{path}"), "/share/outgoing", read_only=False),)
-    more = (Mount(HostPath(f"/data/{path}"), "/more", read_only=True),)
+    more = (*storage.mounts("in", "out"), Mount(HostPath(f"/data/{path}"), "/more", read_only=True))
     for mounts, field in ((reads, "input_dir"), (writes, "output_dir"), (more, "mounts")):
         with pytest.raises(InvalidJobError, match="pman's own records") as caught:
             validate(job(mounts=mounts), "podman", _FOLDER)

@@ -7,7 +7,6 @@ from posixpath import dirname
 
 from pman_core import Capabilities, Deviation, HostPath, Job, Option
 from pman_core.errors import InvalidJobError
-from pman_core.mounts import INPUT_TARGET, OUTPUT_TARGET
 from pman_cromwell.settings import CromwellSettings, lies_in
 
 #: SLURM counts the scripts that run the job, which need some of it.
@@ -15,9 +14,6 @@ LEAST_MEMORY_MIB = 64
 
 #: The only image of the runtime none, as with ``CONTAINER_ENV=process``.
 NO_IMAGE = "local"
-
-#: Which field of a request a directory comes from, by its target.
-_FIELDS = {INPUT_TARGET: "input_dir", OUTPUT_TARGET: "output_dir"}
 
 _LONGEST_LABEL = 255  # of both parts, core/.../labels/Label.scala
 
@@ -74,9 +70,10 @@ def validate(job: Job, runtime: str, folder: str) -> None:
     if any(not name or "=" in name for name in job.env):
         faults["env"] = "has a name that no process can have"
     own = dirname(folder)
-    for mount in job.mounts:
+    for number, mount in enumerate(job.mounts):
         if lies_in(mount.host_path, own) or lies_in(own, mount.host_path):
-            field = _FIELDS.get(mount.target, "mounts")
+            first_two = "input_dir" if mount.read_only else "output_dir"
+            field = first_two if number < 2 else "mounts"
             faults[field] = "is, holds or lies in the folder of pman's own records: name another"
     if runtime == "podman" and job.resources.workers > 1 and job.resources.gpus:
         faults["gpu_limit"] = "must be 0 where number_of_workers is more than 1"

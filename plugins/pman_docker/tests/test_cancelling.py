@@ -240,6 +240,22 @@ def test_a_killed_job_whose_cancellation_had_only_begun_keeps_its_end() -> None:
         assert made.engine.containers["id3"]["Created"] == LATER
 
 
+@BOTH
+def test_a_look_at_a_cancelled_job_makes_nothing(name: str) -> None:
+    """Also where somebody has renamed its notes: another one would have a later time."""
+    with play(name) as made:
+        made.pman.pman_submit(job())
+        info = made.pman.pman_cancel("aa")
+        made.engine.asked.clear()
+        made.engine.now = LATER
+        assert made.pman.pman_status("aa") == info
+        for note in made.engine.containers.values():
+            if note["Name"] != "aa":
+                note["Name"] += "-by-hand"
+        assert made.pman.pman_status("aa") == another(made).pman_cancel("aa") == info
+        assert not made.engine.count("POST /containers/create")
+
+
 @pytest.mark.parametrize("code", [0, 1, 143])
 def test_a_job_that_ends_by_itself_while_it_is_cancelled_keeps_its_end(code: int) -> None:
     with play() as made:

@@ -1,11 +1,11 @@
 """Keeps the cancellation of a job that runs: two notes, and what they decide.
 
-Nothing can be written onto the job's container, so that it was cancelled say notes. What had ended
-before keeps its own end, so their time counts. But an engine dates an object a little before it can
-be seen: somebody who looks in between would tell the job's own end, and the cancellation later. So
-there are two notes. The first says that a cancellation has begun. The second is made once the first
-can be seen, and its time counts: whoever saw neither looked before. Who sees the first alone makes
-the second.
+Nothing can be written onto the job's container, so notes say that it was cancelled. What had ended
+before they were made keeps its own end: their time counts. But an engine dates an object a little
+before it can be seen, and whoever looks in between would tell the job's own end, and the
+cancellation later. So there are two notes. The first says that a cancellation has begun. The second
+is made once the first can be seen, and its time counts: whoever saw neither has looked before that.
+Whoever sees only the first makes the second.
 """
 
 from __future__ import annotations
@@ -50,9 +50,7 @@ class Cancellations:
         :param listed: objects that have been listed anyway, those of the job among them.
         :raises NotWritten: it never will, if the job has ended.
         """
-        begun = self._members.named_second(jid, first, CANCEL) or self._members.renamed_second(
-            jid, first, CANCEL, listed
-        )
+        begun = self._seen(jid, first, CANCEL, listed)
         note = self._made(jid, first, CANCELLED) if begun else None
         return moment(note["Created"]) if note else None
 
@@ -63,11 +61,10 @@ class Cancellations:
             jid, self._settings.instance, first, Reason.CANCELLED, "cancelled", kind
         )
         deadline = time.monotonic() + self._settings.engine_timeout_s
-        found = self._members.named_second(jid, first, kind)
+        found = self._seen(jid, first, kind)
         while not found:
             self._launcher.write(name, labels)
-            found = self._members.named_second(jid, first, kind)
-            found = found or self._members.renamed_second(jid, first, kind)
+            found = self._seen(jid, first, kind)
             if found or not self._members.is_there(first):
                 break
             if self._members.is_in_the_way(name):
@@ -76,3 +73,10 @@ class Cancellations:
                 raise EngineUnavailableError(f"container {name} is not there in time")
             time.sleep(_PAUSE_S)  # another process makes it just now
         return found
+
+    def _seen(
+        self, jid: str, first: str, kind: str, listed: Iterable[Summary] | None = None
+    ) -> Container | None:
+        return self._members.named_second(jid, first, kind) or self._members.renamed_second(
+            jid, first, kind, listed
+        )

@@ -42,6 +42,9 @@ def capabilities(
         Deviation.SWAP_NOT_LIMITED: (
             "a Job cannot say anything of swap: nodes have none unless their operator allows it"
         ),
+        Deviation.WORKDIR_MADE: (
+            "the container runtimes of nodes make it, as root's, and cannot be told not to"
+        ),
         Deviation.NO_INIT: "Kubernetes has no init for containers; an image may bring its own",
         Deviation.SECOND_RUN_WINDOW: (
             "before 1.26 a pod that is deleted by hand or evicted is replaced at once, and a "

@@ -18,6 +18,9 @@ Payload = dict[str, Any]
 #: The image as the client named it: an admission webhook may change the pod's.
 IMAGE = LABEL_PREFIX + "image"
 
+#: Whoever submitted the job; it is not there where nobody is known.
+OWNER = LABEL_PREFIX + "owner"
+
 #: The keys of the labels that the job asked for; others may come from webhooks.
 KEYS = LABEL_PREFIX + "label-keys"
 
@@ -44,13 +47,14 @@ def labels_of(job: Job, instance: str) -> dict[str, str]:
 
 def annotations_of(job: Job, instance: str) -> dict[str, str]:
     """The annotations of a new Job."""
-    return {
+    notes = {
         JID_LABEL: job.jid,
         INSTANCE_LABEL: instance,
         FINGERPRINT_LABEL: job.fingerprint,
         IMAGE: job.image,
         KEYS: json.dumps(sorted(job.labels)),
     }
+    return notes if job.owner is None else {**notes, OWNER: job.owner}
 
 
 def notes_of(found: Mapping[str, Any]) -> Mapping[str, str]:

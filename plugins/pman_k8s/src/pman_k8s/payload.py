@@ -88,6 +88,8 @@ def _pod(job: Job, settings: K8sSettings, platform: Platform) -> Payload:
             }
         ],
     }
+    if job.workdir is not None:
+        pod["containers"][0]["workingDir"] = job.workdir
     if job.time_limit_s is not None:
         # Of the pod, not of the Job, whose time runs while it still waits for room.
         pod["activeDeadlineSeconds"] = job.time_limit_s

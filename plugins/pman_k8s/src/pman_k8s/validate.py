@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pman_core import ClaimPath, Job
 from pman_core.errors import EngineUnavailableError, InvalidJobError
+from pman_core.mounts import INPUT_TARGET, OUTPUT_TARGET
 from pman_k8s.dollars import escaped
 from pman_k8s.look import Lookout
 from pman_k8s.settings import ClaimSettings
@@ -14,6 +15,9 @@ from pman_k8s.syntax import is_reserved, label_faults
 
 #: The highest id that Kubernetes takes (a 32-bit integer with a sign).
 _MOST_ID = 2**31 - 1
+
+#: The field of the request that a directory is of; any other is one of ``mounts``.
+_FIELDS = {INPUT_TARGET: "input_dir", OUTPUT_TARGET: "output_dir"}
 
 #: etcd takes no object over 1.5 MiB; a Job holds more than argv and environment.
 _MOST_TEXT = 1_000_000
@@ -59,7 +63,7 @@ def _look_at_directories(job: Job, storebase: Path, lookout: Lookout) -> None:
                     raise EngineUnavailableError(
                         f"nothing is in {storebase} (STOREBASE_MOUNT): is the claim mounted there?"
                     )
-                field = "input_dir" if mount.read_only else "output_dir"
+                field = _FIELDS.get(mount.target, "mounts")
                 raise InvalidJobError(
                     faults={field: f"there is no directory {directory!r} in the storebase"}
                 )

@@ -33,10 +33,12 @@ _BACK_OFF = "ImagePullBackOff"
 _NEVER = ("ErrImageNeverPull",)
 
 #: Messages of containers that say the same: no such program, a root image that may not be root, a
-#: colon in a path of the node (Docker's form of a mount; containerd and CRI-O take any path).
+#: colon in a path of the node (Docker's form of a mount; containerd and CRI-O take any path), a
+#: file where the working directory should be.
 _CONTAINER_IN_VAIN = re.compile(
     r"executable file.*not found|exec format error|exec: .*: stat .*no such file"
-    r"|exec.*permission denied|runAsNonRoot|invalid volume specification|invalid mode: /",
+    r"|exec.*permission denied|runAsNonRoot|invalid volume specification|invalid mode: /"
+    r"|Cannot mkdir: .* is not a directory",
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -15,7 +15,7 @@ from k8s_subjects import claim_of_tests
 from pman_core import HostPath, JobFilter, Mount, NfsPath, Reason, Status, User
 from pman_core.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
 from pman_k8s.errors import NotThere, Refused
-from pman_k8s.find import is_leaving
+from pman_k8s.jobs import is_leaving
 
 pytestmark = pytest.mark.timeout(600)
 

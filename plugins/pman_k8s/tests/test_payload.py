@@ -7,7 +7,7 @@ import attrs
 import pytest
 from k8s_jobs import BASE
 
-from pman_core import HostPath, Mount, NfsPath, Resources, User, VolumePath
+from pman_core import ClaimPath, HostPath, Mount, NfsPath, Resources, User, VolumePath
 from pman_core.errors import UnsupportedError
 from pman_core.settings import load
 from pman_k8s.dollars import escaped, unescaped
@@ -105,6 +105,30 @@ def test_a_time_limit_is_the_pods_own() -> None:
     """That of a Job runs while it still waits for room."""
     assert pod_of(time_limit_s=60)["activeDeadlineSeconds"] == 60
     assert "activeDeadlineSeconds" not in job_of(time_limit_s=60)["spec"]
+
+
+def test_a_working_directory_is_the_containers_and_not_expanded() -> None:
+    assert container_of(workdir="/a/$(HOME)")["workingDir"] == "/a/$(HOME)"
+    assert "workingDir" not in container_of()
+
+
+def test_an_owner_of_any_text_is_noted_and_nobody_is_not() -> None:
+    key = "pman.chrisproject.org/owner"
+    assert job_of(owner="Ünï @x/y")["metadata"]["annotations"][key] == "Ünï @x/y"
+    assert key not in job_of()["metadata"]["annotations"]
+
+
+def test_more_directories_of_a_claim_need_no_other_volume() -> None:
+    more = (
+        Mount(ClaimPath("storebase", "a b/model"), "/data/model", True),
+        Mount(ClaimPath("atlas", "x"), "/data/atlas", False),
+    )
+    pod = pod_of(mounts=(*BASE.mounts, *more))
+    assert [volume["name"] for volume in pod["volumes"]] == ["data-0", "data-3"]
+    assert pod["containers"][0]["volumeMounts"][2:] == [
+        {"name": "data-0", "mountPath": "/data/model", "readOnly": True, "subPath": "a b/model"},
+        {"name": "data-3", "mountPath": "/data/atlas", "readOnly": False, "subPath": "x"},
+    ]
 
 
 def test_a_claim_is_one_volume_with_two_directories() -> None:

@@ -124,17 +124,27 @@ def test_a_job_that_can_run_is_not_refused(changes: dict[str, Any]) -> None:
     validate(job(**changes), SETTINGS, LOOKOUT)
 
 
-def test_a_directory_that_is_missing_in_the_claim_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("target", "field"),
+    [
+        ("/share/incoming", "input_dir"),
+        ("/share/outgoing", "output_dir"),
+        ("/data/model", "mounts"),
+    ],
+)
+def test_a_directory_that_is_missing_in_the_claim_is_refused(
+    tmp_path: Path, target: str, field: str
+) -> None:
     seen = load(K8sSettings, {"STOREBASE_MOUNT": str(tmp_path)})
     (tmp_path / "in").mkdir()
     mounts = (
         Mount(ClaimPath("storebase", "in"), "/share/incoming", True),
-        Mount(ClaimPath("storebase", "out"), "/share/outgoing", False),
+        Mount(ClaimPath("storebase", "out"), target, False),
     )
     validate(job(mounts=mounts[:1]), seen, LOOKOUT)
     with pytest.raises(InvalidJobError) as caught:
         validate(job(mounts=mounts), seen, LOOKOUT)
-    assert "'out'" in caught.value.faults["output_dir"]
+    assert "'out'" in caught.value.faults[field]
     assert not (tmp_path / "out").exists()
 
 

@@ -102,6 +102,7 @@ def test_a_suspended_job_waits() -> None:
         ("ImagePullBackOff", 'Back-off pulling image "x": ErrImagePull: r/x:1: not found'),
         ("CreateContainerError", "invalid volume specification: '/a:b:/share/incoming:ro'"),
         ("CreateContainerError", "Error response from daemon: invalid mode: /share/outgoing"),
+        ("CreateContainerError", "Error response from daemon: Cannot mkdir: /x is not a directory"),
         ("ErrImageNeverPull", "Container image is not present with pull policy of Never"),
         (
             "CreateContainerError",

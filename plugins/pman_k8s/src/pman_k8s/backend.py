@@ -115,6 +115,21 @@ class KubernetesBackend:
                 raise UnknownJobError(info.jid) from None
 
     @hookimpl
+    def pman_cancel(self, jid: str) -> JobInfo:
+        """The end is noted on the Job first; then its pods are ended."""
+        with no_refusal(f"job {jid!r} cannot be cancelled"):
+            info = self._finder.cancel(jid)
+        if info is None:
+            raise UnknownJobError(jid)
+        return info
+
+    @hookimpl
+    def pman_resume(self) -> None:
+        """End what was to be ended when an earlier process was killed."""
+        with no_refusal("the jobs cannot be listed"):
+            self._lister.end_rests()
+
+    @hookimpl
     def pman_remove(self, jid: str) -> bool:
         """The Job is kept, as one that is being deleted, until its pods are gone."""
         with no_refusal(f"job {jid!r} cannot be removed"):

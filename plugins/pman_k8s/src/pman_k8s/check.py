@@ -23,7 +23,7 @@ NEEDED: tuple[Permission, ...] = (
 #: exactly these and those above; the Role of another pman may lack these.
 BESIDES: Mapping[Permission, str] = {
     ("", "pods", "", "patch"): "what runs on in the pod of an ended job, such as a sidecar, runs "
-    "until the job is removed",
+    "until the job is removed, and a job that is cancelled loses its log",
     ("", "pods", "", "delete"): "a pod that its node does not end cannot be removed by force",
     ("", "events", "", "list"): "the message of a job that waits may not say for what",
     ("", "persistentvolumeclaims", "", "get"): "nobody can tell here whether the claim is there",

@@ -219,6 +219,21 @@ class Cluster:
                     raise_for(response.status, response.headers, stream.read())
                 yield from stream.stream(_CHUNK)
 
+    def wait_for_end(self, pod: str, container: str) -> None:
+        """Return once a container does not run: its log then has an end. Gone already is no error.
+
+        :raises EngineUnavailableError: it still runs when the time is over, or nobody knows.
+        """
+        query = {"container": container, "tailLines": "0", "follow": "true"}
+        path = self._path("api/v1", "pods", pod, "log")
+        with client_errors(lambda: self.address), contextlib.suppress(NotThere):
+            response = self._send("GET", path, None, _JSON, query)
+            with contextlib.closing(response.response) as stream:
+                if response.status >= 400:
+                    raise_for(response.status, response.headers, stream.read())
+                for _ in stream.stream(_CHUNK):
+                    pass  # what it still writes is nobody's concern here
+
     # -------------------------------------------------------------------- others
 
     def events(self, uid: str) -> list[Object]:

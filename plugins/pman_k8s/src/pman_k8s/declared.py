@@ -43,7 +43,7 @@ def capabilities(
             "a Job cannot say anything of swap: nodes have none unless their operator allows it"
         ),
         Deviation.WORKDIR_MADE: (
-            "the container runtimes of nodes make it, as root's, and cannot be told not to"
+            "runc, which starts containers on nodes, makes it as root's, and cannot be told not to"
         ),
         Deviation.NO_INIT: "Kubernetes has no init for containers; an image may bring its own",
         Deviation.SECOND_RUN_WINDOW: (

@@ -1,13 +1,16 @@
-"""What events tell of a job that waits: pure translation."""
+"""What events tell of a job that waits, or has just begun: pure translation."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from pman_core import Reason
 from pman_core.causes import passing_cause
+from pman_k8s.moments import moment
+from pman_k8s.payload import CONTAINER
 from pman_k8s.waiting import HICCUP_S, NO_MEMORY, NO_POD, Waiting, image_waits
 
 Object = Mapping[str, Any]
@@ -58,6 +61,15 @@ def told_by_events(events: Iterable[Object], waiting: Waiting) -> Waiting:
         if event.get("type") == "Warning" and word not in _HARMLESS:
             return _warned(words, message, waiting)
     return waiting
+
+
+def begun_by_events(events: Iterable[Object]) -> datetime | None:
+    """When the process of a job began; the status of its pod says so a second or two later."""
+    for event in events:
+        place = (event.get("involvedObject") or {}).get("fieldPath")
+        if event.get("reason") == "Started" and place == f"spec.containers{{{CONTAINER}}}":
+            return moment(event.get("lastTimestamp") or event["metadata"]["creationTimestamp"])
+    return None
 
 
 def _warned(words: str, message: str, waiting: Waiting) -> Waiting:

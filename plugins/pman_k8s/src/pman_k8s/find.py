@@ -5,8 +5,7 @@ A running job costs two calls, an ended one only one.
 
 from __future__ import annotations
 
-import functools
-import logging
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,38 +13,30 @@ from typing import Any
 
 import attrs
 
-from pman_core import JobInfo
+from pman_core import JobInfo, Reason
 from pman_core.causes import pull_cause
 from pman_core.errors import EngineUnavailableError
 from pman_core.names import native_name
 from pman_k8s.cluster import FEW_PODS, Answer, Cluster
-from pman_k8s.errors import Conflict, NotAllowed, NotThere, Refused
-from pman_k8s.events import told_by_events
-from pman_k8s.jobs import counted_pods, workers_of
-from pman_k8s.labels import STARTED, is_ours, noted_pods, noted_pull, noted_rest, notes_of, of_jobs
+from pman_k8s.ends import not_before
+from pman_k8s.errors import Conflict, NotThere, Refused
+from pman_k8s.events import begun_by_events, told_by_events
+from pman_k8s.jobs import counted_pods, is_leaving, workers_of
+from pman_k8s.labels import STARTED, is_ours, noted_pods, noted_pull, notes_of, of_jobs
 from pman_k8s.pods import Pod
+from pman_k8s.rest import end_cancelled, end_rest
 from pman_k8s.settings import K8sSettings
-from pman_k8s.state import info_of, refused, tell, too_late, waits_for
-from pman_k8s.verdict import MOST_WORDS, Told, rest_patch, run_patch, verdict_of, verdict_patch
+from pman_k8s.state import cancelled, info_of, refused, tell, too_late, waits_for
+from pman_k8s.verdict import MOST_WORDS, Told, run_patch, verdict_of, verdict_patch
 from pman_k8s.waiting import Waiting
 
 Object = Mapping[str, Any]
-
-log = logging.getLogger(__name__)
 
 #: How often a Job is read again that somebody else changes whenever it has just been read.
 _ATTEMPTS = 10
 
 #: Seconds after which events are asked why nothing goes on; most pods are made sooner.
 _PATIENCE_S = 3
-
-
-_RUN_ON = "pods %s run on after their job: %s"
-
-
-@functools.lru_cache(maxsize=1000)
-def _warn_once(message: str) -> None:
-    log.warning("%s", message)
 
 
 class Finder:
@@ -76,16 +67,37 @@ class Finder:
             return None
         return self.settle(answer)
 
-    def settle(self, answer: Answer) -> JobInfo | None:
-        """What to tell of a Job. An end is told only once it is written down."""
+    def cancel(self, jid: str) -> JobInfo | None:
+        """End a job that has not ended, and tell its end; ``None`` likewise.
+
+        :raises EngineUnavailableError: something of it still runs.
+        """
+        answer = self.found(jid)
+        if answer is None or is_leaving(answer.body):
+            return None
+        info = self.settle(answer, cancels=True)
+        if info is None or info.reason is not Reason.CANCELLED:
+            return info
+        metadata = answer.body["metadata"]
+        timeout_s = self._settings.engine_timeout_s
+        stays = end_cancelled(self._cluster, metadata["name"], metadata["uid"], timeout_s)
+        return info if stays else None
+
+    def settle(self, answer: Answer, *, cancels: bool = False) -> JobInfo | None:
+        """What to tell of a Job. An end is told only once it is written down.
+
+        :param cancels: whether to end it, unless it has ended.
+        """
         for _ in range(_ATTEMPTS):
             job, now = answer.body, answer.date
             verdict = verdict_of(job)
             if verdict:
-                self.end_rest(job)
+                end_rest(self._cluster, job, now)
                 return info_of(job, verdict)
             pods = self._pods(job)
             told = self._told(job, pods, now)
+            if cancels and not told.status.is_final:
+                told = cancelled(job, self._begun(job, told, pods), pods, now)
             change = _change(job, pods, told)
             if change is None:
                 return info_of(job, told)
@@ -105,26 +117,6 @@ class Finder:
                 if not told.status.is_final:
                     return info_of(job, told)
         raise EngineUnavailableError("the Job is changed by others again and again")
-
-    def end_rest(self, job: Object) -> None:
-        """End the containers that outlive a job whose end is written down.
-
-        Where that fails the end is told all the same, and the next look tries again. A permission
-        that is missing is logged once for each job: it does not come back by itself.
-        """
-        names = noted_rest(job)
-        if not names:
-            return
-        try:
-            for name in names:
-                self._cluster.end_pod(name)
-            self._cluster.patch(job["metadata"]["name"], rest_patch())
-        except NotThere:
-            return  # removed meanwhile
-        except NotAllowed as error:
-            _warn_once(_RUN_ON % (", ".join(names), f"{error}; they are left until it is removed"))
-        except (Refused, EngineUnavailableError) as error:
-            log.warning(_RUN_ON, ", ".join(names), error)
 
     def wait_for_removal(self, jid: str) -> None:
         """Give way to somebody who removes the Job of that name just now."""
@@ -166,6 +158,16 @@ class Finder:
             return waiting  # they only adorn what is known without them
         return told_by_events(events, waiting)
 
+    def _begun(self, job: Object, told: Told, found: Sequence[Object]) -> Told:
+        """What is told of a job, also if it began just now."""
+        taken = [pod for pod in map(Pod, found) if pod.taken] if told.waits else []
+        for pod in taken[:FEW_PODS]:
+            with contextlib.suppress(Refused, EngineUnavailableError):  # see ``_explained``
+                begun = begun_by_events(self._cluster.events(pod.found["metadata"]["uid"]))
+                if begun:
+                    return attrs.evolve(told, started=not_before(Pod(job).created, begun))
+        return told
+
     def _pods(self, job: Object) -> list[dict[str, Any]]:
         """The pods of a Job; few that are all known are asked for by name: lists take long."""
         noted = noted_pods(job)
@@ -187,11 +189,6 @@ def _waited_s(job: Object, pods: Sequence[Object], now: datetime) -> float:
     """For how long nodes have tried to begin a job, or the controller to make its pods."""
     times = [Pod(pod).taken for pod in pods] or [Pod(job).created]
     return max(((now - time).total_seconds() for time in times if time), default=0)
-
-
-def is_leaving(job: Object) -> bool:
-    """Whether a Job is being deleted, and is kept for its pods only."""
-    return bool(job["metadata"].get("deletionTimestamp"))
 
 
 def _change(job: Object, pods: Sequence[Object], told: Told) -> dict[str, Any] | None:

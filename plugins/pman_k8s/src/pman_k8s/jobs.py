@@ -20,6 +20,17 @@ def conditions(job: Object) -> dict[str, Object]:
     return {one["type"]: one for one in found if one.get("status") == "True"}
 
 
+def is_leaving(job: Object) -> bool:
+    """Whether a Job is being deleted, and is kept for its pods only."""
+    return bool(job["metadata"].get("deletionTimestamp"))
+
+
+def makes_no_pods(job: Object) -> bool:
+    """Whether the cluster makes no more pods for a Job: it has ended, or something suspends it."""
+    ends = ("Complete", "Failed", "FailureTarget", "SuccessCriteriaMet", "Suspended")
+    return any(one in conditions(job) for one in ends)
+
+
 def counted_pods(job: Object) -> int:
     """How many pods the cluster has counted."""
     status = job.get("status") or {}

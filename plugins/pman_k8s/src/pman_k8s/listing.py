@@ -8,13 +8,15 @@ from http import HTTPStatus
 from typing import Any
 
 from pman_core import JobFilter, JobInfo, JobPage, Status
-from pman_core.errors import InvalidJobError
+from pman_core.errors import EngineUnavailableError, InvalidJobError
 from pman_core.names import INSTANCE_LABEL, JID_LABEL
 from pman_core.paging import NO_CURSOR
 from pman_k8s.cluster import Answer, Cluster
 from pman_k8s.errors import Expired, Refused
-from pman_k8s.find import Finder, is_leaving
+from pman_k8s.find import Finder
+from pman_k8s.jobs import is_leaving
 from pman_k8s.labels import notes_of, of_jobs, selector
+from pman_k8s.rest import end_rest
 from pman_k8s.settings import K8sSettings
 from pman_k8s.state import info_of, tell, too_late
 from pman_k8s.syntax import label_faults
@@ -23,7 +25,8 @@ from pman_k8s.waiting import is_refusal
 
 Object = Mapping[str, Any]
 
-#: How many Jobs a selector names: a longer one may be too long for a URL on its way.
+#: How many Jobs a selector names: a longer one may be too long for a URL on its way. And how many
+#: are read at once where all are.
 _AT_ONCE = 100
 
 
@@ -66,6 +69,23 @@ class Lister:
             cursor=answer.body["metadata"].get("continue") or None,
         )
 
+    def end_rests(self) -> None:
+        """Go on with the end of what outlives its job, for all jobs that have ended.
+
+        :raises EngineUnavailableError: some go on ending.
+        """
+        wanted = selector({INSTANCE_LABEL: self._settings.instance})
+        ending, cursor = 0, ""
+        while True:
+            answer = self._cluster.jobs(wanted, _AT_ONCE, cursor)
+            jobs = answer.body["items"]
+            ending += sum(not end_rest(self._cluster, job, answer.date) for job in jobs)
+            cursor = answer.body["metadata"].get("continue") or ""
+            if not cursor:
+                break
+        if ending:
+            raise EngineUnavailableError(f"what {ending} ended jobs left is still ending")
+
     def _infos(self, answer: Answer) -> Iterator[JobInfo]:
         jobs = [
             job
@@ -83,7 +103,7 @@ class Lister:
     def _info(self, job: Object, pods: list[Object], answer: Answer) -> JobInfo | None:
         verdict = verdict_of(job)
         if verdict:
-            self._finder.end_rest(job)
+            end_rest(self._cluster, job, answer.date)
             return info_of(job, verdict)
         told = tell(job, pods)
         late = told.waits and (

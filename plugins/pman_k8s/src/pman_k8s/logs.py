@@ -16,7 +16,12 @@ _PIECE = 16384
 
 
 #: Why a job ended that never had a process. Of one that was lost nobody may know when it began.
-_NOT_BEGUN = (Reason.CANNOT_START, Reason.IMAGE_NOT_FOUND, Reason.START_DEADLINE)
+_NOT_BEGUN = (
+    Reason.CANCELLED,
+    Reason.CANNOT_START,
+    Reason.IMAGE_NOT_FOUND,
+    Reason.START_DEADLINE,
+)
 
 
 def log_end(cluster: Cluster, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:

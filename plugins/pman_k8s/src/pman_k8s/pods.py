@@ -119,6 +119,20 @@ class Pod:
         return self.is_over and ended
 
     @property
+    def running(self) -> tuple[str, ...]:
+        """The containers that run as far as is known: a kubelet of 1.20 never says more of a pod
+        that a deadline ended.
+        """
+        statuses = (*self._inits, *self._statuses)
+        return tuple(one["name"] for one in statuses if "running" in (one.get("state") or {}))
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether its node ends it without further words."""
+        limit = self.found["spec"].get("activeDeadlineSeconds")
+        return self.is_deleted or (limit is not None and limit <= 1)
+
+    @property
     def is_out_of_touch(self) -> bool:
         """Whether its node does not answer: the cluster then says, for no reason, not ready."""
         return any(

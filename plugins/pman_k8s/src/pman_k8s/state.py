@@ -29,7 +29,7 @@ from pman_k8s.ends import (
     success,
 )
 from pman_k8s.jobs import conditions, container_of, env_of, workers_of
-from pman_k8s.labels import IMAGE, asked_labels, noted_pods, noted_pull, notes_of
+from pman_k8s.labels import IMAGE, OWNER, asked_labels, noted_pods, noted_pull, notes_of
 from pman_k8s.moments import moment
 from pman_k8s.pods import Pod
 from pman_k8s.verdict import Told
@@ -55,6 +55,7 @@ def info_of(job: Object, told: Told) -> JobInfo:
         started=told.started,
         finished=told.finished,
         labels=asked_labels(job),
+        owner=notes.get(OWNER),
         native=_native(job),
     )
 
@@ -137,6 +138,25 @@ def too_late(job: Object, waiting: Told, now: datetime, deadline_s: int) -> Told
         reason=Reason.START_DEADLINE,
         finished=now,
         ends_it=True,
+    )
+
+
+def cancelled(job: Object, told: Told, found: Iterable[Object], now: datetime) -> Told:
+    """The end of a job that a client cancels before it has ended.
+
+    What has begun is ended on its nodes, so that its log stays. Otherwise there is nothing to keep,
+    and the change that notes the end also keeps the job from starting.
+    """
+    on_nodes = tuple(pod.name for pod in map(Pod, found) if pod.taken and told.started)
+    begun = told.started or moment(job["metadata"]["creationTimestamp"])
+    return Told(
+        status=Status.FAILED,
+        message="cancelled",
+        reason=Reason.CANCELLED,
+        started=told.started,
+        finished=not_before(begun, now),
+        ends_it=not on_nodes,
+        rest=on_nodes,
     )
 
 

@@ -24,7 +24,7 @@ Payload = dict[str, Any]
 MOST_WORDS = 4000
 
 #: What a Job becomes that pman ends.
-_STOPPED = {"parallelism": 0, "activeDeadlineSeconds": 1}
+STOPPED = {"parallelism": 0, "activeDeadlineSeconds": 1}
 
 
 @attrs.frozen(kw_only=True)
@@ -34,7 +34,7 @@ class Told:
     :param waits: whether it waits to begin, which it does not do for ever.
     :param ends_it: whether pman ends the job with this, rather than the engine.
     :param pull: the image that it waits for, and why it could not be had; see ``labels.PULL``.
-    :param rest: the pods that still run although their job has ended, by name.
+    :param rest: the pods that still run although the end of their job is told, by name.
     """
 
     status: Status
@@ -89,7 +89,7 @@ def verdict_patch(job: Mapping[str, Any], told: Told, pods: Iterable[str] = ()) 
     known = {key: value for key, value in text.items() if value is not None}
     rest = {REST: " ".join(told.rest)} if told.rest else {}
     patch = _patch(job, {VERDICT: json.dumps(known), PODS: " ".join(pods), **rest})
-    return {**patch, "spec": _STOPPED} if told.ends_it else patch
+    return {**patch, "spec": STOPPED} if told.ends_it else patch
 
 
 def rest_patch() -> Payload:

@@ -125,27 +125,25 @@ def test_a_job_that_can_run_is_not_refused(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "field"),
-    [
-        ("/share/incoming", "input_dir"),
-        ("/share/outgoing", "output_dir"),
-        ("/data/model", "mounts"),
-    ],
+    ("field", "missing"), [("input_dir", "in"), ("output_dir", "out"), ("mounts", "model")]
 )
 def test_a_directory_that_is_missing_in_the_claim_is_refused(
-    tmp_path: Path, target: str, field: str
+    tmp_path: Path, field: str, missing: str
 ) -> None:
     seen = load(K8sSettings, {"STOREBASE_MOUNT": str(tmp_path)})
-    (tmp_path / "in").mkdir()
     mounts = (
         Mount(ClaimPath("storebase", "in"), "/share/incoming", True),
-        Mount(ClaimPath("storebase", "out"), target, False),
+        Mount(ClaimPath("storebase", "out"), "/share/outgoing", False),
+        Mount(ClaimPath("storebase", "model"), "/data/model", True),
     )
-    validate(job(mounts=mounts[:1]), seen, LOOKOUT)
+    for name in ("in", "out", "model"):
+        (tmp_path / name).mkdir()
+    validate(job(mounts=mounts), seen, LOOKOUT)
+    (tmp_path / missing).rmdir()
     with pytest.raises(InvalidJobError) as caught:
         validate(job(mounts=mounts), seen, LOOKOUT)
-    assert "'out'" in caught.value.faults[field]
-    assert not (tmp_path / "out").exists()
+    assert f"'{missing}'" in caught.value.faults[field]
+    assert not (tmp_path / missing).exists()
 
 
 def test_a_claim_that_is_not_mounted_here_is_no_fault_of_a_request(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pman_core import ClaimPath, Job
 from pman_core.errors import EngineUnavailableError, InvalidJobError
-from pman_core.mounts import INPUT_TARGET, OUTPUT_TARGET
 from pman_k8s.dollars import escaped
 from pman_k8s.look import Lookout
 from pman_k8s.settings import ClaimSettings
@@ -16,8 +15,8 @@ from pman_k8s.syntax import is_reserved, label_faults
 #: The highest id that Kubernetes takes (a 32-bit integer with a sign).
 _MOST_ID = 2**31 - 1
 
-#: The field of the request that a directory is of; any other is one of ``mounts``.
-_FIELDS = {INPUT_TARGET: "input_dir", OUTPUT_TARGET: "output_dir"}
+#: The fields of the request that the directories of a job come from; any more are of the last.
+_FIELDS = ("input_dir", "output_dir", "mounts")
 
 #: etcd takes no object over 1.5 MiB; a Job holds more than argv and environment.
 _MOST_TEXT = 1_000_000
@@ -55,7 +54,7 @@ def _faults(job: Job) -> Iterator[tuple[str, str]]:
 
 def _look_at_directories(job: Job, storebase: Path, lookout: Lookout) -> None:
     """A kubelet makes a directory of a claim that is missing; nobody can tell it not to."""
-    for mount in job.mounts:
+    for index, mount in enumerate(job.mounts):
         if isinstance(mount.source, ClaimPath):
             directory = mount.source.sub_path
             if not lookout.is_dir(storebase / directory):
@@ -63,7 +62,7 @@ def _look_at_directories(job: Job, storebase: Path, lookout: Lookout) -> None:
                     raise EngineUnavailableError(
                         f"nothing is in {storebase} (STOREBASE_MOUNT): is the claim mounted there?"
                     )
-                field = _FIELDS.get(mount.target, "mounts")
+                field = _FIELDS[min(index, len(_FIELDS) - 1)]
                 raise InvalidJobError(
                     faults={field: f"there is no directory {directory!r} in the storebase"}
                 )

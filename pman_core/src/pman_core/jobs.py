@@ -17,7 +17,7 @@ from pman_core.errors import (
     UnsupportedError,
 )
 from pman_core.fingerprint import fingerprint, same_request
-from pman_core.info import JobFilter, JobInfo, JobPage
+from pman_core.info import JobFilter, JobInfo, JobPage, Reason
 from pman_core.job import Job
 from pman_core.observers import Observers
 from pman_core.printable import escaped
@@ -84,7 +84,10 @@ class Jobs:
         :raises UnknownJobError: there is no such job.
         """
         info = self.backend.cancel(jid)
-        log.info("job %s was to be cancelled: %s", jid, info.message)
+        if info.reason is Reason.CANCELLED:
+            log.info("job %s is cancelled", jid)
+        else:
+            log.info("job %s had ended before it was cancelled: %s", jid, info.status)
         self.observers.seen(info)
         return info
 

@@ -40,6 +40,9 @@ LATEST_S = 0.6
 
 IMAGE = os.environ.get("PMAN_TEST_IMAGE", "localhost/pman-test:1")
 
+#: Where jobs have no image.
+IMAGES = dict.fromkeys(("process", "cromwell"), "local")
+
 #: What jobs do: note that they run, and end after a second, or never.
 ENDS = 'echo run >>"$1/runs"; sleep 1'
 STAYS = 'echo run >>"$1/runs"; while :; do date +%s%N >"$1/alive"; sleep 0.2; done'
@@ -70,7 +73,7 @@ def settings_of(backend: str, folder: Path) -> dict[str, str]:
         "cromwell": {
             **host,
             "CROMWELL_URL": known("PMAN_CROMWELL_URL", ""),
-            "SLURM_JOBS_DIR": str(folder / "storebase/.pman"),
+            "CROMWELL_RUNTIME": "none",  # as the stand-in of ``engines/up`` has it
         },
     }[backend]
 
@@ -214,7 +217,7 @@ class Campaign:
             "cpu_limit": 1000,
             "memory_limit": 128,
             "gpu_limit": 0,
-            "image": "local" if self.backend == "process" else IMAGE,
+            "image": IMAGES.get(self.backend, IMAGE),
             "entrypoint": ["sh", "-c", script, "sh"],
             "type": "fs",
             "input_dir": f"{self.storebase.name}/{jid}/in" if self._is_below else f"{jid}/in",

@@ -66,7 +66,7 @@ class SwarmStandin(Standin):
             del self.services[key]
         return 200, self.services.get(key)
 
-    def end(self) -> None:
+    def end_tasks(self) -> None:
         """The nodes tell that all tasks have ended."""
         self.tasks.clear()
 

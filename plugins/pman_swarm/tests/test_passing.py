@@ -56,5 +56,5 @@ def test_a_removal_waits_on_where_the_swarm_cannot_tell_for_a_moment(
         removal: Any = pool.submit(made.pman.pman_remove, "aa")
         until(lambda: removal.done() or made.swarm.count("GET /tasks") > 4, bool)
         assert not removal.done()  # its container runs on
-        made.swarm.end()
+        made.swarm.end_tasks()
         assert removal.result() is True

@@ -135,11 +135,11 @@ def test_an_answer_that_tells_of_progress_may_take_longer_than_its_time_out(serv
     def answer(client: socket.socket) -> None:
         client.sendall(OK + b"Content-Length: 40\r\n\r\n")
         for _ in range(40):
-            threading.Event().wait(0.05)
+            threading.Event().wait(0.1)
             client.sendall(b"x")
 
     with BoundedSession() as session:
-        found = session.get(f"http://127.0.0.1:{serve(answer)}/", timeout=(5, 1), stream=True)
+        found = session.get(f"http://127.0.0.1:{serve(answer)}/", timeout=(5, 2), stream=True)
         assert found.content == b"x" * 40
 
 

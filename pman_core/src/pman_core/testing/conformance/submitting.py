@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import json
 import operator
+import subprocess
 import sys
+import time
 
 import attrs
 
@@ -26,6 +28,27 @@ class Order:
     environ: dict[str, str]
     job: str
     cancels: bool = False
+
+
+def begin_and_kill(order: Order, after_s: float) -> bool:
+    """Carry an order out in a process of its own, and kill that so many seconds later.
+
+    :return: whether it had begun.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps(attrs.asdict(order)))
+        process.stdin.close()
+        begun = process.stdout.readline() == "begun\n"
+        time.sleep(after_s)  # the moment of the kill is what this varies
+        process.kill()
+    return begun
 
 
 def main() -> None:

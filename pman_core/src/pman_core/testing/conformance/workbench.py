@@ -6,10 +6,7 @@ import fcntl
 import hashlib
 import inspect
 import json
-import shlex
 import shutil
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -28,21 +25,13 @@ from pman_core.info import JobInfo, Status
 from pman_core.job import Job, Resources
 from pman_core.mounts import Mount
 from pman_core.serial import job_to_json
+from pman_core.testing.conformance.account import told
 from pman_core.testing.conformance.subject import Subject
-from pman_core.testing.conformance.submitting import Order
+from pman_core.testing.conformance.submitting import Order, begin_and_kill
 
 T = TypeVar("T")
 
 _ORDER = {Status.NOT_STARTED: 0, Status.STARTED: 1, Status.SUCCEEDED: 2, Status.FAILED: 2}
-
-#: What words in a job's log or message mean for the author of a plugin.
-_HINTS = {
-    "/share/": (
-        "is there no /share/incoming and /share/outgoing? A backend whose jobs see the real "
-        "directories declares Deviation.REAL_DIRECTORIES"
-    ),
-    "python3": "is there no python3 in the image? Subject.probe says how the probe is run",
-}
 
 TAIL_LINES = 1000
 MAX_BYTES = 2**20
@@ -227,20 +216,7 @@ class Workbench:
             job_to_json(job),
             cancels,
         )
-        with subprocess.Popen(
-            [sys.executable, "-m", "pman_core.testing.conformance.submitting"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdin
-            assert process.stdout
-            process.stdin.write(json.dumps(attrs.asdict(order)))
-            process.stdin.close()
-            begun = process.stdout.readline() == "begun\n"
-            time.sleep(after_s)  # the moment of the kill is what this varies
-            process.kill()
-        return begun
+        return begin_and_kill(order, after_s)
 
     # ------------------------------------------------------ where a promise is broken
 
@@ -260,18 +236,7 @@ class Workbench:
             log = (backend or self.backend).logs(info, 10, 1000).decode(errors="replace")
         except PmanError as error:
             log = f"(cannot be read: {error})"
-        # The probe is a program of many lines: only its command tells something.
-        size = len(self.subject.probe)
-        is_probe = info.argv[:size] == self.subject.probe
-        command = f"probe {shlex.join(info.argv[size:])}" if is_probe else shlex.join(info.argv)
-        lines = [
-            f"job {info.jid}: {info.status}, reason {info.reason}, exit code {info.exit_code}",
-            f"  message: {info.message}",
-            f"  command: {command}",
-            *(f"  log: {line[-200:]}" for line in log.splitlines()),
-            *(f"  hint: {hint}" for words, hint in _HINTS.items() if words in log + info.message),
-        ]
-        return "\n".join(lines)
+        return told(info, log, self.subject.probe)
 
     # ------------------------------------------------- what the backend declares
 

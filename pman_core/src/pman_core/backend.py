@@ -138,8 +138,11 @@ class Backend:
             raise self._fault(hook, "answered a status that is no Status")
         if not isinstance(info.message, str):
             raise self._fault(hook, "answered a message that is no text")
-        message = _without_secrets(info, job).message  # before it is escaped
-        return attrs.evolve(info, message=escaped(message.strip()))
+        message = without_logins(info.message)
+        if job:  # else the plugin takes the values out: it alone knows them then
+            message = masked(message, job.env)
+        message = escaped(message.strip())  # last: it changes what the others look for
+        return info if message == info.message else attrs.evolve(info, message=message)
 
     def _ask(self, hook: str, expected: type[T], job: Job | None = None, **arguments: object) -> T:
         answer = self._guarded(hook, job, **arguments)
@@ -181,13 +184,3 @@ class Backend:
         return PluginFaultError(
             f"backend {self.name!r} broke its contract: {hook} {what}; pman's log tells more"
         )
-
-
-def _without_secrets(info: JobInfo, job: Job | None = None) -> JobInfo:
-    """A state whose message tells no login, and no value of the job's environment if that is known.
-
-    Else the plugin takes the values out: it alone knows them then.
-    """
-    message = without_logins(info.message)
-    message = masked(message, job.env) if job else message
-    return info if message == info.message else attrs.evolve(info, message=message)

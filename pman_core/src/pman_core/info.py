@@ -108,9 +108,13 @@ class JobFilter:
         """Whether ``info`` belongs in the list."""
         if self.status is not None and info.status is not self.status:
             return False
-        if self.owner is not None and info.owner != self.owner:
+        return self.may_match(info.owner, info.labels)
+
+    def may_match(self, owner: str | None, labels: Mapping[str, str]) -> bool:
+        """The same as far as owner and labels tell, for jobs whose state has not been looked at."""
+        if self.owner is not None and owner != self.owner:
             return False
-        return all(info.labels.get(key) == value for key, value in self.labels.items())
+        return all(labels.get(key) == value for key, value in self.labels.items())
 
 
 @attrs.frozen

@@ -191,7 +191,9 @@ class DockerBackend:
         def look(name: str) -> JobInfo | None:
             labels = summaries[name]["Labels"]
             # A waiting job tells its labels only when it is looked at.
-            if labels[KIND] != WAITING and not _may_match(labels, job_filter):
+            # Looking at it costs a call.
+            may_match = job_filter.may_match(owner_of(labels), asked_labels(labels))
+            if labels[KIND] != WAITING and not may_match:
                 return None
             return self._finder.find(labels[JID_LABEL], listed)
 
@@ -255,14 +257,6 @@ class PodmanBackend(DockerBackend):
     """Jobs as containers of Podman; ``CONTAINER_ENV=podman``."""
 
     dialect = PODMAN
-
-
-def _may_match(labels: Mapping[str, str], wanted: JobFilter) -> bool:
-    """Whether a container with these labels may be in a list: looking at it costs a call."""
-    if wanted.owner is not None and owner_of(labels) != wanted.owner:
-        return False
-    asked = asked_labels(labels)
-    return all(asked.get(key) == value for key, value in wanted.labels.items())
 
 
 def _told(refused: Refused) -> InvalidJobError | EngineUnavailableError:

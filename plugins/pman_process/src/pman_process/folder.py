@@ -110,7 +110,8 @@ class Folder:
     def ask_to_end(self) -> None:
         """Have the supervisor end the job, if there is one: it is not waited for.
 
-        Write to the FIFO that only a supervisor of this very job can have open."""
+        Written to is the FIFO that only a supervisor of this very job can have open.
+        """
         try:
             control = os.open(CONTROL, os.O_WRONLY | os.O_NONBLOCK, dir_fd=self.fd)
         except FileNotFoundError:

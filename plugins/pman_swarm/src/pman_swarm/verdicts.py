@@ -36,18 +36,20 @@ class Judge:
 
     def due(self, service: Service, tasks: Sequence[Task], now: Clock) -> JobInfo | None:
         """The verdict on a job that somebody looks at; ``None`` for most."""
-        return self._lost(service, tasks, now) or self._late(service, tasks, now)
+        info = info_of(service, tasks)
+        return self._lost(info, service, tasks, now) or self._late(info, service, tasks, now)
 
     def cancelled(self, service: Service, tasks: Sequence[Task], now: Clock) -> JobInfo | None:
         """The verdict on a job that a client cancels; ``None`` for one that has ended by itself."""
         info = info_of(service, tasks)
-        lost = self._lost(service, tasks, now)
+        lost = self._lost(info, service, tasks, now)
         if lost or info.status.is_final:
             return lost
         return ended_info(info, Reason.CANCELLED, "cancelled", now())
 
-    def _late(self, service: Service, tasks: Sequence[Task], now: Clock) -> JobInfo | None:
-        info = info_of(service, tasks)
+    def _late(
+        self, info: JobInfo, service: Service, tasks: Sequence[Task], now: Clock
+    ) -> JobInfo | None:
         workers = attempts(tasks)
         if info.created and (len(workers) < replicas(service) or any(map(is_waiting, workers))):
             late_s = self.start_deadline_s
@@ -56,9 +58,10 @@ class Judge:
                 return ended_info(info, Reason.START_DEADLINE, message, now())
         return None
 
-    def _lost(self, service: Service, tasks: Sequence[Task], now: Clock) -> JobInfo | None:
+    def _lost(
+        self, info: JobInfo, service: Service, tasks: Sequence[Task], now: Clock
+    ) -> JobInfo | None:
         why = self._why_lost(service, tasks)
-        info = info_of(service, tasks)
         return ended_info(info, Reason.LOST, f"lost: {why}", now()) if why else None
 
     def _why_lost(self, service: Service, tasks: Sequence[Task]) -> str | None:

@@ -28,10 +28,19 @@ def execution(node: Node, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(node.root)
 
 
+UNKNOWN = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
+
+
+def squeue(node: Node, state: str | None, folder: Path | None = None) -> None:
+    """Have SLURM know a job by its state, reason and folder, or not know it."""
+    known = f"echo '{state}|{folder or node.root}'"
+    node.has("squeue", known if state else UNKNOWN)
+
+
 @pytest.mark.parametrize("has_squeue", [False, True])
 def test_a_missing_command_is_no_death(node: Node, execution: str, has_squeue: bool) -> None:
     if has_squeue:
-        node.has("squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
+        squeue(node, None)
     assert check.check("17", execution) == _ALIVE
     assert os.listdir(node.folder) == []
 
@@ -48,7 +57,7 @@ def test_a_note_that_cannot_be_written_changes_nothing_of_the_answer(
     name: str,
     answer: int,
 ) -> None:
-    node.has("squeue", f"echo '{state}'")
+    squeue(node, state)
     assert check.check("17", execution) == answer
     assert os.listdir(node.folder) == [name]
     node.folder.joinpath(name).unlink()
@@ -61,21 +70,18 @@ def test_a_note_that_cannot_be_written_changes_nothing_of_the_answer(
 @pytest.mark.parametrize(
     ("state", "told"),
     [
-        ("echo 'CANCELLED|None'", verdict.Verdict("cancelled", "ended by pman")),
+        ("CANCELLED|None", verdict.Verdict("cancelled", "ended by pman")),
+        (None, verdict.Verdict("cancelled", "ended by pman")),
         (
-            "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1",
-            verdict.Verdict("cancelled", "ended by pman"),
-        ),
-        (
-            "echo 'OUT_OF_MEMORY|None'",
+            "OUT_OF_MEMORY|None",
             verdict.Verdict("out-of-memory", "out of memory: SLURM ended it at its memory limit"),
         ),
     ],
 )
 def test_what_slurm_ended_at_pmans_word_is_told_so(
-    node: Node, execution: str, state: str, told: verdict.Verdict
+    node: Node, execution: str, state: str | None, told: verdict.Verdict
 ) -> None:
-    node.has("squeue", state)
+    squeue(node, state)
     node.has("sacct", "")
     node.cancel("cancelled")
     assert check.check("17", execution) == _GONE
@@ -90,25 +96,52 @@ def test_a_note_that_cannot_be_written_leaves_no_draft(node: Node) -> None:
 
 
 @pytest.mark.parametrize(
-    ("squeue", "is_alive"),
-    [
-        ("echo 'RUNNING|None'", True),
-        ("exit 1", True),
-        ("echo 'NODE_FAIL|None'", False),
-        ("echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", False),
-    ],
+    ("state", "is_alive"),
+    [("RUNNING|None", True), ("NODE_FAIL|None", False), (None, False)],
 )
 def test_the_shipped_check_alive_gives_a_job_up_that_is_gone_and_no_other(
-    node: Node, execution: str, squeue: str, is_alive: bool
+    node: Node, execution: str, state: str | None, is_alive: bool
 ) -> None:
-    node.has("squeue", squeue)
+    squeue(node, state)
     node.has("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
     assert _says_alive(node, SHARE / "pman-slurm") is is_alive
 
 
+def test_the_shipped_check_alive_gives_no_job_up_while_slurm_is_silent(
+    node: Node, execution: str
+) -> None:
+    node.has("squeue", "exit 1")
+    assert _says_alive(node, SHARE / "pman-slurm")
+
+
+@pytest.mark.parametrize("who", ["squeue", "sacct"])
+def test_the_number_of_a_job_that_slurm_forgot_may_be_that_of_another(
+    node: Node, execution: str, who: str
+) -> None:
+    squeue(node, "RUNNING|None" if who == "squeue" else None, Path("/other/call-job/execution"))
+    node.has("sacct", "echo 'RUNNING|/other/call-job/execution'")
+    node.has("scancel", f"touch '{node.root}/cancelled'")
+    assert check.check("17", execution) == _GONE
+    assert _shipped(node, "kill", SHARE / "pman-slurm") == 0
+    assert not (node.root / "cancelled").exists()
+
+
+def test_the_shipped_kill_ends_the_job_of_its_folder(node: Node, execution: str) -> None:
+    squeue(node, "RUNNING|None", Path("/mounted/elsewhere", *node.root.parts[-3:]))
+    node.has("scancel", f"echo $* >'{node.root}/cancelled'")
+    (node.bin / "touch").symlink_to("/usr/bin/touch")
+    assert _shipped(node, "kill", SHARE / "pman-slurm") == 0
+    assert (node.root / "cancelled").read_text() == "17\n"
+
+
+def test_a_job_is_not_killed_while_slurm_is_silent(node: Node, execution: str) -> None:
+    node.has("squeue", "exit 1")
+    assert _shipped(node, "kill", SHARE / "pman-slurm") == 1
+
+
 @pytest.mark.parametrize("missing", ["python3", "pman-slurm", "a module"])
 def test_a_check_alive_that_cannot_be_run_is_no_death(node: Node, missing: str) -> None:
-    node.has("squeue", "echo 'NODE_FAIL|None'")
+    squeue(node, "NODE_FAIL|None")
     script = node.root / "pman-slurm"
     if missing == "a module":
         script.write_text((SHARE / "pman-slurm").read_text())
@@ -118,18 +151,21 @@ def test_a_check_alive_that_cannot_be_run_is_no_death(node: Node, missing: str) 
 
 
 def _says_alive(node: Node, script: Path, *, has_python: bool = True) -> bool:
-    """What the shipped check-alive says, as Cromwell runs it."""
-    found = re.search(r'check-alive = """(.*?)"""\n', CONFIGURATION.read_text(), re.DOTALL)
+    """What the shipped check-alive says."""
+    return not _shipped(node, "check-alive", script, has_python=has_python)
+
+
+def _shipped(node: Node, word: str, script: Path, *, has_python: bool = True) -> int:
+    """Run a command of the shipped configuration, as Cromwell does; its exit code."""
+    found = re.search(rf'\b{word} = """(.*?)"""\n', CONFIGURATION.read_text(), re.DOTALL)
     assert found
     command = found[1].replace('"""${pman.node}"""', str(script)).replace("${job_id}", "17")
-    (node.root / "script.check").write_text(f"#!/bin/bash\n{command}\n")
+    (node.root / "script.command").write_text(f"#!/bin/bash\n{command}\n")
     if has_python:
         (node.bin / "python3").symlink_to(sys.executable)
     (node.bin / "dirname").symlink_to("/usr/bin/dirname")
-    words = ["/bin/bash", "-e", str(node.root / "script.check")]
-    return not subprocess.run(
-        words, env={"PATH": str(node.bin)}, timeout=60, check=False
-    ).returncode
+    words = ["/bin/bash", "-e", str(node.root / "script.command")]
+    return subprocess.run(words, env={"PATH": str(node.bin)}, timeout=60, check=False).returncode
 
 
 # ------------------------------------------------------------------ epilog

@@ -21,7 +21,7 @@ def check(job: str, execution: str) -> int:
     not look like death.
     """
     try:
-        found = ask(job)
+        found = ask(job, execution)
     except Silent as silence:
         sys.stderr.write(f"SLURM does not answer, so the job counts as alive: {silence}\n")
         return _ALIVE

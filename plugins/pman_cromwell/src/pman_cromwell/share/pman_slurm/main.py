@@ -7,6 +7,7 @@ import os
 import sys
 
 from .batch import batch
+from .cancel import cancel
 from .check import check
 from .epilog import epilog
 from .run import run, work
@@ -27,6 +28,9 @@ def main(words: list[str]) -> int:
     one = commands.add_parser("check")
     one.add_argument("job")
     one.add_argument("execution")
+    one = commands.add_parser("cancel")
+    one.add_argument("job")
+    one.add_argument("execution")
     one = commands.add_parser("batch")
     one.add_argument("script")
     commands.add_parser("run")
@@ -38,6 +42,8 @@ def main(words: list[str]) -> int:
         return submit(given.folder, given.execution, given.blind == "true", sbatch)
     if given.command == "check":
         return check(given.job, given.execution)
+    if given.command == "cancel":
+        return cancel(given.job, given.execution)
     if given.command == "batch":
         return batch(given.script)
     if given.command == "epilog":

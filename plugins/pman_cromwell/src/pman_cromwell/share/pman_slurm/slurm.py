@@ -1,4 +1,4 @@
-"""Asks SLURM about a job (squeue, sacct and sbatch of SLURM 22.05).
+"""Asks SLURM about a job (squeue, sacct and scancel of SLURM 22.05).
 
 Three answers are kept apart: how the job is, that SLURM does not know it, and silence, which says
 nothing about the job.
@@ -6,6 +6,7 @@ nothing about the job.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import NamedTuple
 
@@ -53,31 +54,53 @@ class Job(NamedTuple):
         return Verdict(reason, message + detail)
 
 
-def ask(job: str) -> Job | None:
-    """The job; ``None`` if SLURM does not know it, or any more.
+def ask(job: str, execution: str | None = None) -> Job | None:
+    """The job of that number; ``None`` if SLURM does not know it, or any more.
+
+    A slurmctld that crashed may have forgotten its last jobs, and gives their numbers again.
+
+    :param execution: the folder of Cromwell's that it was submitted with; ``None`` for a job that
+        asks about itself, whose number is its own for as long as it runs.
+    :raises Silent: SLURM does not answer.
+    """
+    code, out, err = _run(
+        "squeue", "--noheader", "--states=all", "--jobs", job, "--format=%T|%r|%Z"
+    )
+    if code == 0 and out:
+        state, reason, folder = out.splitlines()[0].split("|", 2)
+        return Job(state, reason) if _is_same(folder, execution) else None
+    if code and _UNKNOWN not in err.lower():
+        raise Silent(err)
+    return _from_accounting(job, execution)
+
+
+def cancel(job: str) -> int:
+    """The exit code of ``scancel``.
 
     :raises Silent: SLURM does not answer.
     """
-    code, out, err = _run("squeue", "--noheader", "--states=all", "--jobs", job, "--format=%T|%r")
-    if code == 0 and out:
-        state, _, reason = out.splitlines()[0].partition("|")
-        return Job(state, reason)
-    if code and _UNKNOWN not in err.lower():
-        raise Silent(err)
-    return _from_accounting(job)
+    return _run("scancel", job)[0]
 
 
-def _from_accounting(job: str) -> Job | None:
+def _from_accounting(job: str, execution: str | None) -> Job | None:
     """What the accounting database still knows after slurmctld forgot (``MinJobAge``)."""
-    code, out, err = _run(
-        "sacct", "--noheader", "--parsable2", "--allocations", "--jobs", job, "--format=State"
-    )
+    words = ("--noheader", "--parsable2", "--allocations", "--format=State,WorkDir")
+    code, out, err = _run("sacct", *words, "--jobs", job)
     if code == 0 and out:
-        state, _, rest = out.splitlines()[0].partition(" ")
-        return Job(state, rest)  # "CANCELLED by 1000"
+        states, _, folder = out.splitlines()[0].partition("|")
+        state, _, rest = states.partition(" ")
+        return Job(state, rest) if _is_same(folder, execution) else None  # "CANCELLED by 1000"
     if code and _NO_ACCOUNTING not in err.lower():
         raise Silent(err)
     return None
+
+
+def _is_same(folder: str, execution: str | None) -> bool:
+    """Whether two paths lead to the folder of one workflow: ``WORKFLOW/call-job/execution``.
+
+    What comes before may differ: links, and how each machine mounts the storage.
+    """
+    return execution is None or folder.split("/")[-3:] == os.path.abspath(execution).split("/")[-3:]
 
 
 def _run(*command: str) -> tuple[int, str, str]:

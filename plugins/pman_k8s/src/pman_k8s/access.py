@@ -24,6 +24,7 @@ from kubernetes.config.incluster_config import (
 
 from pman_core.engine_http import bound_pool
 from pman_core.errors import SettingsError
+from pman_k8s import credential_files
 from pman_k8s.settings import K8sSettings
 
 #: Which state a file is in; ``None`` if it is not there.
@@ -99,6 +100,7 @@ class Access:
                     config_file=os.pathsep.join(self._files),
                     client_configuration=configuration,
                     persist_config=False,
+                    temp_file_path=credential_files.folder(),
                 )
             except Exception as error:  # it raises whatever a file that is none makes it meet
                 raise ConfigException(str(error) or type(error).__name__) from error

@@ -383,6 +383,23 @@ def starts_later(folder: Path) -> Subject:
 BROKEN["test_a_killed_pman_neither_loses_nor_doubles_a_job"] = starts_later
 
 
+class WaitsToBeAsked(StartsLater):
+    """Goes on with a job when somebody asks for it, and does nothing by itself."""
+
+    @hookimpl
+    def pman_status(self, jid: str) -> JobInfo:
+        if (self._folder / self._name(jid)).exists():
+            return self._info(Record(Job(jid=jid, image="", argv=()), "pman", now()))
+        raise UnknownJobError(jid)
+
+
+def waits_to_be_asked(folder: Path) -> Subject:
+    return attrs.evolve(starts_later(folder), factory=WaitsToBeAsked)
+
+
+BROKEN["test_what_a_killed_pman_left_undone_is_gone_on_with"] = waits_to_be_asked
+
+
 @breaks("test_a_fresh_plugin_sees_every_job")
 class Remembers(MemoryBackend):
     def __init__(self, environ: Mapping[str, str], engine: MemoryEngine | None = None) -> None:
@@ -789,6 +806,21 @@ class Nameless(MemoryBackend):
 class PretendsToReach(MemoryBackend):
     def _reach(self) -> None:
         """The engine is never asked."""
+
+
+class Forgetting(MemoryEngine):
+    """Has its jobs in memory alone, as task-spooler does."""
+
+    def crash(self) -> None:
+        super().crash()
+        self.records.clear()
+
+
+def forgetting(folder: Path) -> Subject:
+    return memory_subject(Forgetting(), folder)
+
+
+BROKEN["test_an_engine_that_crashes_loses_and_repeats_no_job"] = forgetting
 
 
 # -------------------------------------------------------------------- the declarations

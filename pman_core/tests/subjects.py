@@ -56,6 +56,7 @@ def memory_subject(engine: MemoryEngine, storebase: Path) -> Subject:
         storage=host_storage(str(storebase)),
         storebase=storebase,
         stop_engine=lambda: switch(False),
+        crash_engine=engine.crash,
         start_engine=lambda: switch(True),
         make_foreign=foreign,
         unplaceable=unplaceable,

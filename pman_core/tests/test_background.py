@@ -10,10 +10,11 @@ import pytest
 from rest_helpers import Service, body, until
 
 from pman_core import JobInfo, Status, hookimpl
+from pman_core.backend import Backend
 from pman_core.background import until_done
-from pman_core.errors import EngineUnavailableError
+from pman_core.errors import EngineUnavailableError, PluginFaultError
 from pman_core.observers import Observers, watch_ends
-from pman_core.registry import new_manager, register_extension
+from pman_core.registry import new_manager, register_backend, register_extension
 from pman_core.testing import MemoryBackend, MemoryEngine
 
 
@@ -132,6 +133,33 @@ def test_what_was_left_undone_is_gone_on_with_when_the_engine_is_back(
         engine.up = True
         assert [service.get("nobody/").status_code for _ in range(3)] == [404] * 3
         until(partial(len, calls), partial(operator.eq, count))
+
+
+def test_a_backend_may_ask_to_be_called_again(start: Callable[..., Service]) -> None:
+    answers = [0.01, 0.01, None]
+    calls: list[None] = []
+
+    class Resuming(MemoryBackend):
+        @hookimpl
+        def pman_resume(self) -> float | None:
+            calls.append(None)
+            return answers[len(calls) - 1]
+
+    start(Resuming({}))
+    until(partial(len, calls), partial(operator.eq, len(answers)))
+
+
+@pytest.mark.parametrize("answer", [0, -1.0, "soon"])
+def test_only_a_number_of_seconds_asks_for_another_call(answer: object) -> None:
+    class Resuming(MemoryBackend):
+        @hookimpl
+        def pman_resume(self) -> object:
+            return answer
+
+    manager = new_manager()
+    register_backend(manager, Resuming({}), "resuming")
+    with pytest.raises(PluginFaultError, match="seconds"):
+        Backend(manager, "resuming").resume()
 
 
 def test_an_engine_that_stays_down_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:

@@ -256,6 +256,7 @@ def _subject(
         faulty_image=None if made.runtime == "none" else faulty_images(),
         limits_swap=limits_swap,
         stop_engine=made.kill,
+        crash_engine=made.kill,
         start_engine=made.start,
         patience_s=90,
     )

@@ -43,7 +43,9 @@ class Proxy:
         return keeper
 
     def up(self) -> None:
-        """Listen, again after ``cut``."""
+        """Listen, unless it does so already; again after ``cut``."""
+        if self._server:
+            return
         if self._listen:
             server = socket.socket(socket.AF_UNIX)
             Path(self._listen).unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,18 @@ from k8s_cluster import (
     account,
     admin,
     exists,
+    part,
 )
-from proxies import proxy
+from proxies import Proxy, proxy
 
 from pman_core import ClaimPath, Job, JobInfo, Storage
 from pman_core.testing import Subject
 from pman_core.testing.faulty_registry import faulty_images
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.labels import selector
+
+#: The daemons of the cluster, in the order in which they start.
+PARTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet")
 
 
 def environ_of(config: Path, **more: str) -> dict[str, str]:
@@ -64,10 +69,24 @@ def subject_on(folder: Path) -> Iterator[Subject]:
             lose_run=delete_pods,
             faulty_image=faulty_images() if PART else None,  # the nodes must reach this machine
             stop_engine=between.cut,
-            start_engine=between.up,
+            crash_engine=crash if PART else None,
+            start_engine=partial(start, between),
             patience_s=90,
         )
     gc.collect()  # see PYTHON_LEAVES_SOCKETS
+
+
+def crash() -> None:
+    """All daemons of the cluster end at once; the containers of its pods go on."""
+    for name in PARTS:
+        part("kill", name)
+
+
+def start(between: Proxy) -> None:
+    """What has ended is started again, and what is cut off is joined."""
+    for name in PARTS if PART else ():
+        part("start", name)
+    between.up()
 
 
 @contextlib.contextmanager

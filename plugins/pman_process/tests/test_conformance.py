@@ -17,7 +17,7 @@ from pman_core import JobInfo
 from pman_core.storage import host_storage
 from pman_core.testing.conformance import BackendConformance, Subject
 from pman_process.backend import ProcessBackend
-from pman_process.files import BEGAN, JOB, MARK
+from pman_process.files import BEGAN, ENDED, JOB, MARK
 from pman_process.folder import Folder
 from pman_process.launch import launch
 
@@ -29,6 +29,13 @@ class TestProcess(BackendConformance):
         away = state.with_name("away")
         storebase = tmp_path / "store"
         storebase.mkdir()
+
+        def crash() -> None:
+            """There is no engine that could crash but the machine: all processes end."""
+            for began in state.glob(f"jobs/*/{BEGAN}"):
+                if not began.with_name(ENDED).exists():
+                    os.kill(json.loads(began.read_text())["pid"], signal.SIGKILL)
+            os.rename(state, away)
 
         @contextlib.contextmanager
         def make_foreign(name: str) -> Iterator[Callable[[], bool]]:
@@ -67,6 +74,7 @@ class TestProcess(BackendConformance):
             storage=host_storage(str(storebase)),
             storebase=storebase,
             stop_engine=partial(os.rename, state, away),
+            crash_engine=crash,
             start_engine=partial(os.rename, away, state),
             make_foreign=make_foreign,
             lose_run=lose_run,

@@ -101,17 +101,23 @@ class Backend:
         """Refuse a job that can never run here; see ``pman_validate``."""
         self._guarded("pman_validate", job)
 
-    def resume(self) -> None:
+    def resume(self) -> float | None:
         """Go on with what an earlier process left undone; see ``pman_resume``."""
-        self._guarded("pman_resume")
+        again_s: object = self._guarded("pman_resume")
+        if again_s is None:
+            return None
+        if not (isinstance(again_s, int | float) and again_s > 0):
+            raise self._fault("pman_resume", "answered something else than a number of seconds")
+        return float(again_s)
 
     def keep_resuming(self) -> None:
         """Resume whenever that is wanted; returns only by raising what keeps it from being done."""
+        again_s: float | None = None
         while True:
-            self.resume_wanted.wait()
+            self.resume_wanted.wait(again_s)
             self.resume_wanted.clear()
             try:
-                self.resume()
+                again_s = self.resume()
             except Exception:
                 self.resume_wanted.set()  # whoever called this calls it again
                 raise

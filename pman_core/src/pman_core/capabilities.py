@@ -98,6 +98,10 @@ class Deviation(enum.StrEnum):
         "start-not-told",
         "when a job began to run is told while it runs, and not after its end",
     )
+    BROKEN_OFF_SUBMIT = (
+        "broken-off-submit",
+        "a submission that a kill of pman broke off is gone on with when the client repeats it",
+    )
     SECOND_RUN_WINDOW = (
         "second-run-window",
         "where the engine replaces a lost run by itself, there is a window in which both run",

@@ -181,15 +181,17 @@ class BackendHooks:
         :raises UnsupportedError: it asks for what this backend cannot do.
         """
 
-    @hookspec
-    def pman_resume(self) -> None:
-        """Optional. Fires when a pman process begins to serve, in a thread of its own, and again
-        when the engine answers after it did not.
+    @hookspec(firstresult=True)
+    def pman_resume(self) -> float | None:
+        """Optional. Fires when a pman process begins to serve, in a thread of its own, again when
+        the engine answers after it did not, and again when the answer asks for it.
 
         Go on with what an earlier process left undone when it was killed, and what this one left
         when the engine went away: a job whose image was being pulled, say. Other processes may do
         the same at the same time.
 
+        :return: the seconds after which to call again, where something may yet turn out to be left
+            undone: a job that another process may still be starting, say. ``None``: nothing is.
         :raises EngineUnavailableError: the engine does not answer; the core calls again later.
         """
 

@@ -26,6 +26,10 @@ _SUM = (
     "the memory of several workers on one node is limited by SLURM in their sum, not for each: "
     "one may take what others leave"
 )
+_BROKEN_OFF = (
+    "the values of a job's environment are handed to Cromwell and kept nowhere else, so a job that "
+    "it was not given yet cannot be given to it without them"
+)
 _BARE = "with CROMWELL_RUNTIME=none the command runs on the node itself; this is for tests"
 _BLIND = "with CROMWELL_SEES_JOBS=no pman cannot read why a job failed"
 
@@ -33,7 +37,7 @@ _BLIND = "with CROMWELL_SEES_JOBS=no pman cannot read why a job failed"
 def capabilities(settings: CromwellSettings) -> Capabilities:
     """What the core and operators must know."""
     refusals = {}
-    deviations = {}
+    deviations = {Deviation.BROKEN_OFF_SUBMIT: _BROKEN_OFF}
     notes = []
     if settings.runtime != "podman":
         refusals = {Option.USER: _NO_USER, Option.SHM_SIZE: _NO_SHM}

@@ -15,6 +15,7 @@ from pman_core import (
     JobFilter,
     JobInfo,
     JobPage,
+    Status,
     Storage,
     hookimpl,
 )
@@ -200,10 +201,11 @@ class DockerBackend:
         return page_by_name(summaries, look, job_filter, limit, cursor)
 
     @hookimpl
-    def pman_resume(self) -> None:
+    def pman_resume(self) -> float | None:
         """Go on with what was left: jobs that wait or are half cancelled, and objects of no job.
 
         What fails for one keeps none of the others. An engine of another kind is told at once.
+        As long as a job has not been started, another look may find that nobody starts it.
         """
         self._spoken.dialect()
         listed = self._finder.members.of_all()
@@ -220,16 +222,19 @@ class DockerBackend:
             for summary in self._finder.summaries(listed).values()
             if summary["State"] == "created"
         ]
+        waits = False
         fault: Exception | None = None
         for step in steps:
             try:
-                step()
+                info = step()
+                waits |= isinstance(info, JobInfo) and info.status is Status.NOT_STARTED
             except UnknownJobError:
                 pass  # it has been removed meanwhile
             except (Refused, EngineUnavailableError) as error:
                 fault = error
         if fault:
             raise EngineUnavailableError(f"not every job can be gone on with: {fault}") from fault
+        return self._launcher.grace.total_seconds() if waits else None
 
     def _facts(self) -> EngineFacts:
         """What the engine is.

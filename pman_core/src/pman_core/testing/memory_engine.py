@@ -165,6 +165,13 @@ class MemoryEngine:
                 record.end(None, Reason.LOST, "lost: the engine does not know what became of it")
             self.destroy(record)
 
+    def crash(self) -> None:
+        """End at once, and with it all that runs; a real engine reads its records again."""
+        self.up = False
+        for name, record in self.records.items():
+            if record and record.started:
+                self.lose(name)
+
     def cancel(self, record: Record) -> None:
         """End a job, and keep it; the note of its end comes first."""
         with self.lock:

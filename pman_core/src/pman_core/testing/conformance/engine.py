@@ -1,4 +1,4 @@
-"""Promise 11: an engine that is down is told, and nothing is lost."""
+"""Promise 11: an engine that is down or has crashed is told, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from pman_core.errors import EngineUnavailableError
 from pman_core.info import JobFilter, Status
-from pman_core.testing.conformance.workbench import Workbench
+from pman_core.testing.conformance.workbench import Workbench, end_of
 
 
 class EnginePromises:
@@ -47,3 +47,34 @@ class EnginePromises:
         assert bench.end_of(late.jid).status is Status.SUCCEEDED
         place.release()
         assert bench.end_of(running.jid).status is Status.SUCCEEDED
+
+    def test_an_engine_that_crashes_loses_and_repeats_no_job(self, bench: Workbench) -> None:
+        """What has ended keeps its end, and what has not is still known. No job runs twice."""
+        subject = bench.subject
+        if subject.crash_engine is None or subject.start_engine is None:
+            bench.not_run("the subject has no crash_engine and start_engine")
+        ended = bench.run(bench.place(), "exit", "3")
+        place = bench.place()
+        job = bench.job(place, "hold", place.job_out)
+        bench.submit(job)
+        bench.until_running(job.jid, place)
+        running = place.local_out / "running"
+        running.unlink()
+        waiting = subject.unplaceable and subject.unplaceable(bench.job(bench.place(), "exit", "0"))
+        if waiting:
+            bench.submit(waiting)
+        try:
+            subject.crash_engine()
+        finally:
+            subject.start_engine()
+        assert end_of(bench.status(ended.jid)) == end_of(ended)
+        assert bench.submit(job).fingerprint == job.fingerprint
+        place.release()
+        info = bench.end_of(job.jid)
+        assert info.status is Status.SUCCEEDED or info.message
+        bench.until("all runs to end", place.is_held, lambda held: not held)
+        assert not running.exists(), "the job ran a second time"
+        if waiting:
+            bench.status(waiting.jid)
+            bench.backend.remove(waiting.jid)  # some engines have others wait behind it
+        assert bench.run(bench.place(), "exit", "0").status is Status.SUCCEEDED

@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import attrs
 import pytest
 
+from pman_core.capabilities import Deviation
 from pman_core.errors import NameTakenError, UnknownJobError
 from pman_core.info import JobFilter, Status
 from pman_core.job import Job
 from pman_core.names import native_name
+from pman_core.testing.conformance.marks import weakened_by
 from pman_core.testing.conformance.workbench import Place, Workbench
 
 #: How often eight submit the same job at once.
@@ -93,6 +95,30 @@ class IdentityPromises:
             assert seen.fingerprint == job.fingerprint
             assert bench.end_of(job.jid).status is Status.SUCCEEDED
             assert place.runs() == 1
+
+    @weakened_by(Deviation.BROKEN_OFF_SUBMIT)
+    def test_what_a_killed_pman_left_undone_is_gone_on_with(self, bench: Workbench) -> None:
+        """A pman that begins to serve is enough: no client asks for the jobs."""
+        if not bench.subject.other_process:
+            bench.not_run("the jobs of this backend live in the memory of one process")
+        dice = random.Random(21)  # noqa: S311 - the same moments in every run
+        places = [bench.place() for _ in range(12)]
+        jobs = [bench.job(place, "count", place.job_out) for place in places]
+        for job in jobs:
+            # Most of what can be left half done is so within some hundredths of a second.
+            assert bench.begin_and_kill(job, 0.3 * dice.random() ** 2)
+        bench.resume(lambda: all(place.runs() for place in places))
+        # What has not begun by now must be a job that the killed pman had not made yet.
+        for place, job in zip(places, jobs, strict=True):
+            if place.runs():
+                assert bench.end_of(job.jid).status is Status.SUCCEEDED
+            elif bench.deviates(Deviation.BROKEN_OFF_SUBMIT):
+                bench.submit(job)
+                assert bench.end_of(job.jid).status is Status.SUCCEEDED
+            else:
+                with pytest.raises(UnknownJobError):
+                    bench.status(job.jid)
+        assert max(place.runs() for place in places) <= 1
 
     def test_a_fresh_plugin_sees_every_job(self, bench: Workbench) -> None:
         """Running or ended, with all that is known of it."""

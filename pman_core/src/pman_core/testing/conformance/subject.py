@@ -33,7 +33,9 @@ class Subject:
     :param patience_s: seconds after which the tests give up waiting for a condition.
     :param stop_engine: stops the engine, or cuts it off; without it the promises about an
         engine that is down are reported as not run.
-    :param start_engine: brings the engine back, and returns when it answers.
+    :param crash_engine: ends the engine without a warning, as ``kill -9`` or a power failure
+        does, so that it forgets what it had only in memory. Jobs may end with it.
+    :param start_engine: brings the engine back from either, and returns when it answers.
     :param make_foreign: creates an object with this native name that is no job of pman, and
         yields a function that tells whether it still exists.
     :param unplaceable: changes a job into one for which the engine never has room.
@@ -59,6 +61,7 @@ class Subject:
     missing_image: str = "pman.invalid/no-such-image:1"
     patience_s: float = 60.0
     stop_engine: Callable[[], None] | None = None
+    crash_engine: Callable[[], None] | None = None
     start_engine: Callable[[], None] | None = None
     make_foreign: Callable[[str], AbstractContextManager[Callable[[], bool]]] | None = None
     unplaceable: Callable[[Job], Job] | None = None

@@ -33,6 +33,12 @@ T = TypeVar("T")
 
 _ORDER = {Status.NOT_STARTED: 0, Status.STARTED: 1, Status.SUCCEEDED: 2, Status.FAILED: 2}
 
+#: Some engines tell only by time whether somebody may still be at a job: see ``pman_resume``.
+_SHORT_TIMEOUT_S = 3.0
+
+#: How long a job may take to run once a backend says that it is gone on with.
+_SETTLE_S = 20.0
+
 TAIL_LINES = 1000
 MAX_BYTES = 2**20
 
@@ -217,6 +223,22 @@ class Workbench:
             cancels,
         )
         return begin_and_kill(order, after_s)
+
+    def resume(self, enough: Callable[[], bool]) -> None:
+        """Do what a pman does that begins to serve and that nobody asks, until it is enough.
+
+        Where it never is: until the backend has nothing left to go on with, and a while longer.
+        """
+        backend = self.fresh(ENGINE_TIMEOUT=f"{_SHORT_TIMEOUT_S:g}")
+        deadline = time.monotonic() + self.subject.patience_s
+        next_s: float | None = time.monotonic()
+        while not enough() and time.monotonic() < deadline:
+            if next_s is not None and time.monotonic() >= next_s:
+                again_s = backend.resume()
+                next_s = None if again_s is None else time.monotonic() + again_s
+                if again_s is None:
+                    deadline = min(deadline, time.monotonic() + _SETTLE_S)
+            time.sleep(0.02)
 
     # ------------------------------------------------------ where a promise is broken
 

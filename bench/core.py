@@ -21,10 +21,10 @@ from pathlib import Path
 
 from flask import Flask
 
+from pman_core._internal.registry import BACKENDS, Offer
+from pman_core._internal.startup import compose
 from pman_core.app import app_for
-from pman_core.registry import BACKENDS, Offer
 from pman_core.server.asgi import Application, application
-from pman_core.startup import compose
 from pman_core.testing import MemoryBackend, MemoryEngine
 from pman_core.testing.memory_engine import MemoryMachine
 

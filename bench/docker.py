@@ -34,7 +34,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from pman_core.app import create_app
-from pman_core.names import INSTANCE_LABEL
+from pman_core.kit.names import INSTANCE_LABEL
 
 HOST = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 IMAGE = os.environ.get("PMAN_TEST_IMAGE", "localhost/pman-test:1")

@@ -29,8 +29,8 @@ from flask.testing import FlaskClient
 
 from pman_core import Job, Resources
 from pman_core.app import create_app
-from pman_core.names import INSTANCE_LABEL, native_name
-from pman_core.settings import load
+from pman_core.kit.names import INSTANCE_LABEL, native_name
+from pman_core.kit.settings import load
 from pman_k8s.cluster import Cluster
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES

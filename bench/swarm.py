@@ -37,7 +37,7 @@ from bench.docker import (
     row,
 )
 from pman_core.app import create_app
-from pman_core.names import INSTANCE_LABEL
+from pman_core.kit.names import INSTANCE_LABEL
 
 HOST = os.environ.get("PMAN_SWARM_HOST") or "unix:///var/run/docker.sock"
 

@@ -16,17 +16,18 @@ from typing import Any
 
 import click
 
-from pman_core import hookspecs, registry
-from pman_core.backend import Backend
-from pman_core.capabilities import Deviation
+from pman_core._internal import registry
+from pman_core._internal.backend import Backend
+from pman_core._internal.core_storage import StorageSettings
 from pman_core.cli import cli as command_line
-from pman_core.core_settings import CoreSettings
-from pman_core.core_storage import StorageSettings
+from pman_core.contract import hookspecs
+from pman_core.contract.capabilities import Deviation
+from pman_core.kit.core_settings import CoreSettings
+from pman_core.kit.settings import variables
 from pman_core.rest import errors as rest_errors
 from pman_core.rest.fields import REQUIRED
 from pman_core.rest.openapi import COMMON_ERRORS, openapi_document
 from pman_core.rest.schema import FIELDS
-from pman_core.settings import variables
 
 REFERENCE = Path(__file__).parent / "reference"
 

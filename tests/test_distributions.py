@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pman_core.registry import PUBLISHED
+from pman_core._internal.registry import PUBLISHED
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = sorted(

@@ -1,5 +1,6 @@
 """The docs tell the truth: generated pages match the code, blocks run, links lead somewhere."""
 
+import ast
 import json
 import os
 import re
@@ -34,6 +35,23 @@ def test_the_generated_reference_is_up_to_date() -> None:
 def test_every_python_block_compiles(page: Path) -> None:
     for block in blocks(page, "python"):
         compile(block, str(page), "exec")
+
+
+#: What authors of plugins import, and what starts pman otherwise than by ``pman serve``.
+PUBLIC = {"contract", "kit", "testing", "app", "cli"}
+
+
+@every_page
+def test_every_python_block_imports_only_what_is_public(page: Path) -> None:
+    for block in blocks(page, "python"):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pman_core."):
+                assert (node.module or "").split(".")[1] in PUBLIC
+            elif isinstance(node, ast.Import):
+                roots = [alias.name.split(".") for alias in node.names]
+                assert all(
+                    len(root) == 1 or root[1] in PUBLIC for root in roots if root[0] == "pman_core"
+                )
 
 
 @every_page

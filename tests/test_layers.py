@@ -1,31 +1,30 @@
 """In the core, imports point one way; plugins import only what is public."""
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
 
-import pman_core
-
 CORE = Path(__file__).parent.parent / "pman_core/src/pman_core"
 
 #: From the ground up; a module may import what stands above it in this list, and its own row.
+#: A package that is named as a whole is one room.
 LAYERS = (
-    ("logins",),
-    ("errors", "mounts", "background", "deadline", "printable"),
-    ("job", "info", "capabilities", "request"),
-    ("names", "causes", "fingerprint", "logs", "log_lines"),
-    ("paging", "serial", "storage", "user", "masking", "engine_http"),
-    ("hookspecs",),
-    ("settings", "core_settings", "environment"),
-    ("core_storage",),
-    ("registry",),
-    ("backend", "observers"),
-    ("build",),
-    ("jobs",),
-    ("service",),
-    ("startup",),
+    ("kit.logins",),
+    ("contract.errors", "contract.mounts", "kit.deadline", "kit.printable"),
+    ("_internal.background",),
+    ("contract.job", "contract.info", "contract.capabilities", "contract.request"),
+    ("kit.names", "kit.causes", "kit.logs", "log_lines"),
+    ("kit.paging", "kit.serial", "contract.storage", "kit.user", "kit.masking", "kit.engine_http"),
+    ("contract.service",),
+    ("contract.hookspecs",),
+    ("kit.settings", "kit.core_settings"),
+    ("_internal.fingerprint", "_internal.environment", "_internal.core_storage"),
+    ("_internal.registry",),
+    ("_internal.backend", "_internal.observers"),
+    ("_internal.job_builder",),
+    ("_internal.jobs",),
+    ("_internal.startup",),
     ("rest",),
     ("app",),
     ("testing", "server"),
@@ -33,22 +32,32 @@ LAYERS = (
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 
+#: The packages whose modules are rooms of their own.
+GROUPS = ("contract", "kit", "_internal")
+
+#: The packages that authors of plugins import from.
+PUBLIC = {"contract", "kit", "testing"}
+
+#: What starts pman otherwise than by ``pman serve`` imports these as well.
+STARTING = {"app", "cli", "log_lines"}
+
 #: What only the service may import.
 WEB = {"flask", "werkzeug", "uvicorn", "a2wsgi", "httptools", "requests"}
 
 
-#: What the docstring of the core names as public.
-PUBLIC = set(re.findall(r"``(pman_core[a-z_.]*)``", pman_core.__doc__ or "")) | {"pman_core"}
 PLUGINS = sorted((CORE.parents[2] / "plugins").glob("*/src/**/*.py"))
+EXAMPLES = sorted((CORE.parents[2] / "examples").glob("**/*.py"))
 
 
 def modules() -> list[Path]:
-    return [path for path in sorted(CORE.rglob("*.py")) if path != CORE / "__init__.py"]
+    own = {CORE / "__init__.py", *(CORE / group / "__init__.py" for group in GROUPS)}
+    return [path for path in sorted(CORE.rglob("*.py")) if path not in own]
 
 
 def room(path: Path) -> str:
-    """The module, or the sub package, that a file belongs to."""
-    return path.relative_to(CORE).parts[0].removesuffix(".py")
+    """The module, or the package that is one room, to which a file belongs."""
+    parts = path.relative_to(CORE).with_suffix("").parts
+    return ".".join(parts[:2] if parts[0] in GROUPS else parts[:1])
 
 
 def imported(path: Path) -> set[str]:
@@ -68,8 +77,9 @@ def imported(path: Path) -> set[str]:
 
 
 def rooms_imported(path: Path) -> set[str]:
-    parts = [name.split(".") for name in imported(path) if name.startswith("pman_core.")]
-    return {part[1] for part in parts if part[1] in RANK}
+    """The rooms of the core that a file imports from."""
+    names = [name.split(".")[1:] for name in imported(path) if name.startswith("pman_core.")]
+    return {".".join(name[:2] if name[0] in GROUPS else name[:1]) for name in names} & set(RANK)
 
 
 def test_every_module_has_its_layer() -> None:
@@ -85,14 +95,27 @@ def test_imports_point_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(CORE)))
 def test_what_plugin_authors_read_imports_no_web_framework(path: Path) -> None:
-    if room(path) in ("rest", "app", "cli", "server", "engine_http"):
+    if room(path) in ("rest", "app", "cli", "server", "kit.engine_http"):
         return
     assert not {name.split(".")[0] for name in imported(path)} & WEB
 
 
-@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: "/".join(path.parts[-2:]))
-def test_plugins_import_only_what_is_public(path: Path) -> None:
-    nodes = list(ast.walk(ast.parse(path.read_text())))
-    told = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
-    told |= {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
-    assert {name for name in told if name.split(".")[0] == "pman_core"} <= PUBLIC
+def test_each_layer_of_the_core_is_there() -> None:
+    assert all(
+        (CORE / name.replace(".", "/")).with_suffix(".py").exists() or (CORE / name).is_dir()
+        for name in RANK
+    )
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(CORE)))
+def test_what_is_public_imports_nothing_that_is_not(path: Path) -> None:
+    if room(path).split(".")[0] not in ("contract", "kit"):
+        return  # the test kit plays the part of pman itself
+    assert {name.split(".")[0] for name in rooms_imported(path)} <= PUBLIC
+
+
+@pytest.mark.parametrize("path", [*PLUGINS, *EXAMPLES], ids=lambda path: "/".join(path.parts[-2:]))
+def test_plugins_and_examples_import_only_what_is_public(path: Path) -> None:
+    rooms = {name.split(".")[0] for name in rooms_imported(path)}
+    starts = path.is_relative_to(CORE.parents[2] / "plugins/pman/src")
+    assert rooms <= PUBLIC | (STARTING if starts else set())

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pman_core._internal.core_storage import StorageSettings
 from pman_core.cli.serve import serve
-from pman_core.core_settings import CoreSettings
-from pman_core.core_storage import StorageSettings
-from pman_core.settings import variables
+from pman_core.kit.core_settings import CoreSettings
+from pman_core.kit.settings import variables
 from pman_cromwell.settings import CromwellSettings
 from pman_docker.settings import DockerSettings
 from pman_k8s.settings import K8sSettings

@@ -13,18 +13,18 @@ from typing import Any
 import attrs
 from subjects import memory_subject
 
-from pman_core.capabilities import Capabilities, Deviation
-from pman_core.errors import (
+from pman_core.contract.capabilities import Capabilities, Deviation
+from pman_core.contract.errors import (
     EngineUnavailableError,
     InvalidJobError,
     NameTakenError,
     UnknownJobError,
 )
-from pman_core.hookspecs import hookimpl
-from pman_core.info import JobFilter, JobInfo, JobPage, Reason, Status
-from pman_core.job import Job
-from pman_core.logs import tail
-from pman_core.mounts import HostPath, Mount, NfsPath
+from pman_core.contract.hookspecs import hookimpl
+from pman_core.contract.info import JobFilter, JobInfo, JobPage, Reason, Status
+from pman_core.contract.job import Job
+from pman_core.contract.mounts import HostPath, Mount, NfsPath
+from pman_core.kit.logs import tail
 from pman_core.testing import MemoryBackend, MemoryEngine, Subject
 from pman_core.testing.memory_engine import Record, now
 

@@ -19,7 +19,7 @@ MODULE = '''\
 import attrs
 import environ
 from pman_core import Capabilities, Deviation, HostPath, Option, hookimpl
-from pman_core.settings import EngineSettings, Secret, load, text, variable
+from pman_core.kit.settings import EngineSettings, Secret, load, text, variable
 from pman_core.testing.memory import MemoryBackend
 from pman_core.testing.memory_engine import MemoryEngine
 

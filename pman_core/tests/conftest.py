@@ -9,7 +9,7 @@ import pytest
 from plugin_helpers import Site, fake_site
 from rest_helpers import Service, memory_engine, serve
 
-from pman_core import registry
+from pman_core._internal import registry
 from pman_core.testing import MemoryEngine
 
 

@@ -12,11 +12,11 @@ import attrs
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from pman_core._internal.registry import Offer
+from pman_core._internal.startup import Pman, compose
 from pman_core.app import app_for
-from pman_core.job import Job
-from pman_core.names import native_name
-from pman_core.registry import Offer
-from pman_core.startup import Pman, compose
+from pman_core.contract.job import Job
+from pman_core.kit.names import native_name
 from pman_core.testing import MemoryBackend, MemoryEngine
 from pman_core.testing.memory_engine import MemoryMachine
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import attrs
 
-from pman_core.info import JobInfo
-from pman_core.job import Job
-from pman_core.storage import host_storage
+from pman_core.contract.info import JobInfo
+from pman_core.contract.job import Job
+from pman_core.contract.storage import host_storage
 from pman_core.testing import MemoryBackend, MemoryEngine, Subject
 from pman_core.testing.faulty_registry import FAULTS
 

@@ -8,16 +8,16 @@ import pytest
 from rest_helpers import Service, body
 
 from pman_core import Capabilities, HostPath, JobFilter, JobInfo, JobPage, Status, hookimpl
-from pman_core.backend import Backend
-from pman_core.errors import (
+from pman_core._internal.backend import Backend
+from pman_core._internal.registry import new_manager, register_backend
+from pman_core.contract.errors import (
     ClientError,
     EngineUnavailableError,
     InvalidJobError,
     PluginFaultError,
     UnknownJobError,
 )
-from pman_core.job import Job
-from pman_core.registry import new_manager, register_backend
+from pman_core.contract.job import Job
 from pman_core.rest.errors import STATUS
 from pman_core.testing import MemoryBackend
 
@@ -156,14 +156,14 @@ def flickering(times: int, calls: list[Job]) -> Callable[..., Any]:
 def test_a_submission_is_tried_again_while_the_engine_flickers(
     monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    monkeypatch.setattr("pman_core.backend._SUBMIT_AGAIN_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr("pman_core._internal.backend._SUBMIT_AGAIN_AFTER_S", (0.0, 0.0))
     calls: list[Job] = []
     assert face(pman_submit=flickering(times, calls)).submit(JOB) == INFO
     assert calls == [JOB] * (times + 1)
 
 
 def test_a_submission_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pman_core.backend._SUBMIT_AGAIN_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr("pman_core._internal.backend._SUBMIT_AGAIN_AFTER_S", (0.0, 0.0))
     calls: list[Job] = []
     with pytest.raises(EngineUnavailableError, match="flicker"):
         face(pman_submit=flickering(99, calls)).submit(JOB)

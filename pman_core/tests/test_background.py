@@ -10,11 +10,11 @@ import pytest
 from rest_helpers import Service, body, until
 
 from pman_core import JobInfo, Status, hookimpl
-from pman_core.backend import Backend
-from pman_core.background import until_done
-from pman_core.errors import EngineUnavailableError, PluginFaultError
-from pman_core.observers import Observers, watch_ends
-from pman_core.registry import new_manager, register_backend, register_extension
+from pman_core._internal.backend import Backend
+from pman_core._internal.background import until_done
+from pman_core._internal.observers import Observers, watch_ends
+from pman_core._internal.registry import new_manager, register_backend, register_extension
+from pman_core.contract.errors import EngineUnavailableError, PluginFaultError
 from pman_core.testing import MemoryBackend, MemoryEngine
 
 

@@ -5,8 +5,8 @@ The words were seen with Docker 20.10, 26.1 and 28.5, Podman 4.3, 5.4 and 5.8, a
 
 import pytest
 
-from pman_core.causes import Cause, cause_named, passing_cause, pull_cause, pull_message
-from pman_core.info import Reason
+from pman_core.contract.info import Reason
+from pman_core.kit.causes import Cause, cause_named, passing_cause, pull_cause, pull_message
 from pman_core.testing.faulty_registry import FAULTS
 
 PAGE = "<html><head><title>Access denied</title></head><body>503 unauthorized</body></html>"

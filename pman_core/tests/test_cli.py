@@ -60,7 +60,7 @@ def test_backends_shows_a_broken_one_without_losing_the_others(run: Run) -> None
 def test_without_any_backend_each_package_is_named_once(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pman_core.registry.installed", lambda group: ())
+    monkeypatch.setattr("pman_core._internal.registry.installed", lambda group: ())
     told = run("backends").output
     assert told.count("pman-docker") == told.count("pman-k8s") == 1
 

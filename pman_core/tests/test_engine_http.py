@@ -12,8 +12,8 @@ import pytest
 import requests
 import urllib3
 
-from pman_core.deadline import left, within
-from pman_core.engine_http import BoundedSession, bound_pool, is_late
+from pman_core.kit.deadline import left, within
+from pman_core.kit.engine_http import BoundedSession, bound_pool, is_late
 
 pytestmark = pytest.mark.timeout(60)
 

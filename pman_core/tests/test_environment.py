@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pman_core._internal.environment import read_environment
 from pman_core.app import create_app
-from pman_core.environment import read_environment
-from pman_core.errors import SettingsError
+from pman_core.contract.errors import SettingsError
 
 
 def read(folder: Path, text: str, **process: str) -> dict[str, str]:

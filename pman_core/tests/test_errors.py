@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from pman_core import errors
+from pman_core.contract import errors
 from pman_core.rest.errors import STATUS
 
 CLASSES: dict[str, type[errors.PmanError]] = {

@@ -6,8 +6,8 @@ from typing import Any
 import attrs
 import pytest
 
-from pman_core.fingerprint import fingerprint, same_request
-from pman_core.request import JobRequest, PluginType, WantedMount
+from pman_core._internal.fingerprint import fingerprint, same_request
+from pman_core.contract.request import JobRequest, PluginType, WantedMount
 
 REQUEST = JobRequest(
     jid="chris-jid-1",
@@ -27,7 +27,7 @@ REQUEST = JobRequest(
 )
 
 #: Jobs of earlier releases carry such values: whoever changes what this test holds must
-#: raise the version in pman_core.fingerprint.
+#: raise the version in pman_core._internal.fingerprint.
 GOLDEN = "v1-b5594b198aa66c47826f5102eb9b593a1845346dd5b70661f62caf1f8d44b7d8"
 
 

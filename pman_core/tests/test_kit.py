@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pman_core.capabilities import Capabilities
-from pman_core.mounts import HostPath
+from pman_core.contract.capabilities import Capabilities
+from pman_core.contract.mounts import HostPath
 
 pytest_plugins = ["pytester"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pman_core.logs import TailBuffer, tail, tail_of_workers, worker_header
+from pman_core.kit.logs import TailBuffer, tail, tail_of_workers, worker_header
 
 
 def naive(data: bytes, tail_lines: int, max_bytes: int) -> bytes:

@@ -8,8 +8,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from pman_core.errors import InvalidJobError
-from pman_core.masking import masked, no_values
+from pman_core.contract.errors import InvalidJobError
+from pman_core.kit.masking import masked, no_values
 
 Quote = Callable[[str], str]
 

@@ -11,8 +11,8 @@ from _pytest.outcomes import Failed
 from broken import BROKEN
 from subjects import memory_subject
 
-from pman_core.capabilities import Deviation
-from pman_core.errors import PmanError
+from pman_core.contract.capabilities import Deviation
+from pman_core.contract.errors import PmanError
 from pman_core.testing import BackendConformance, MemoryEngine, Subject
 from pman_core.testing.conformance import Workbench
 from pman_core.testing.conformance.marks import WEAKENED_BY

@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from pman_core.names import jid_fault, native_name
+from pman_core.kit.names import jid_fault, native_name
 
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 

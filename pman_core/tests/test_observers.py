@@ -8,7 +8,7 @@ import pytest
 from rest_helpers import Service, body
 
 from pman_core import Job, JobInfo, hookimpl
-from pman_core.errors import EngineUnavailableError, InvalidJobError
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
 from pman_core.testing import MemoryBackend, MemoryEngine
 
 

@@ -79,7 +79,7 @@ CANCEL = f"{JOB}cancel/"
 def test_every_kind_of_answer_is_as_described(
     start: Callable[..., Service], document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pman_core.backend._SUBMIT_AGAIN_AFTER_S", ())
+    monkeypatch.setattr("pman_core._internal.backend._SUBMIT_AGAIN_AFTER_S", ())
     service = start(JOB_LABELS="a=b", MAX_BODY_BYTES="2000")
     service.engine.records["taken"] = None
     seen = set()

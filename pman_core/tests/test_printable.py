@@ -8,8 +8,8 @@ import pytest
 from rest_helpers import Service, body
 
 from pman_core import Job, JobFilter, JobInfo, JobPage, hookimpl
-from pman_core.errors import EngineUnavailableError, InvalidJobError
-from pman_core.printable import escaped
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
+from pman_core.kit.printable import escaped
 from pman_core.testing import MemoryBackend
 
 #: Each such character, and how it is shown.

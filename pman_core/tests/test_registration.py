@@ -6,10 +6,11 @@ from typing import Any
 import attrs
 import pytest
 
-from pman_core import Job, JobInfo, hookimpl, hookspecs
-from pman_core.backend import Backend
-from pman_core.errors import PluginLoadError
-from pman_core.registry import new_manager, register_backend, register_extension
+from pman_core import Job, JobInfo, hookimpl
+from pman_core._internal.backend import Backend
+from pman_core._internal.registry import new_manager, register_backend, register_extension
+from pman_core.contract import hookspecs
+from pman_core.contract.errors import PluginLoadError
 from pman_core.testing import MemoryBackend
 
 ORIGIN = "'acme' of acme-dist 1.0"

@@ -6,9 +6,9 @@ import pytest
 from plugin_helpers import Site
 from rest_helpers import offer
 
-from pman_core import registry
-from pman_core.errors import BackendNotFoundError, PluginLoadError, SettingsError
-from pman_core.registry import BACKENDS, EXTENSIONS, Offer, choose
+from pman_core._internal import registry
+from pman_core._internal.registry import BACKENDS, EXTENSIONS, Offer, choose
+from pman_core.contract.errors import BackendNotFoundError, PluginLoadError, SettingsError
 
 
 @pytest.mark.parametrize(

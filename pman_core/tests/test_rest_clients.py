@@ -12,7 +12,7 @@ import pytest
 from rest_helpers import Service, body
 
 from pman_core import JobInfo, Status, hookimpl
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_core.rest.errors import STATUS
 from pman_core.testing import MemoryBackend
 

@@ -7,7 +7,7 @@ import pytest
 from rest_helpers import Service, body
 
 from pman_core import HostPath, Mount, User
-from pman_core.request import localized
+from pman_core.contract.request import localized
 
 IN, OUT = "/share/incoming", "/share/outgoing"
 

@@ -9,7 +9,7 @@ import pytest
 from rest_helpers import Service, body, memory_engine
 
 from pman_core import JobInfo, hookimpl
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_core.testing import MemoryBackend
 
 
@@ -194,7 +194,7 @@ def test_with_remove_jobs_no_nothing_is_looked_up_or_removed(
 def test_an_engine_that_is_down_is_503_and_comes_back(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pman_core.backend._SUBMIT_AGAIN_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr("pman_core._internal.backend._SUBMIT_AGAIN_AFTER_S", (0.0, 0.0))
     service.post(body(image="hold"))
     service.engine.up = False
     for answer in (

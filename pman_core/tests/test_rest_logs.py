@@ -6,7 +6,7 @@ import pytest
 from rest_helpers import Service, body
 
 from pman_core import JobInfo, hookimpl
-from pman_core.errors import EngineUnavailableError, UnknownJobError
+from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.testing import MemoryBackend, MemoryEngine
 
 

@@ -12,7 +12,7 @@ from rest_helpers import Service, body
 
 from pman_core import Capabilities, HostPath, Job, JobInfo, Option, hookimpl
 from pman_core.app import app_for
-from pman_core.errors import InvalidJobError
+from pman_core.contract.errors import InvalidJobError
 from pman_core.testing import MemoryBackend, MemoryEngine
 from pman_core.testing.memory_engine import MemoryMachine
 

@@ -146,7 +146,7 @@ def test_an_extension_may_add_routes_and_raise_pmans_errors(start: Callable[...,
     from flask import Blueprint
 
     from pman_core import hookimpl
-    from pman_core.errors import NameTakenError
+    from pman_core.contract.errors import NameTakenError
 
     class Routes:
         @hookimpl

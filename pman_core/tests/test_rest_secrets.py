@@ -10,7 +10,7 @@ import pytest
 from rest_helpers import Service, body
 
 from pman_core import Job, JobFilter, JobInfo, JobPage, hookimpl
-from pman_core.errors import (
+from pman_core.contract.errors import (
     EngineUnavailableError,
     InvalidJobError,
     NameTakenError,
@@ -151,7 +151,7 @@ def test_a_plugin_that_quotes_a_value_does_not_make_pman_tell_it(
     quote: str,
     kind: int,
 ) -> None:
-    monkeypatch.setattr("pman_core.backend._SUBMIT_AGAIN_AFTER_S", (0.0,))
+    monkeypatch.setattr("pman_core._internal.backend._SUBMIT_AGAIN_AFTER_S", (0.0,))
     error = quoting(quote)[kind]
 
     def quotes(self: object, job: Job) -> None:
@@ -207,7 +207,7 @@ def test_a_plugin_that_quotes_an_address_does_not_make_pman_tell_its_login(
     quote: str,
     kind: int,
 ) -> None:
-    monkeypatch.setattr("pman_core.backend._SUBMIT_AGAIN_AFTER_S", (0.0,))
+    monkeypatch.setattr("pman_core._internal.backend._SUBMIT_AGAIN_AFTER_S", (0.0,))
 
     class Quoting(MemoryBackend):
         @hookimpl

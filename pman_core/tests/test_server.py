@@ -23,8 +23,8 @@ from rest_helpers import Service, body, until
 from uvicorn import Config, Server
 
 from pman_core import Job, JobInfo, hookimpl
-from pman_core.engine_http import BoundedSession, is_late
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.engine_http import BoundedSession, is_late
 from pman_core.server import asgi, protocol
 from pman_core.server.asgi import application
 from pman_core.server.protocol import PmanProtocol

@@ -11,9 +11,9 @@ from rest_helpers import Service as Running
 from rest_helpers import until
 
 from pman_core import JobFilter, JobInfo, hookimpl
-from pman_core.errors import EngineUnavailableError, InvalidJobError
-from pman_core.request import JobRequest, WantedMount
-from pman_core.service import Service
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
+from pman_core.contract.request import JobRequest, WantedMount
+from pman_core.contract.service import Service
 
 
 class SecondApi:

@@ -6,11 +6,11 @@ from typing import Any
 import environ as env_config
 import pytest
 
-from pman_core.capabilities import Option
-from pman_core.core_settings import CoreSettings
-from pman_core.core_storage import StorageSettings
-from pman_core.errors import SettingsError
-from pman_core.settings import EngineSettings, Secret, load, variable, variables
+from pman_core._internal.core_storage import StorageSettings
+from pman_core.contract.capabilities import Option
+from pman_core.contract.errors import SettingsError
+from pman_core.kit.core_settings import CoreSettings
+from pman_core.kit.settings import EngineSettings, Secret, load, variable, variables
 
 FLAGS = {"yes": True, "No": False, "on": True, "off": False, "1": True, "0": False, " TRUE ": True}
 BOTH = {Option.CPU_LIMIT, Option.MEMORY_LIMIT}

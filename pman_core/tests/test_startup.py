@@ -10,16 +10,16 @@ from plugin_helpers import Site
 from rest_helpers import offer
 
 from pman_core import Capabilities, ClaimPath, HostPath, Job, Option, Storage, hookimpl
+from pman_core._internal.startup import assemble, compose
 from pman_core.app import app_for, create_app
-from pman_core.errors import (
+from pman_core.contract.errors import (
     EngineUnavailableError,
     InvalidJobError,
     PluginFaultError,
     PluginLoadError,
     SettingsError,
 )
-from pman_core.startup import assemble, compose
-from pman_core.storage import host_storage
+from pman_core.contract.storage import host_storage
 from pman_core.testing import MemoryBackend
 
 ENVIRON = {"STORAGE_TYPE": "host", "STOREBASE": "/data"}

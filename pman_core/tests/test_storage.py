@@ -4,9 +4,9 @@ import attrs
 import pytest
 
 from pman_core import HostPath, Mount, NfsPath, Storage
-from pman_core.core_storage import CoreStorage
-from pman_core.errors import InvalidJobError, SettingsError, UnsupportedError
-from pman_core.storage import clean_directory, host_storage, nfs_storage
+from pman_core._internal.core_storage import CoreStorage
+from pman_core.contract.errors import InvalidJobError, SettingsError, UnsupportedError
+from pman_core.contract.storage import clean_directory, host_storage, nfs_storage
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from pman_core import User
-from pman_core.user import IdRange, UserRule, parse_user
+from pman_core.kit.user import IdRange, UserRule, parse_user
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ import requests
 
 import pman_cromwell
 from pman_core import Job, JobInfo
-from pman_core.names import native_name
-from pman_core.storage import host_storage
+from pman_core.contract.storage import host_storage
+from pman_core.kit.names import native_name
 from pman_core.testing import Subject
 from pman_core.testing.faulty_registry import faulty_images
 from pman_cromwell.backend import CromwellBackend

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import attrs
 
 from pman_core import HostPath, Job
-from pman_core.job import Resources
-from pman_core.mounts import Mount
-from pman_core.settings import load
+from pman_core.contract.job import Resources
+from pman_core.contract.mounts import Mount
+from pman_core.kit.settings import load
 from pman_cromwell.order import Order, order_of
 from pman_cromwell.settings import CromwellSettings
 

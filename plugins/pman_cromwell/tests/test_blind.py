@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from cromwell_bench import Server, server, subject_of
 
-from pman_core.errors import UnknownJobError
-from pman_core.info import JobFilter, Reason, Status
+from pman_core.contract.errors import UnknownJobError
+from pman_core.contract.info import JobFilter, Reason, Status
 from pman_core.testing.conformance import Workbench
 from pman_core.testing.conformance.workbench import end_of
 from pman_cromwell.notes import Cancelled

@@ -12,8 +12,8 @@ from order_samples import order
 from scripted import Script, fail
 
 from pman_core import JobFilter, JobInfo, Reason, Status
-from pman_core.errors import UnknownJobError
-from pman_core.names import native_name
+from pman_core.contract.errors import UnknownJobError
+from pman_core.kit.names import native_name
 from pman_core.testing.conformance import Workbench
 from pman_cromwell.backend import CromwellBackend
 from pman_cromwell.notes import Cancelled

@@ -8,7 +8,7 @@ import pytest
 from order_samples import job, order, settings
 from scripted import Script, fail
 
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_cromwell import payload
 from pman_cromwell.client import Cromwell
 from pman_cromwell.errors import Refused

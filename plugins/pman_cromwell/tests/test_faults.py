@@ -18,8 +18,8 @@ from cromwell_bench import (
     until,
 )
 
-from pman_core.info import JobInfo, Reason, Status
-from pman_core.names import native_name
+from pman_core.contract.info import JobInfo, Reason, Status
+from pman_core.kit.names import native_name
 from pman_core.testing.conformance import Workbench
 
 

@@ -13,7 +13,7 @@ import pytest
 from cromwell_bench import SHARE
 from order_samples import NASTY, order
 
-from pman_core.info import Reason
+from pman_core.contract.info import Reason
 from pman_cromwell import notes
 from pman_cromwell.order import to_json
 from pman_cromwell.share.pman_slurm import files, slurm, verdict

@@ -12,11 +12,11 @@ import pytest
 from cromwell_bench import why_missing
 from order_samples import CREATED, NASTY, job, order, settings
 
-from pman_core.causes import pull_cause
-from pman_core.errors import UnsupportedError
-from pman_core.info import Reason
-from pman_core.job import User
-from pman_core.mounts import HostPath, Mount, VolumePath
+from pman_core.contract.errors import UnsupportedError
+from pman_core.contract.info import Reason
+from pman_core.contract.job import User
+from pman_core.contract.mounts import HostPath, Mount, VolumePath
+from pman_core.kit.causes import pull_cause
 from pman_core.testing.pytest_plugin import Engines
 from pman_cromwell import payload
 from pman_cromwell.order import from_inputs, from_json, order_of, to_json, workflow_id

@@ -1,6 +1,6 @@
 """The runtime none, which only tests use: the job's directories are its own all the same."""
 
-from pman_core.info import Status
+from pman_core.contract.info import Status
 from pman_core.testing.conformance import Workbench
 
 

@@ -19,8 +19,8 @@ from cromwell_bench import (
 )
 
 from pman_core import User
-from pman_core.info import JobInfo, Reason, Status
-from pman_core.names import native_name
+from pman_core.contract.info import JobInfo, Reason, Status
+from pman_core.kit.names import native_name
 from pman_core.testing.conformance import Workbench
 from pman_core.testing.conformance.argv import ArgvPromises
 from pman_core.testing.conformance.cancelling import CancelPromises

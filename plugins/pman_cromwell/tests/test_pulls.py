@@ -6,8 +6,8 @@ import pytest
 from node_bench import Node
 from order_samples import order, settings
 
-from pman_core.causes import pull_message
-from pman_core.info import Reason
+from pman_core.contract.info import Reason
+from pman_core.kit.causes import pull_message
 from pman_cromwell import notes, payload
 from pman_cromwell.order import encoded
 from pman_cromwell.share.pman_slurm import files, verdict

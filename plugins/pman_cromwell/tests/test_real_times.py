@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from cromwell_bench import Server, server, slurm, slurm_job, subject_of, why_missing
 
-from pman_core.errors import UnknownJobError
-from pman_core.info import JobFilter, Reason, Status
-from pman_core.names import native_name
+from pman_core.contract.errors import UnknownJobError
+from pman_core.contract.info import JobFilter, Reason, Status
+from pman_core.kit.names import native_name
 from pman_core.testing.conformance import Workbench
 from pman_core.testing.pytest_plugin import Engines
 

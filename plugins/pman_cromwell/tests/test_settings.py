@@ -5,11 +5,11 @@ import pytest
 from order_samples import job, settings
 
 from pman_core import HostPath
-from pman_core.capabilities import Deviation, Option
-from pman_core.errors import InvalidJobError, SettingsError
-from pman_core.job import Resources, User
-from pman_core.mounts import Mount
-from pman_core.storage import host_storage
+from pman_core.contract.capabilities import Deviation, Option
+from pman_core.contract.errors import InvalidJobError, SettingsError
+from pman_core.contract.job import Resources, User
+from pman_core.contract.mounts import Mount
+from pman_core.contract.storage import host_storage
 from pman_cromwell.backend import CromwellBackend
 from pman_cromwell.capabilities import capabilities, validate
 from pman_cromwell.settings import jobs_folder

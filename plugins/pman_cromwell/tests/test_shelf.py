@@ -13,8 +13,8 @@ import attrs
 import pytest
 from order_samples import CREATED, order
 
-from pman_core.errors import EngineUnavailableError
-from pman_core.info import Reason
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.contract.info import Reason
 from pman_cromwell import notes
 from pman_cromwell.notes import Cancelled, Verdict
 from pman_cromwell.order import Order, to_json, workflow_id

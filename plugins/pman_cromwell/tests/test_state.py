@@ -7,7 +7,7 @@ import attrs
 import pytest
 from order_samples import CREATED, order
 
-from pman_core.info import JobInfo, Reason, Status
+from pman_core.contract.info import JobInfo, Reason, Status
 from pman_cromwell.answers import Failure, Workflow, structured
 from pman_cromwell.notes import Cancelled, Notes, Started, Suspended, Trouble, Verdict, Waiting
 from pman_cromwell.order import encoded

@@ -10,8 +10,8 @@ import pytest
 from order_samples import job, order, settings
 from scripted import Script, fail
 
-from pman_core.errors import EngineUnavailableError, InvalidJobError
-from pman_core.info import JobFilter, Reason, Status
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
+from pman_core.contract.info import JobFilter, Reason, Status
 from pman_cromwell.backend import CromwellBackend
 from pman_cromwell.shelf import Shelf
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from cromwell_bench import slurm, slurm_job
 
-from pman_core.info import JobInfo, Status
-from pman_core.job import Resources
-from pman_core.names import native_name
+from pman_core.contract.info import JobInfo, Status
+from pman_core.contract.job import Resources
+from pman_core.kit.names import native_name
 from pman_core.testing.conformance import Workbench
 from pman_cromwell.share.pman_slurm.clock import Clock
 

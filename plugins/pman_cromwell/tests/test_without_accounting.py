@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cromwell_bench import Server, slurm, slurm_job, subject_of, why_missing
 
-from pman_core.info import Reason, Status
-from pman_core.names import native_name
+from pman_core.contract.info import Reason, Status
+from pman_core.kit.names import native_name
 from pman_core.testing.conformance import Workbench
 from pman_core.testing.conformance.lifecycle import LifecyclePromises
 from pman_core.testing.conformance.limits import LimitPromises

@@ -13,8 +13,8 @@ import docker.errors
 from engine_subjects import BACKENDS, IMAGE, RealEngine
 
 from pman_core import Job, JobInfo, Resources
-from pman_core.names import INSTANCE_LABEL, native_name
-from pman_core.storage import Storage, host_storage
+from pman_core.contract.storage import Storage, host_storage
+from pman_core.kit.names import INSTANCE_LABEL, native_name
 from pman_docker.backend import DockerBackend
 from pman_docker.labels import container_labels
 

@@ -13,7 +13,7 @@ import attrs
 from engine_bench import until
 
 from pman_core import Job
-from pman_core.settings import load
+from pman_core.kit.settings import load
 from pman_docker.backend import DockerBackend, PodmanBackend
 from pman_docker.engine import Engine
 from pman_docker.settings import HostSettings

@@ -15,8 +15,8 @@ import docker
 import docker.errors
 from proxies import Proxy, proxy
 
-from pman_core.info import JobInfo
-from pman_core.storage import host_storage
+from pman_core.contract.info import JobInfo
+from pman_core.contract.storage import host_storage
 from pman_core.testing import Subject
 from pman_core.testing.faulty_registry import faulty_images
 from pman_docker.backend import DockerBackend, PodmanBackend

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from engine_subjects import BACKENDS
 
-from pman_core.serial import job_from_json
+from pman_core.kit.serial import job_from_json
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from engine_bench import Bench, runs, until
 from engine_standin import BEGIN, Play, job, play
 
 from pman_core import JobFilter, JobInfo, Reason, Status
-from pman_core.errors import EngineUnavailableError, UnknownJobError
+from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_docker.backend import DockerBackend
 from pman_docker.labels import CANCEL, CANCELLED, container_labels, second_name, verdict_labels
 

@@ -9,9 +9,9 @@ import pytest
 from engine_bench import Bench
 
 from pman_core import Job, Resources, Status, User
-from pman_core.capabilities import Deviation, Option
-from pman_core.errors import ClientError
-from pman_core.storage import nfs_storage
+from pman_core.contract.capabilities import Deviation, Option
+from pman_core.contract.errors import ClientError
+from pman_core.contract.storage import nfs_storage
 
 #: CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID: bits 0, 1, 3, 6, 7 of linux/capability.h.
 FIVE = 0b11001011

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from engine_standin import Answer, engine_that_says
 
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_docker.engine import Engine
 from pman_docker.errors import NotThere, Refused
 

@@ -13,7 +13,7 @@ import requests.exceptions
 import urllib3
 import urllib3.exceptions
 
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_docker.errors import (
     ImageMissing,
     NameInUse,

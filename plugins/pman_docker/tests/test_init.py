@@ -8,8 +8,8 @@ from engine_bench import Bench, until
 from engine_standin import job, play
 
 from pman_core import Reason, Status
-from pman_core.capabilities import Deviation
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.capabilities import Deviation
+from pman_core.contract.errors import EngineUnavailableError
 from pman_docker.init import argv_of, why_not_run
 
 TINI = b"[FATAL tini (7)] exec /no/such failed: No such file or directory\n"

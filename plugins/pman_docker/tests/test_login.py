@@ -8,8 +8,8 @@ from typing import Any
 import docker
 import pytest
 
-from pman_core.errors import EngineUnavailableError
-from pman_core.settings import load
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.settings import load
 from pman_docker import images
 from pman_docker.engine import Engine
 from pman_docker.settings import HostSettings

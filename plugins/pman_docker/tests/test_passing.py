@@ -7,8 +7,8 @@ from engine_bench import until
 from engine_standin import NEVER, Play, job, play
 
 from pman_core import JobFilter, Reason, Status
-from pman_core.causes import pull_message
-from pman_core.errors import EngineUnavailableError, UnknownJobError
+from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
+from pman_core.kit.causes import pull_message
 from pman_docker.labels import container_labels
 
 BOTH = pytest.mark.parametrize("name", ["docker", "podman"])

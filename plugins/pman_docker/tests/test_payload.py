@@ -6,8 +6,8 @@ import attrs
 import pytest
 
 from pman_core import HostPath, Job, Mount, NfsPath, Resources, User, VolumePath
-from pman_core.errors import InvalidJobError, SettingsError, UnsupportedError
-from pman_core.settings import load
+from pman_core.contract.errors import InvalidJobError, SettingsError, UnsupportedError
+from pman_core.kit.settings import load
 from pman_docker.payload import (
     docker_note,
     docker_payload,

@@ -17,8 +17,8 @@ from engine_bench import PATIENCE_S, Bench, bench_on, runs, until
 from registry_images import SlowImage, pushed_image, slow_image, why_no_registry
 
 from pman_core import Job, JobInfo, Reason, Status
-from pman_core.errors import UnknownJobError
-from pman_core.serial import job_to_json
+from pman_core.contract.errors import UnknownJobError
+from pman_core.kit.serial import job_to_json
 from pman_core.testing.pytest_plugin import Engines
 from pman_docker.labels import EMPTY_IMAGE, container_labels, second_name
 

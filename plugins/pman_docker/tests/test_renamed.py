@@ -13,8 +13,8 @@ from engine_standin import Play, job, play
 from engine_subjects import IMAGE
 
 from pman_core import JobFilter, Status
-from pman_core.errors import UnknownJobError
-from pman_core.names import INSTANCE_LABEL, JID_LABEL
+from pman_core.contract.errors import UnknownJobError
+from pman_core.kit.names import INSTANCE_LABEL, JID_LABEL
 from pman_docker.labels import OF, second_name
 
 BOTH = pytest.mark.parametrize("name", ["docker", "podman"])

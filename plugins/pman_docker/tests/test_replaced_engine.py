@@ -10,7 +10,7 @@ from engine_subjects import SDK_LEAVES_SOCKETS, address, why_missing
 from proxies import Proxy
 
 from pman_core import JobFilter, Status
-from pman_core.errors import EngineUnavailableError, UnknownJobError
+from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.testing.pytest_plugin import Engines
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)

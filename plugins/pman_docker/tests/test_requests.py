@@ -15,10 +15,10 @@ from flask.testing import FlaskClient
 from proxies import Proxy
 
 from pman_core import Job, Reason, Resources, Status
+from pman_core._internal.registry import Offer
+from pman_core._internal.startup import compose
 from pman_core.app import app_for
-from pman_core.errors import UnsupportedError
-from pman_core.registry import Offer
-from pman_core.startup import compose
+from pman_core.contract.errors import UnsupportedError
 from pman_docker.facts import EngineFacts
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)

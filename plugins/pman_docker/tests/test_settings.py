@@ -3,7 +3,7 @@
 import pytest
 from engine_subjects import SDK_LEAVES_SOCKETS
 
-from pman_core.errors import EngineUnavailableError, SettingsError
+from pman_core.contract.errors import EngineUnavailableError, SettingsError
 from pman_docker.backend import DockerBackend
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)

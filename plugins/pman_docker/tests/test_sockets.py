@@ -19,7 +19,7 @@ OTHER = 10001
 #: It becomes that user only when Python has read what that user may perhaps not read.
 ASK = f"""
 import os, sys
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_docker.backend import DockerBackend
 pman = DockerBackend({{"DOCKER_HOST": sys.argv[1]}})
 os.setgroups([])

@@ -15,9 +15,9 @@ from engine_standin import Play, job, play
 from engine_subjects import SDK_LEAVES_SOCKETS, address, forget_sockets, real_engine, why_missing
 
 from pman_core import JobFilter, Mount, NfsPath, Resources, Status
+from pman_core._internal.environment import Environment, read_environment
 from pman_core.cli.check import findings
-from pman_core.environment import Environment, read_environment
-from pman_core.errors import EngineUnavailableError, UnsupportedError
+from pman_core.contract.errors import EngineUnavailableError, UnsupportedError
 from pman_core.testing.pytest_plugin import Engines
 from pman_docker.backend import DockerBackend, PodmanBackend
 

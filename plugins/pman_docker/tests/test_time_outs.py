@@ -13,7 +13,7 @@ from engine_subjects import SDK_LEAVES_SOCKETS
 from proxies import Proxy
 
 from pman_core import JobFilter, Status
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_docker import images
 from pman_docker.backend import DockerBackend
 from pman_docker.engine import Engine

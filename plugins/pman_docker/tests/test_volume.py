@@ -11,7 +11,7 @@ from engine_bench import Bench
 from engine_subjects import IMAGE
 
 from pman_core import HostPath, Status, Storage
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from k8s_cluster import IMAGE, NAMESPACE, PATIENCE_S, STOREBASE, Account, accoun
 from k8s_subjects import claim_of_tests, environ_of
 
 from pman_core import Job, JobInfo, Resources
-from pman_core.names import INSTANCE_LABEL, native_name
+from pman_core.kit.names import INSTANCE_LABEL, native_name
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.labels import selector
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from pman_core.settings import load
+from pman_core.kit.settings import load
 from pman_k8s.access import Access
 from pman_k8s.cluster import Cluster
 from pman_k8s.errors import NotThere

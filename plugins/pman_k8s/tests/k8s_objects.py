@@ -8,8 +8,8 @@ from typing import Any
 
 from k8s_jobs import BASE
 
-from pman_core.names import native_name
-from pman_core.settings import load
+from pman_core.kit.names import native_name
+from pman_core.kit.settings import load
 from pman_k8s.labels import PODS
 from pman_k8s.labels import STARTED as START
 from pman_k8s.payload import job_payload

@@ -23,7 +23,7 @@ from k8s_cluster import (
 from proxies import Proxy, proxy
 
 from pman_core import JobFilter, Status
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
 from pman_k8s.check import BESIDES, NEEDED
 

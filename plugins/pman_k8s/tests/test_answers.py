@@ -22,8 +22,8 @@ from k8s_objects import (
 from k8s_standin import Answer, Request, said, standin
 
 from pman_core import JobFilter, Reason, Status
-from pman_core.causes import pull_message
-from pman_core.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
+from pman_core.kit.causes import pull_message
 from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
 from pman_k8s.labels import PULL
 from pman_k8s.moments import moment

@@ -27,8 +27,8 @@ from k8s_objects import (
 from k8s_standin import Answer, Request, Standin, said, standin
 
 from pman_core import JobFilter, JobInfo, Reason, Status
-from pman_core.errors import EngineUnavailableError, UnknownJobError
-from pman_core.settings import load
+from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
+from pman_core.kit.settings import load
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.cluster import Cluster
 from pman_k8s.labels import REST, VERDICT

@@ -13,7 +13,7 @@ import yaml
 #: Makes a client of the kubeconfig in KUBECONFIG, tells that, and lives until its input ends.
 PROCESS = """
 import os, sys
-from pman_core.settings import load
+from pman_core.kit.settings import load
 from pman_k8s.access import Access
 from pman_k8s.settings import K8sSettings
 configuration = Access(load(K8sSettings, os.environ), os.environ).client().configuration

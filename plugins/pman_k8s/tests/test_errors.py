@@ -8,7 +8,7 @@ import pytest
 import urllib3.exceptions
 from kubernetes.client import ApiException
 
-from pman_core.errors import EngineUnavailableError, InvalidJobError
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
 from pman_k8s.errors import (
     Conflict,
     Expired,

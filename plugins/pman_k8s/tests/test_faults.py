@@ -12,7 +12,7 @@ from k8s_bench import K8sBench
 from k8s_cluster import PYTHON_LEAVES_SOCKETS, admin, kubectl, part, until
 
 from pman_core import JobFilter, Reason, Resources, Status
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_k8s.jobs import conditions
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(PYTHON_LEAVES_SOCKETS)]

@@ -13,7 +13,7 @@ from k8s_cluster import MISSING_IMAGE, OTHER_NAMESPACE, admin, applied, until
 from k8s_subjects import claim_of_tests
 
 from pman_core import HostPath, JobFilter, Mount, NfsPath, Reason, Status, User
-from pman_core.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
 from pman_k8s.errors import NotThere, Refused
 from pman_k8s.jobs import is_leaving
 

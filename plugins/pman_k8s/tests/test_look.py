@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from k8s_cluster import until
 
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_k8s.look import Lookout, mode
 
 

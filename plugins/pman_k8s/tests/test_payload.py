@@ -8,8 +8,8 @@ import pytest
 from k8s_jobs import BASE
 
 from pman_core import ClaimPath, HostPath, Mount, NfsPath, Resources, User, VolumePath
-from pman_core.errors import UnsupportedError
-from pman_core.settings import load
+from pman_core.contract.errors import UnsupportedError
+from pman_core.kit.settings import load
 from pman_k8s.dollars import escaped, unescaped
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES

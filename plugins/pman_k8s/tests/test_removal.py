@@ -11,7 +11,7 @@ from k8s_objects import CREATED, LATER, ended, job, named, pod, running
 from k8s_standin import Answer, Request, Standin, said, standin
 
 from pman_core import Resources, Status
-from pman_core.errors import EngineUnavailableError, UnknownJobError
+from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_k8s.backend import KubernetesBackend
 
 

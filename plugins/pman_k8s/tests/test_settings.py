@@ -9,8 +9,8 @@ import pytest
 from k8s_jobs import BASE
 
 from pman_core import ClaimPath, Deviation, Job, Mount, User
-from pman_core.errors import EngineUnavailableError, InvalidJobError, SettingsError
-from pman_core.settings import load
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, SettingsError
+from pman_core.kit.settings import load
 from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
 from pman_k8s.look import Lookout
 from pman_k8s.settings import K8sSettings

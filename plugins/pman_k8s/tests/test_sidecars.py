@@ -27,8 +27,8 @@ from k8s_objects import (
 from k8s_standin import Answer, Request, said, standin
 
 from pman_core import Job, JobFilter, Reason, Resources, Status
-from pman_core.causes import pull_message
-from pman_core.settings import load
+from pman_core.kit.causes import pull_message
+from pman_core.kit.settings import load
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.jobs import conditions
 from pman_k8s.labels import REST

@@ -23,8 +23,8 @@ from k8s_objects import (
 )
 
 from pman_core import Reason, Status
-from pman_core.causes import pull_message
-from pman_core.names import FINGERPRINT_LABEL
+from pman_core.kit.causes import pull_message
+from pman_core.kit.names import FINGERPRINT_LABEL
 from pman_k8s.events import told_by_events
 from pman_k8s.labels import IMAGE, VERDICT
 from pman_k8s.moments import moment

@@ -7,7 +7,7 @@ from k8s_bench import K8sBench
 from k8s_cluster import CLAIM, MISSING_IMAGE, admin, applied, until
 
 from pman_core import ClaimPath, HostPath, Mount, Reason, Resources, Status
-from pman_core.causes import cause_named
+from pman_core.kit.causes import cause_named
 from pman_k8s.pods import Pod
 from pman_k8s.waiting import HICCUP_S
 

@@ -13,8 +13,8 @@ from typing import Any
 import attrs
 
 from pman_core import Job, JobFilter, JobInfo, Resources
-from pman_core.errors import PmanError
-from pman_core.storage import host_storage
+from pman_core.contract.errors import PmanError
+from pman_core.contract.storage import host_storage
 from pman_process.backend import ProcessBackend
 
 PATIENCE_S = 60

@@ -14,7 +14,7 @@ import pytest
 from process_bench import processes_with
 
 from pman_core import JobInfo
-from pman_core.storage import host_storage
+from pman_core.contract.storage import host_storage
 from pman_core.testing.conformance import BackendConformance, Subject
 from pman_process.backend import ProcessBackend
 from pman_process.files import BEGAN, ENDED, JOB, MARK

@@ -14,7 +14,7 @@ from process_bench import Bench
 
 import pman_process
 from pman_core import Reason, Resources, Status
-from pman_core.storage import host_storage
+from pman_core.contract.storage import host_storage
 
 _LOOK = """
 import json, os, resource, signal, sys

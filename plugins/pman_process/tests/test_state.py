@@ -13,8 +13,8 @@ import pytest
 from process_bench import Bench, until
 
 from pman_core import JobFilter, Resources, Status
-from pman_core.errors import EngineUnavailableError, InvalidJobError, SettingsError
-from pman_core.settings import load, variables
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, SettingsError
+from pman_core.kit.settings import load, variables
 from pman_process import backend as backend_module
 from pman_process import launch, settle
 from pman_process.backend import ProcessBackend

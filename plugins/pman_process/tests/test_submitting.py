@@ -20,7 +20,7 @@ from process_bench import Bench, job_processes, until
 
 import pman_process
 from pman_core import Job, JobInfo, Reason, Status
-from pman_core.errors import EngineUnavailableError, NameTakenError, UnknownJobError
+from pman_core.contract.errors import EngineUnavailableError, NameTakenError, UnknownJobError
 from pman_process import backend as backend_module
 from pman_process import launch
 from pman_process.record import info_of, record_of

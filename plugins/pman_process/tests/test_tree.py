@@ -14,7 +14,7 @@ import pytest
 from process_bench import Bench, until
 
 from pman_core import Reason, Resources, Status
-from pman_core.errors import EngineUnavailableError, UnknownJobError
+from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_process.files import BEGAN, CONTROL, LOCK, MARK
 from pman_process.leftovers import end_marked
 

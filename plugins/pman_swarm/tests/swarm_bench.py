@@ -15,7 +15,7 @@ from engine_subjects import RealEngine
 from swarm_subjects import GPU, IMAGE, RealSwarm
 
 from pman_core import Job, Resources
-from pman_core.names import INSTANCE_LABEL
+from pman_core.kit.names import INSTANCE_LABEL
 from pman_swarm.backend import SwarmBackend
 
 #: Labels by which ``engines/up swarm`` tells its nodes apart: the first is the manager.

@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 
 from pman_core import Job, JobInfo, Resources
-from pman_core.settings import load
+from pman_core.kit.settings import load
 from pman_swarm.payload import NOWHERE, service_payload
 from pman_swarm.settings import SwarmSettings
 from pman_swarm.state import info_of

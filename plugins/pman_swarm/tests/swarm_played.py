@@ -9,7 +9,7 @@ import attrs
 from swarm_jobs import JOB, service
 
 from pman_core import JobInfo
-from pman_core.settings import load
+from pman_core.kit.settings import load
 from pman_docker.errors import NotThere
 from pman_swarm.find import Finder
 from pman_swarm.settings import SwarmSettings

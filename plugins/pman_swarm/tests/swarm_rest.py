@@ -8,9 +8,9 @@ from flask.testing import FlaskClient
 from swarm_bench import SwarmBench
 from swarm_subjects import IMAGE
 
+from pman_core._internal.registry import Offer
+from pman_core._internal.startup import compose
 from pman_core.app import app_for
-from pman_core.registry import Offer
-from pman_core.startup import compose
 
 JOBS = "/api/v1/"
 ENTRY = EntryPoint("swarm", "pman_swarm.backend:SwarmBackend", "pman.backends")

@@ -17,8 +17,8 @@ from proxies import Proxy, proxy
 from swarm_networks import MANAGER, faulty_image
 
 from pman_core import Job
-from pman_core.info import JobInfo
-from pman_core.storage import host_storage
+from pman_core.contract.info import JobInfo
+from pman_core.contract.storage import host_storage
 from pman_core.testing import Subject
 from pman_swarm.backend import SwarmBackend
 from pman_swarm.state import is_over

@@ -12,7 +12,7 @@ from proxies import Proxy
 from swarm_bench import SwarmBench
 
 from pman_core import JobFilter, Status
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_swarm.swarm import Swarm
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)

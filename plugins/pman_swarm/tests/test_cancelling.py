@@ -12,7 +12,7 @@ from swarm_standin import play_swarm
 from swarm_subjects import RealSwarm, force_update
 
 from pman_core import Reason, Status
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 
 RUNS = f"echo run | tee -a /share/outgoing/runs; {FOR_EVER}"
 

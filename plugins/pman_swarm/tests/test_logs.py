@@ -9,7 +9,7 @@ from swarm_bench import FIRST, FOR_EVER, SECOND, SwarmBench
 from swarm_subjects import RealSwarm
 
 from pman_core import JobInfo, Status
-from pman_core.errors import UnknownJobError
+from pman_core.contract.errors import UnknownJobError
 
 MIB = 2**20
 

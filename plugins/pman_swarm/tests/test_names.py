@@ -8,7 +8,7 @@ from swarm_rest import JOBS, client_of, request, rest_end_of
 from swarm_subjects import IMAGE
 
 from pman_core import JobFilter, Status
-from pman_core.errors import NameTakenError, UnknownJobError
+from pman_core.contract.errors import NameTakenError, UnknownJobError
 
 
 @pytest.fixture

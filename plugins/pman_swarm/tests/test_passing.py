@@ -9,7 +9,7 @@ from engine_standin import job
 from swarm_standin import play_swarm
 
 from pman_core import JobFilter, Reason, Status
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 
 NO_LEADER = "rpc error: code = Unknown desc = The swarm does not have a leader"
 LATER = "2026-11-21T02:00:00Z"

@@ -9,8 +9,8 @@ from swarm_jobs import JOB
 from swarm_templates import expanded
 
 from pman_core import ClaimPath, HostPath, Job, Mount, NfsPath, Resources, User, VolumePath
-from pman_core.errors import InvalidJobError, SettingsError, UnsupportedError
-from pman_core.settings import load
+from pman_core.contract.errors import InvalidJobError, SettingsError, UnsupportedError
+from pman_core.kit.settings import load
 from pman_swarm.backend import SwarmBackend
 from pman_swarm.payload import ended, noted, service_payload
 from pman_swarm.settings import SwarmSettings

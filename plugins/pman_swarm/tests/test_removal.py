@@ -10,8 +10,8 @@ from swarm_bench import FOR_EVER, SwarmBench
 from swarm_rest import JOBS, client_of, request
 
 from pman_core import Status
-from pman_core.errors import UnknownJobError
-from pman_core.names import JID_LABEL
+from pman_core.contract.errors import UnknownJobError
+from pman_core.kit.names import JID_LABEL
 
 RUNS = f"echo run >> /share/outgoing/runs; {FOR_EVER}"
 

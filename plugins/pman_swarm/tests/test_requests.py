@@ -15,7 +15,7 @@ from swarm_bench import FOR_EVER, SwarmBench
 from swarm_rest import JOBS, client_of, request, rest_end_of
 
 from pman_core import HostPath, Mount, Reason, Status
-from pman_core.errors import InvalidJobError, SettingsError
+from pman_core.contract.errors import InvalidJobError, SettingsError
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 

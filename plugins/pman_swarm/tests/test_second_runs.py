@@ -11,7 +11,7 @@ from swarm_bench import FIRST, SECOND, SwarmBench
 from swarm_subjects import RealSwarm, force_update
 
 from pman_core import Job, JobFilter, JobInfo, Status
-from pman_core.names import LABEL_PREFIX
+from pman_core.kit.names import LABEL_PREFIX
 
 #: Ends at once with a code; a second run of it would go on for ever, with a line in ``again``.
 ONCE = """

@@ -10,7 +10,7 @@ import pytest
 from swarm_jobs import JOB, OVER, WAITING, barred, service, task, told
 
 from pman_core import Reason, Status
-from pman_core.settings import load
+from pman_core.kit.settings import load
 from pman_swarm.ending import was_killed
 from pman_swarm.labels import end_labels
 from pman_swarm.payload import ended, noted, service_payload

@@ -9,7 +9,7 @@ from swarm_bench import SwarmBench
 from swarm_subjects import RealSwarm
 
 from pman_core import Deviation, HostPath, NfsPath, Option
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_core.testing.pytest_plugin import Engines
 from pman_swarm.backend import SwarmBackend
 from pman_swarm.swarm import _problem

@@ -4,8 +4,8 @@ import attrs
 import pytest
 
 from pman_core import Job, Resources
-from pman_core.errors import InvalidJobError, UnsupportedError
-from pman_core.settings import load
+from pman_core.contract.errors import InvalidJobError, UnsupportedError
+from pman_core.kit.settings import load
 from pman_docker.facts import EngineFacts
 from pman_swarm.backend import SwarmBackend
 from pman_swarm.settings import SwarmSettings

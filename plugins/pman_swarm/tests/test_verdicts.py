@@ -9,7 +9,7 @@ from swarm_bench import FIRST, SECOND, SwarmBench
 from swarm_subjects import RealSwarm
 
 from pman_core import JobFilter, JobInfo, Reason, Status
-from pman_core.names import LABEL_PREFIX
+from pman_core.kit.names import LABEL_PREFIX
 from pman_swarm.state import is_barred
 
 EATS = "x = []\nwhile True: x.append(bytearray(2**24))"

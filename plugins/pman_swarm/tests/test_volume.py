@@ -9,7 +9,7 @@ import pytest
 from swarm_bench import FIRST, SwarmBench
 
 from pman_core import HostPath, Status
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 
 
 @pytest.fixture

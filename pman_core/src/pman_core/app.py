@@ -9,14 +9,14 @@ from pathlib import Path
 
 from flask import Flask
 
-from pman_core.background import until_done
-from pman_core.environment import read_environment
-from pman_core.errors import PluginLoadError
-from pman_core.observers import each_plugin, watch_ends
+from pman_core._internal.background import until_done
+from pman_core._internal.environment import read_environment
+from pman_core._internal.observers import each_plugin, watch_ends
+from pman_core._internal.startup import Pman, assemble
+from pman_core.contract.errors import PluginLoadError
+from pman_core.contract.service import Service
 from pman_core.rest.errors import install_error_handlers
 from pman_core.rest.routes import routes
-from pman_core.service import Service
-from pman_core.startup import Pman, assemble
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:

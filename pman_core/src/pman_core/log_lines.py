@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 
-from pman_core.logins import without_logins
-from pman_core.printable import escaped
+from pman_core.kit.logins import without_logins
+from pman_core.kit.printable import escaped
 
 #: How lines look: the time, the process, the level.
 LINE, TIME = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", "%Y-%m-%d %H:%M:%S %z"

@@ -12,7 +12,7 @@ from typing import NoReturn
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from pman_core.errors import ConfigurationError
+from pman_core.contract.errors import ConfigurationError
 
 #: Seconds within which the first worker has told it, and gunicorn has ended the others.
 _PATIENCE_S = 10

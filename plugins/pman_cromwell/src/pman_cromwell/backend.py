@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, hookimpl
-from pman_core.errors import EngineUnavailableError, UnknownJobError
-from pman_core.paging import page_by_name
-from pman_core.settings import load
+from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
+from pman_core.kit.paging import page_by_name
+from pman_core.kit.settings import load
 from pman_cromwell.blind import Blind
 from pman_cromwell.capabilities import capabilities, validate
 from pman_cromwell.client import Cromwell

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from pman_core import Reason
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_cromwell.answers import Found
 from pman_cromwell.client import Cromwell
 from pman_cromwell.notes import Cancelled, Notes, Verdict

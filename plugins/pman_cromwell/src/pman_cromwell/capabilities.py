@@ -6,7 +6,7 @@ import re
 from posixpath import dirname
 
 from pman_core import Capabilities, Deviation, HostPath, Job, Option
-from pman_core.errors import InvalidJobError
+from pman_core.contract.errors import InvalidJobError
 from pman_cromwell.settings import CromwellSettings, lies_in
 
 #: SLURM counts the scripts that run the job, which need some of it.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from pman_core.engine_http import BoundedSession, is_late
+from pman_core.kit.engine_http import BoundedSession, is_late
 from pman_cromwell.answers import Found, Results, Status, Version, Workflow, structured
 from pman_cromwell.errors import Refused, check, told
 
@@ -30,8 +30,8 @@ _STATE_KEYS = (
 class Cromwell:
     """One server.
 
-    All methods raise :class:`~pman_core.errors.EngineUnavailableError` where it does not answer
-    or gives an answer that makes no sense.
+    All methods raise :class:`~pman_core.contract.errors.EngineUnavailableError` where it does not
+    answer or gives an answer that makes no sense.
 
     :param timeout_s: for each call, whole.
     """

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import requests
 
-from pman_core.engine_http import is_late, why_no_answer
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.engine_http import is_late, why_no_answer
 
 
 class Refused(EngineUnavailableError):

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from pman_core import Job, JobInfo, Reason, Status
-from pman_core.errors import EngineUnavailableError, InvalidJobError, NameTakenError
-from pman_core.names import native_name
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, NameTakenError
+from pman_core.kit.names import native_name
 from pman_cromwell import payload
 from pman_cromwell.answers import Found, Workflow
 from pman_cromwell.blind import submitted_order

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pman_core.logs import tail_of_workers
+from pman_core.kit.logs import tail_of_workers
 
 _BLOCK = 1 << 16
 

@@ -15,7 +15,7 @@ from cattrs import Converter
 from cattrs.preconf.json import make_converter
 
 from pman_core import Job
-from pman_core.names import native_name
+from pman_core.kit.names import native_name
 
 #: Names of workflows derive from this one (made once, at random).
 _NAMESPACE = uuid.UUID("5a3f3a44-7d0c-4f3e-9d1b-6f0c2b9d4e51")

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from pman_core.causes import PULL_CAUSES
-from pman_core.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
+from pman_core.kit.causes import PULL_CAUSES
+from pman_core.kit.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
 from pman_cromwell.answers import Found
 from pman_cromwell.order import Order, encoded, to_json
 from pman_cromwell.settings import CromwellSettings

@@ -12,7 +12,7 @@ from pman_cromwell.order import Order
 class Records(Protocol):
     """Orders by their names, and the notes of their runs.
 
-    All methods may raise :class:`~pman_core.errors.EngineUnavailableError`.
+    All methods may raise :class:`~pman_core.contract.errors.EngineUnavailableError`.
     """
 
     def check(self) -> None:

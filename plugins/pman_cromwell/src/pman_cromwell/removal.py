@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_cromwell import payload
 from pman_cromwell.client import Cromwell
 from pman_cromwell.errors import Refused

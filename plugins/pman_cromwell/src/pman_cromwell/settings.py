@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import environ
 
-from pman_core.errors import SettingsError
-from pman_core.settings import EngineSettings, absolute_path, flag, one_of, variable
+from pman_core.contract.errors import SettingsError
+from pman_core.kit.settings import EngineSettings, absolute_path, flag, one_of, variable
 
 #: The ways in which nodes can run an image.
 RUNTIMES = ("podman", "apptainer", "none")

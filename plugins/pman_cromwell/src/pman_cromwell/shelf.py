@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_cromwell import notes
 from pman_cromwell.errors import told_of_storage
 from pman_cromwell.logs import log_end

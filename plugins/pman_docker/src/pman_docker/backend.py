@@ -19,15 +19,15 @@ from pman_core import (
     Storage,
     hookimpl,
 )
-from pman_core.errors import (
+from pman_core.contract.errors import (
     EngineUnavailableError,
     InvalidJobError,
     NameTakenError,
     UnknownJobError,
 )
-from pman_core.names import JID_LABEL
-from pman_core.paging import page_by_name
-from pman_core.settings import load
+from pman_core.kit.names import JID_LABEL
+from pman_core.kit.paging import page_by_name
+from pman_core.kit.settings import load
 from pman_docker.cancelling import Canceller
 from pman_docker.dialect import DOCKER, PODMAN, Dialect
 from pman_docker.engine import Engine

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from pman_core import Reason
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_docker.errors import NotWritten
 from pman_docker.labels import CANCEL, CANCELLED, second_name, verdict_labels
 from pman_docker.launch import Launcher

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pman_core import JobInfo, Reason, Status
-from pman_core.errors import EngineUnavailableError, UnknownJobError
+from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_docker.engine import Engine
 from pman_docker.errors import NotWritten
 from pman_docker.find import Finder

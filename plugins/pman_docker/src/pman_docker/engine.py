@@ -13,8 +13,8 @@ import docker
 import docker.errors
 import requests
 
-from pman_core.engine_http import BoundedSession
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.engine_http import BoundedSession
 from pman_docker.errors import (
     ImageMissing,
     NotThere,

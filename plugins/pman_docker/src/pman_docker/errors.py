@@ -17,9 +17,9 @@ import requests
 import requests.exceptions
 import urllib3.exceptions
 
-from pman_core.causes import Cause, passing_cause
-from pman_core.engine_http import chain, why_no_answer
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.causes import Cause, passing_cause
+from pman_core.kit.engine_http import chain, why_no_answer
 from pman_docker.init import NO_INIT
 from pman_docker.sockets import who_may_use
 

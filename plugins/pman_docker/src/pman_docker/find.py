@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from pman_core import JobInfo, Reason, Status
-from pman_core.names import JID_LABEL
+from pman_core.kit.names import JID_LABEL
 from pman_docker.cancellation import Cancellations
 from pman_docker.engine import Engine
 from pman_docker.errors import NotWritten, Refused

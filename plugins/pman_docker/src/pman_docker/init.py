@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pman_core import Reason
-from pman_core.causes import Cause
+from pman_core.kit.causes import Cause
 
 #: Where Podman mounts the init, which is then the program that it tells (4 and later; before).
 _PODMAN_PATHS = ("/run/podman-init", "/dev/init")

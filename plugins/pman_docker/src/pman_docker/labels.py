@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pman_core import Job, Reason
-from pman_core.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
-from pman_core.serial import job_from_json, job_to_json
+from pman_core.kit.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
+from pman_core.kit.serial import job_from_json, job_to_json
 
 #: What an object is.
 KIND = LABEL_PREFIX + "kind"

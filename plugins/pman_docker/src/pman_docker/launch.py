@@ -19,9 +19,9 @@ from datetime import timedelta
 from typing import Any
 
 from pman_core import Job, JobInfo, Reason
-from pman_core.errors import EngineUnavailableError
-from pman_core.masking import masked, no_values
-from pman_core.names import JID_LABEL
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.masking import masked, no_values
+from pman_core.kit.names import JID_LABEL
 from pman_docker import images
 from pman_docker.dialect import Dialect, Payload
 from pman_docker.emptyimage import empty_image

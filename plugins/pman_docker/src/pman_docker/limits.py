@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from pman_core import Job
-from pman_core.errors import UnsupportedError
+from pman_core.contract.errors import UnsupportedError
 from pman_docker.facts import EngineFacts
 
 #: Words of the warnings of Docker 20.10 ("Limitation discarded", "Quota discarded") and Podman

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator
 
-from pman_core.errors import EngineUnavailableError
-from pman_core.logs import TailBuffer
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.logs import TailBuffer
 from pman_docker.engine import Engine
 from pman_docker.streams import PIECE
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
+from pman_core.kit.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.engine import Engine
 from pman_docker.errors import NotThere
 from pman_docker.labels import CONTAINER, KIND, OF, is_ours, second_name

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pman_core import HostPath, Job, Mount, NfsPath
-from pman_core.errors import UnsupportedError
+from pman_core.contract.errors import UnsupportedError
 from pman_docker.settings import DockerSettings, HostSettings
 
 #: What a root job keeps: it must write folders that pfcon owns, and may become another user.

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pman_core import Job, Reason
-from pman_core.causes import pull_cause, pull_message
-from pman_core.errors import ClientError, EngineUnavailableError
+from pman_core.contract.errors import ClientError, EngineUnavailableError
+from pman_core.kit.causes import pull_cause, pull_message
 from pman_docker import images
 from pman_docker.attempts import FailedAttempts
 from pman_docker.engine import Engine

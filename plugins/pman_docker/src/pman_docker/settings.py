@@ -10,7 +10,7 @@ import docker.tls
 import docker.utils
 import environ
 
-from pman_core.settings import (
+from pman_core.kit.settings import (
     EngineSettings,
     absolute_path,
     flag,

@@ -13,9 +13,9 @@ from typing import Any
 import attrs
 
 from pman_core import Job, JobInfo, Reason, Status
-from pman_core.causes import Cause, passing_cause
-from pman_core.masking import masked
-from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
+from pman_core.kit.causes import Cause, passing_cause
+from pman_core.kit.masking import masked
+from pman_core.kit.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_docker.init import NO_INIT, argv_of
 from pman_docker.labels import (
     IMAGE,

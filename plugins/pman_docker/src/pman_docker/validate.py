@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pman_core import Job
-from pman_core.errors import InvalidJobError
+from pman_core.contract.errors import InvalidJobError
 
 #: The smallest memory limit that Docker takes ("Minimum memory limit allowed is 6MB").
 _LEAST_MEMORY_MIB = 6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from pman_core import HostPath, Storage
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_docker.engine import Engine
 from pman_docker.errors import NotThere
 from pman_docker.settings import PFCON_MOUNT, VolumeSettings

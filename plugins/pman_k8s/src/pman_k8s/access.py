@@ -22,8 +22,8 @@ from kubernetes.config.incluster_config import (
     InClusterConfigLoader,
 )
 
-from pman_core.engine_http import bound_pool
-from pman_core.errors import SettingsError
+from pman_core.contract.errors import SettingsError
+from pman_core.kit.engine_http import bound_pool
 from pman_k8s import credential_files
 from pman_k8s.settings import K8sSettings
 

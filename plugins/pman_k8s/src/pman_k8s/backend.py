@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, Storage, hookimpl
-from pman_core.errors import EngineUnavailableError, NameTakenError, UnknownJobError
-from pman_core.settings import load
+from pman_core.contract.errors import EngineUnavailableError, NameTakenError, UnknownJobError
+from pman_core.kit.settings import load
 from pman_k8s.check import ping
 from pman_k8s.cluster import Cluster
 from pman_k8s.declared import capabilities

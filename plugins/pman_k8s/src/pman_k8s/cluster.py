@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import attrs
 
-from pman_core.deadline import left
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.deadline import left
 from pman_k8s.access import Access
 from pman_k8s.errors import Conflict, NotKnown, NotThere, client_errors, raise_for
 from pman_k8s.payload import CONTAINER

@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Mapping
 
 from pman_core import Capabilities, ClaimPath, Deviation, HostPath, NfsPath
-from pman_core.core_settings import CoreSettings
-from pman_core.errors import SettingsError
-from pman_core.settings import load
+from pman_core.contract.errors import SettingsError
+from pman_core.kit.core_settings import CoreSettings
+from pman_core.kit.settings import load
 from pman_k8s.levels import level_note
 from pman_k8s.platform import Platform
 from pman_k8s.settings import K8sSettings

@@ -18,8 +18,8 @@ import urllib3.exceptions
 from kubernetes.client import ApiException
 from kubernetes.config import ConfigException
 
-from pman_core.engine_http import why_no_answer
-from pman_core.errors import EngineUnavailableError, InvalidJobError
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
+from pman_core.kit.engine_http import why_no_answer
 
 #: How the authorizer says no; an admission plugin says it otherwise.
 _NOT_ALLOWED = re.compile(r'cannot (\S+) resource "(\S+)" in API group "(\S*)"')

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pman_core import Reason
-from pman_core.causes import passing_cause
+from pman_core.kit.causes import passing_cause
 from pman_k8s.moments import moment
 from pman_k8s.payload import CONTAINER
 from pman_k8s.waiting import HICCUP_S, NO_MEMORY, NO_POD, Waiting, image_waits

@@ -14,9 +14,9 @@ from typing import Any
 import attrs
 
 from pman_core import JobInfo, Reason
-from pman_core.causes import pull_cause
-from pman_core.errors import EngineUnavailableError
-from pman_core.names import native_name
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.causes import pull_cause
+from pman_core.kit.names import native_name
 from pman_k8s.cluster import FEW_PODS, Answer, Cluster
 from pman_k8s.ends import not_before
 from pman_k8s.errors import Conflict, NotThere, Refused

@@ -6,7 +6,7 @@ context constraints. Both follow from the user and the volumes; the rest is in `
 
 from __future__ import annotations
 
-from pman_core.core_settings import CoreSettings
+from pman_core.kit.core_settings import CoreSettings
 from pman_k8s.platform import Platform
 
 #: Where pman's own constraints are, for somebody who has a checkout.

@@ -8,9 +8,9 @@ from http import HTTPStatus
 from typing import Any
 
 from pman_core import JobFilter, JobInfo, JobPage, Status
-from pman_core.errors import EngineUnavailableError, InvalidJobError
-from pman_core.names import INSTANCE_LABEL, JID_LABEL
-from pman_core.paging import NO_CURSOR
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
+from pman_core.kit.names import INSTANCE_LABEL, JID_LABEL
+from pman_core.kit.paging import NO_CURSOR
 from pman_k8s.cluster import Answer, Cluster
 from pman_k8s.errors import Expired, Refused
 from pman_k8s.find import Finder

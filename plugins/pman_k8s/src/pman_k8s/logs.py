@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pman_core import JobInfo, Reason, Status
-from pman_core.logs import tail_of_workers
+from pman_core.kit.logs import tail_of_workers
 from pman_k8s.cluster import Cluster
 from pman_k8s.errors import NotThere, Refused
 from pman_k8s.jobs import workers_of

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from pman_core.deadline import left
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.deadline import left
 
 #: How many looks may wait for an answer, and so hold up a request: fewer than pman has threads.
 _AT_ONCE = 4

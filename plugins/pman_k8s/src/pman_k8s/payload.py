@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pman_core import Job
-from pman_core.names import JID_LABEL
+from pman_core.kit.names import JID_LABEL
 from pman_k8s.dollars import escaped
 from pman_k8s.labels import annotations_of, labels_of
 from pman_k8s.platform import Platform

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_k8s.cluster import FEW_PODS, Cluster
 from pman_k8s.errors import NotAllowed
 from pman_k8s.labels import noted_pods, of_jobs

@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from pman_core import Reason
-from pman_core.deadline import left, within
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.deadline import left, within
 from pman_k8s.cluster import FEW_PODS, Cluster
 from pman_k8s.errors import NotAllowed, NotThere, Refused
 from pman_k8s.jobs import is_leaving, makes_no_pods, workers_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import environ
 
-from pman_core.settings import (
+from pman_core.kit.settings import (
     EngineSettings,
     absolute_path,
     names,

@@ -15,8 +15,8 @@ from typing import Any
 import attrs
 
 from pman_core import JobInfo, Reason, Status
-from pman_core.masking import masked
-from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
+from pman_core.kit.masking import masked
+from pman_core.kit.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_k8s.dollars import unescaped
 from pman_k8s.ends import (
     completed,

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from pman_core import ClaimPath, Storage
-from pman_core.errors import EngineUnavailableError, SettingsError
+from pman_core.contract.errors import EngineUnavailableError, SettingsError
 from pman_k8s.cluster import Cluster
 from pman_k8s.errors import NotAllowed, NotThere, no_refusal
 from pman_k8s.look import Lookout

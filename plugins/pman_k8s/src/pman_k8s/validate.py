@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pman_core import ClaimPath, Job
-from pman_core.errors import EngineUnavailableError, InvalidJobError
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
 from pman_k8s.dollars import escaped
 from pman_k8s.look import Lookout
 from pman_k8s.settings import ClaimSettings

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from pman_core import Reason, Status
-from pman_core.masking import masked
+from pman_core.kit.masking import masked
 from pman_k8s.jobs import env_of
 from pman_k8s.labels import PODS, PULL, REST, STARTED, VERDICT, notes_of
 from pman_k8s.moments import moment

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pman_core import ClaimPath, HostPath, Mount, NfsPath
-from pman_core.errors import UnsupportedError
+from pman_core.contract.errors import UnsupportedError
 
 Payload = dict[str, Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from pman_core import Reason
-from pman_core.causes import passing_cause, pull_cause, pull_message
+from pman_core.kit.causes import passing_cause, pull_cause, pull_message
 
 Object = Mapping[str, Any]
 

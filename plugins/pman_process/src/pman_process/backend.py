@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from functools import partial
 
 from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, hookimpl
-from pman_core.errors import (
+from pman_core.contract.errors import (
     EngineUnavailableError,
     NameTakenError,
     UnknownJobError,
 )
-from pman_core.names import native_name
-from pman_core.paging import page_by_name
-from pman_core.settings import load
+from pman_core.kit.names import native_name
+from pman_core.kit.paging import page_by_name
+from pman_core.kit.settings import load
 from pman_process.capabilities import capabilities, validate
 from pman_process.folder import Folder
 from pman_process.launch import launch

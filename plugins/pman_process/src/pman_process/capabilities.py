@@ -6,7 +6,7 @@ import os
 import pwd
 
 from pman_core import Capabilities, Deviation, HostPath, Job, Option
-from pman_core.errors import InvalidJobError
+from pman_core.contract.errors import InvalidJobError
 from pman_process.files import MARK
 
 #: The only image; it stands for whatever is installed on this machine.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_process.files import BEGAN, CANCELLED, CONTROL, ENDED, JOB, LOCK, read_record
 from pman_process.record import Began, Ended, Record, structured
 

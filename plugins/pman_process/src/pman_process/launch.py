@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_process.files import TROUBLE
 
 #: The supervisor gets no environment but what a Python may need to start at all.

@@ -10,7 +10,7 @@ import os
 import signal
 import time
 
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_process.files import MARK
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from pman_core.logs import tail
+from pman_core.kit.logs import tail
 from pman_process.files import LOG, OLD_LOG
 from pman_process.folder import Folder
 

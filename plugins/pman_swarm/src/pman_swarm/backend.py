@@ -17,14 +17,14 @@ from pman_core import (
     Storage,
     hookimpl,
 )
-from pman_core.errors import (
+from pman_core.contract.errors import (
     EngineUnavailableError,
     InvalidJobError,
     NameTakenError,
     UnknownJobError,
 )
-from pman_core.paging import page_by_name
-from pman_core.settings import load
+from pman_core.kit.paging import page_by_name
+from pman_core.kit.settings import load
 from pman_docker.engine import Engine
 from pman_docker.errors import NotThere, Refused
 from pman_docker.limits import refuse_unlimited

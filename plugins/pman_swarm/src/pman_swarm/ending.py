@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from pman_core import Reason
-from pman_core.causes import passing_cause, pull_message
+from pman_core.kit.causes import passing_cause, pull_message
 from pman_docker.state import KILLED, PROBABLY_MEMORY
 
 #: The exit code of a process that was ended by SIGKILL, as the out-of-memory killer does it.

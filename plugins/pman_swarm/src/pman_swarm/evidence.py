@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from pman_core import JobInfo, Reason
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_docker.engine import Engine
 from pman_docker.errors import NotThere
 from pman_docker.init import CODES, why_not_run

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import attrs
 
 from pman_core import JobInfo, Status
-from pman_core.errors import EngineUnavailableError
-from pman_core.names import INSTANCE_LABEL, JID_LABEL, native_name
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.engine import Engine
 from pman_docker.errors import NotThere, NotWritten
 from pman_docker.labels import is_ours

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from pman_core import Job, JobInfo
-from pman_core.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
+from pman_core.kit.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
 from pman_docker.labels import IMAGE, KEYS, MESSAGE, REASON
 
 #: How the job ended, beside ``MESSAGE`` and, where it failed, ``REASON``. The swarm's own state of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pman_core import JobInfo
-from pman_core.errors import EngineUnavailableError
-from pman_core.logs import tail_of_workers
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.logs import tail_of_workers
 from pman_docker.errors import NotThere, Refused
 from pman_docker.streams import PIECE
 from pman_swarm.state import Task, attempts, is_given_up, is_over, is_waiting

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pman_core import Job, Mount, Resources
-from pman_core.names import INSTANCE_LABEL
+from pman_core.kit.names import INSTANCE_LABEL
 from pman_docker.payload import confinement, docker_mount, user_words
 from pman_swarm.labels import container_labels, service_labels
 from pman_swarm.settings import SwarmSettings

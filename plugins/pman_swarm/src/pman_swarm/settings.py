@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import environ
 
-from pman_core.settings import pairs, text, variable
+from pman_core.kit.settings import pairs, text, variable
 from pman_docker.settings import HostSettings
 
 #: What may stand in a constraint (``manager/constraint`` of swarmkit; the engine answers 500).

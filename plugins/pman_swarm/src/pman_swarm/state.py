@@ -13,8 +13,8 @@ from typing import Any
 import attrs
 
 from pman_core import Job, JobInfo, Reason, Status
-from pman_core.masking import masked
-from pman_core.names import FINGERPRINT_LABEL, JID_LABEL
+from pman_core.kit.masking import masked
+from pman_core.kit.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_docker.labels import IMAGE, MESSAGE, REASON, asked_labels
 from pman_docker.state import moment
 from pman_swarm.ending import ending_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from pman_core.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError
 from pman_docker import images
 from pman_docker.engine import Engine, must_be
 from pman_docker.errors import NotThere, NotWritten, Refused

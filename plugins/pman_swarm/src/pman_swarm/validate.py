@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from pman_core import Job
-from pman_core.errors import InvalidJobError
+from pman_core.contract.errors import InvalidJobError
 from pman_docker.validate import validate as validate_container
 from pman_swarm.payload import service_payload
 from pman_swarm.settings import SwarmSettings

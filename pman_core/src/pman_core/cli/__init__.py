@@ -19,7 +19,7 @@ from pman_core.cli.serve import serve
 from pman_core.cli.submit import submit
 from pman_core.cli.text import bulleted
 from pman_core.cli.wait import wait
-from pman_core.errors import ConfigurationError
+from pman_core.contract.errors import ConfigurationError
 
 _SERVE = "run pman serve --host 0.0.0.0 instead"
 

@@ -10,13 +10,13 @@ from typing import Any
 import attrs
 import click
 
-from pman_core import registry
-from pman_core.backend import Backend
-from pman_core.capabilities import Capabilities
+from pman_core._internal import registry
+from pman_core._internal.backend import Backend
+from pman_core._internal.environment import read_environment
+from pman_core._internal.registry import Offer
 from pman_core.cli.text import json_option, paragraph, print_json, problems, table
-from pman_core.environment import read_environment
-from pman_core.errors import PmanError, SettingsError
-from pman_core.registry import Offer
+from pman_core.contract.capabilities import Capabilities
+from pman_core.contract.errors import PmanError, SettingsError
 
 
 @attrs.frozen

@@ -10,14 +10,14 @@ from pathlib import Path
 import attrs
 import click
 
-from pman_core.capabilities import Capabilities, Deviation, Option
+from pman_core._internal.environment import Environment, read_environment
+from pman_core._internal.startup import Pman, assemble
 from pman_core.cli.config import settings_in_force
 from pman_core.cli.text import one_line, problems
-from pman_core.core_settings import ignoring
-from pman_core.environment import Environment, read_environment
-from pman_core.errors import ConfigurationError, EngineUnavailableError, PmanError
-from pman_core.mounts import HostPath
-from pman_core.startup import Pman, assemble
+from pman_core.contract.capabilities import Capabilities, Deviation, Option
+from pman_core.contract.errors import ConfigurationError, EngineUnavailableError, PmanError
+from pman_core.contract.mounts import HostPath
+from pman_core.kit.core_settings import ignoring
 
 _COLOURS = {"ok": "green", "FAULT": "red", "note": "yellow"}
 

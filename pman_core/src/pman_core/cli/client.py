@@ -10,9 +10,9 @@ from urllib.parse import SplitResult, quote, urlsplit
 import click
 
 from pman_core.cli.text import one_line
-from pman_core.info import Status
-from pman_core.names import jid_fault
-from pman_core.settings import joined
+from pman_core.contract.info import Status
+from pman_core.kit.names import jid_fault
+from pman_core.kit.settings import joined
 
 DEFAULT_URL = "http://127.0.0.1:5010/api/v1/"
 

@@ -10,14 +10,14 @@ from typing import Any
 import attrs
 import click
 
-from pman_core import registry
+from pman_core._internal import registry
+from pman_core._internal.core_storage import StorageSettings
+from pman_core._internal.environment import Environment, read_environment
 from pman_core.cli.text import bulleted, json_option, paragraph, print_json, problems
-from pman_core.core_settings import CoreSettings
-from pman_core.core_storage import StorageSettings
-from pman_core.environment import Environment, read_environment
-from pman_core.errors import ConfigurationError, SettingsError
-from pman_core.logins import without_login
-from pman_core.settings import names, variables
+from pman_core.contract.errors import ConfigurationError, SettingsError
+from pman_core.kit.core_settings import CoreSettings
+from pman_core.kit.logins import without_login
+from pman_core.kit.settings import names, variables
 
 _HIDDEN = "***"
 
@@ -95,7 +95,7 @@ def _sections(environ: Environment) -> Iterator[tuple[str, type[Any]]]:
 
 
 def _faults(environ: Environment) -> tuple[str, ...]:
-    from pman_core.startup import assemble
+    from pman_core._internal.startup import assemble
 
     try:
         assemble(environ)

@@ -9,7 +9,7 @@ import click
 
 from pman_core.cli.client import Answer, Client, ServerError, client_option, jid_type
 from pman_core.cli.text import json_option, one_line, print_json, print_log, table
-from pman_core.info import Status
+from pman_core.contract.info import Status
 
 
 @click.command()

@@ -10,8 +10,8 @@ import click
 
 from pman_core.cli.client import Client, client_option, jid_type
 from pman_core.cli.text import one_line
-from pman_core.info import Status
-from pman_core.request import PluginType
+from pman_core.contract.info import Status
+from pman_core.contract.request import PluginType
 
 
 def _environment(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> list[str]:

@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from pman_core.errors import PmanError, SettingsError
-from pman_core.printable import escaped
-from pman_core.settings import joined
+from pman_core.contract.errors import PmanError, SettingsError
+from pman_core.kit.printable import escaped
+from pman_core.kit.settings import joined
 
 #: What a log may tell a terminal: ends of lines, tabs, and colours.
 _SHOWN = re.compile(r"(\r?\n|\t|\x1b\[[0-9;:]*m)")

@@ -12,7 +12,7 @@ import click
 
 from pman_core.cli.client import Answer, Client, NoAnswerError, ServerError, client_option, jid_type
 from pman_core.cli.text import cut, one_line
-from pman_core.info import Status
+from pman_core.contract.info import Status
 
 #: The answer of timeout(1), so that a script can tell it from a failed job.
 TIMED_OUT = 124

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from pman_core import errors
-from pman_core.printable import escaped
+from pman_core.contract import errors
+from pman_core.kit.printable import escaped
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import attrs
 
-from pman_core.job import MAX_ARGUMENT_BYTES
-from pman_core.names import jid_fault
-from pman_core.request import PluginType
-from pman_core.storage import directory_fault, target_fault
+from pman_core.contract.job import MAX_ARGUMENT_BYTES
+from pman_core.contract.request import PluginType
+from pman_core.contract.storage import directory_fault, target_fault
+from pman_core.kit.names import jid_fault
 
 #: More than any machine has; keeps products with units within 64 bits.
 MOST = 10**9
@@ -41,7 +41,7 @@ REQUIRED = _Required()
 class Field:
     """One field of a request.
 
-    :param name: on the wire, and in :class:`~pman_core.request.JobRequest`.
+    :param name: on the wire, and in :class:`~pman_core.contract.request.JobRequest`.
     :param default: its value where the request lacks it, or :data:`REQUIRED`.
     :param schema: the same as JSON schema, for the OpenAPI document.
     :param in_query: whether it may also come in the query string.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pman_core.info import Reason, Status
+from pman_core.contract.info import Reason, Status
 from pman_core.rest.fields import REQUIRED
 from pman_core.rest.schema import DEFAULT_PAGE, FIELDS, MAX_PAGE, OLD_NAMES
 from pman_core.rest.shapes import JID_IN_PATH, count

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from werkzeug.datastructures import MultiDict
 
-from pman_core.errors import InvalidJobError
+from pman_core.contract.errors import InvalidJobError
 
 Query = MultiDict[str, str]
 

@@ -10,12 +10,12 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.routing import BaseConverter
 
-from pman_core.errors import InvalidJobError, UnknownJobError
+from pman_core._internal.startup import Pman
+from pman_core.contract.errors import InvalidJobError, UnknownJobError
 from pman_core.rest import schema
 from pman_core.rest.openapi import openapi_document
 from pman_core.rest.query import refuse_query
 from pman_core.rest.without_engine import without_engine
-from pman_core.startup import Pman
 
 
 def routes(pman: Pman) -> Blueprint:

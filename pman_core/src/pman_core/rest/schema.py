@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pman_core.errors import InvalidJobError
-from pman_core.info import JobFilter, JobInfo, Status
-from pman_core.names import jid_fault
-from pman_core.request import JobRequest, PluginType
+from pman_core.contract.errors import InvalidJobError
+from pman_core.contract.info import JobFilter, JobInfo, Status
+from pman_core.contract.request import JobRequest, PluginType
+from pman_core.kit.names import jid_fault
 from pman_core.rest import fields, shapes
 from pman_core.rest.fields import REQUIRED, Field, number
 from pman_core.rest.query import Query, query_faults

@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pman_core.job import MAX_ARGUMENT_BYTES, MAX_JID_LENGTH, RESERVED_JIDS
-from pman_core.printable import HIDDEN
+from pman_core.contract.job import MAX_ARGUMENT_BYTES, MAX_JID_LENGTH, RESERVED_JIDS
+from pman_core.contract.storage import MAX_NAME_BYTES, MAX_PATH_BYTES
+from pman_core.kit.printable import HIDDEN
 from pman_core.rest.fields import BLANK, MOST, VISIBLE
-from pman_core.storage import MAX_NAME_BYTES, MAX_PATH_BYTES
 
 Shape = Mapping[str, Any]
 

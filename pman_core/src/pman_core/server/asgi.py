@@ -10,7 +10,7 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from pman_core.deadline import within
+from pman_core.kit.deadline import within
 from pman_core.rest.without_engine import asks_no_engine
 from pman_core.server.refusals import Refusal, body_late, body_too_large, too_many_large_bodies
 

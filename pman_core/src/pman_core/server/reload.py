@@ -10,8 +10,8 @@ from socket import socket
 from uvicorn import Config, Server
 from uvicorn.supervisors.basereload import BaseReload
 
-from pman_core import registry
-from pman_core.environment import DOTENV
+from pman_core._internal import registry
+from pman_core._internal.environment import DOTENV
 
 
 class Reloader(BaseReload):

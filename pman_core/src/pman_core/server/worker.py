@@ -9,11 +9,11 @@ from pathlib import Path
 import attrs
 from uvicorn.config import STARTUP_FAILURE
 
+from pman_core._internal.environment import Environment, read_environment
+from pman_core._internal.startup import Pman, assemble
 from pman_core.app import app_for
-from pman_core.environment import Environment, read_environment
-from pman_core.errors import ConfigurationError
+from pman_core.contract.errors import ConfigurationError
 from pman_core.server.asgi import Application, application
-from pman_core.startup import Pman, assemble
 
 
 @attrs.frozen

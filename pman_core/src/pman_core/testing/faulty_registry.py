@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-#: The ways to misbehave, each with the name of the row of :mod:`pman_core.causes` that tells it.
+#: The ways to misbehave, each with the name of its row in :mod:`pman_core.kit.causes`.
 FAULTS: Mapping[str, str] = {
     "no-manifest": "no-such-image",
     "no-repository": "no-such-image",

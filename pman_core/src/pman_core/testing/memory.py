@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pman_core import logs
-from pman_core.capabilities import Capabilities
-from pman_core.errors import (
+from pman_core.contract.capabilities import Capabilities
+from pman_core.contract.errors import (
     EngineUnavailableError,
     NameTakenError,
     UnknownJobError,
 )
-from pman_core.hookspecs import hookimpl
-from pman_core.info import JobFilter, JobInfo, JobPage, Reason
-from pman_core.job import Job
-from pman_core.mounts import HostPath
-from pman_core.names import native_name
-from pman_core.paging import page_by_name
-from pman_core.settings import EngineSettings, load
+from pman_core.contract.hookspecs import hookimpl
+from pman_core.contract.info import JobFilter, JobInfo, JobPage, Reason
+from pman_core.contract.job import Job
+from pman_core.contract.mounts import HostPath
+from pman_core.kit import logs
+from pman_core.kit.names import native_name
+from pman_core.kit.paging import page_by_name
+from pman_core.kit.settings import EngineSettings, load
 from pman_core.testing.memory_engine import MemoryEngine, Record, now
 
 

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 
 import attrs
 
-from pman_core.causes import pull_cause, pull_message
-from pman_core.info import Reason, Status
-from pman_core.job import Job
+from pman_core.contract.info import Reason, Status
+from pman_core.contract.job import Job
+from pman_core.kit.causes import pull_cause, pull_message
 from pman_core.testing import probe
 
 #: A program of the engine: what the main process of a job does, and its exit code.

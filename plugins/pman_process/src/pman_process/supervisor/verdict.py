@@ -10,7 +10,7 @@ Verdict = dict[str, Any]
 
 
 def verdict(exit_code: int | None, reason: str | None, message: str) -> Verdict:
-    """The record of an end; ``reason`` is a word of ``pman_core.info.Reason``."""
+    """The record of an end; ``reason`` is a word of ``pman_core.contract.info.Reason``."""
     return {"at": time.time(), "exit_code": exit_code, "reason": reason, "message": message}
 
 

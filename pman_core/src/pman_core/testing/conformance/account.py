@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from pman_core.info import JobInfo
+from pman_core.contract.info import JobInfo
 
 #: What words in a job's log or message mean for the author of a plugin.
 _HINTS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pman_core.info import Status
+from pman_core.contract.info import Status
 from pman_core.testing.conformance.workbench import Place, Workbench
 
 #: What shells, Kubernetes, Swarm, WDL and string formatting would change.

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pman_core.errors import UnknownJobError
-from pman_core.info import JobInfo, Reason, Status
+from pman_core.contract.errors import UnknownJobError
+from pman_core.contract.info import JobInfo, Reason, Status
 from pman_core.testing.conformance.workbench import Workbench, end_of
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pman_core.capabilities import Deviation, Option
-from pman_core.errors import ClientError
-from pman_core.info import Status
-from pman_core.mounts import INPUT_TARGET, OUTPUT_TARGET
+from pman_core.contract.capabilities import Deviation, Option
+from pman_core.contract.errors import ClientError
+from pman_core.contract.info import Status
+from pman_core.contract.mounts import INPUT_TARGET, OUTPUT_TARGET
 from pman_core.testing.conformance.marks import weakened_by
 from pman_core.testing.conformance.workbench import Place, Workbench
 

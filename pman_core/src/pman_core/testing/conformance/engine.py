@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pman_core.errors import EngineUnavailableError
-from pman_core.info import JobFilter, Status
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.contract.info import JobFilter, Status
 from pman_core.testing.conformance.workbench import Workbench, end_of
 
 

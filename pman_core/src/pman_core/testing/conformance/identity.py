@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import attrs
 import pytest
 
-from pman_core.capabilities import Deviation
-from pman_core.errors import NameTakenError, UnknownJobError
-from pman_core.info import JobFilter, Status
-from pman_core.job import Job
-from pman_core.names import native_name
+from pman_core.contract.capabilities import Deviation
+from pman_core.contract.errors import NameTakenError, UnknownJobError
+from pman_core.contract.info import JobFilter, Status
+from pman_core.contract.job import Job
+from pman_core.kit.names import native_name
 from pman_core.testing.conformance.marks import weakened_by
 from pman_core.testing.conformance.workbench import Place, Workbench
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from pman_core.capabilities import Deviation, Option
-from pman_core.causes import cause_named
-from pman_core.errors import ClientError
-from pman_core.info import Reason, Status
-from pman_core.job import Job
+from pman_core.contract.capabilities import Deviation, Option
+from pman_core.contract.errors import ClientError
+from pman_core.contract.info import Reason, Status
+from pman_core.contract.job import Job
+from pman_core.kit.causes import cause_named
 from pman_core.testing.conformance.marks import weakened_by
 from pman_core.testing.conformance.workbench import Workbench, end_of
 from pman_core.testing.faulty_registry import FAULTS

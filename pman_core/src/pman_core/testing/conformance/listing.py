@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from pman_core.capabilities import Option
-from pman_core.errors import InvalidJobError
-from pman_core.info import JobFilter, JobInfo, Status
+from pman_core.contract.capabilities import Option
+from pman_core.contract.errors import InvalidJobError
+from pman_core.contract.info import JobFilter, JobInfo, Status
 from pman_core.testing.conformance.workbench import Workbench
 
 #: What clients make up: among it names as engines have them.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import tracemalloc
 
-from pman_core.capabilities import Deviation, Option
-from pman_core.info import Status
+from pman_core.contract.capabilities import Deviation, Option
+from pman_core.contract.info import Status
 from pman_core.testing.conformance.marks import weakened_by
 from pman_core.testing.conformance.workbench import Workbench
 

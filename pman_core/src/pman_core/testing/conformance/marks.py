@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from pman_core.capabilities import Deviation
+from pman_core.contract.capabilities import Deviation
 
 Test = TypeVar("Test", bound=Callable[..., None])
 

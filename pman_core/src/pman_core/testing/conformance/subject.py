@@ -9,9 +9,9 @@ from pathlib import Path
 
 import attrs
 
-from pman_core.info import JobInfo
-from pman_core.job import Job
-from pman_core.storage import Storage
+from pman_core.contract.info import JobInfo
+from pman_core.contract.job import Job
+from pman_core.contract.storage import Storage
 from pman_core.testing import probe
 
 #: Runs the probe in any image that has Python 3.7 or newer.

@@ -11,9 +11,9 @@ import time
 
 import attrs
 
-from pman_core import registry
-from pman_core.backend import Backend
-from pman_core.serial import job_from_json
+from pman_core._internal import registry
+from pman_core._internal.backend import Backend
+from pman_core.kit.serial import job_from_json
 
 
 @attrs.frozen

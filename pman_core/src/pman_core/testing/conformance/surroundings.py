@@ -7,10 +7,10 @@ import uuid
 
 import pytest
 
-from pman_core.capabilities import Deviation, Option
-from pman_core.errors import ClientError
-from pman_core.info import JobFilter, Reason, Status
-from pman_core.job import User
+from pman_core.contract.capabilities import Deviation, Option
+from pman_core.contract.errors import ClientError
+from pman_core.contract.info import JobFilter, Reason, Status
+from pman_core.contract.job import User
 from pman_core.testing.conformance.argv import NASTY
 from pman_core.testing.conformance.marks import weakened_by
 from pman_core.testing.conformance.workbench import Place, Workbench

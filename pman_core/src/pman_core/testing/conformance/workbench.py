@@ -16,15 +16,15 @@ from typing import Any, NoReturn, TypeVar
 import attrs
 import pytest
 
-from pman_core import registry
-from pman_core.backend import Backend
-from pman_core.build import job_directories
-from pman_core.capabilities import Deviation, Option
-from pman_core.errors import PmanError
-from pman_core.info import JobInfo, Status
-from pman_core.job import Job, Resources
-from pman_core.mounts import Mount
-from pman_core.serial import job_to_json
+from pman_core._internal import registry
+from pman_core._internal.backend import Backend
+from pman_core._internal.job_builder import job_directories
+from pman_core.contract.capabilities import Deviation, Option
+from pman_core.contract.errors import PmanError
+from pman_core.contract.info import JobInfo, Status
+from pman_core.contract.job import Job, Resources
+from pman_core.contract.mounts import Mount
+from pman_core.kit.serial import job_to_json
 from pman_core.testing.conformance.account import told
 from pman_core.testing.conformance.subject import Subject
 from pman_core.testing.conformance.submitting import Order, begin_and_kill

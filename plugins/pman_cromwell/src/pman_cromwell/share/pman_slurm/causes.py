@@ -1,4 +1,4 @@
-"""Why an image cannot be had, or a container not be made, by pman's table (``pman_core.causes``).
+"""Why an image cannot be had, or a container cannot be made (``pman_core.kit.causes``).
 
 pman sends the table along with each order: this stands alone, and the table is kept in one place.
 """

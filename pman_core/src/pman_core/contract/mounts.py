@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from pman_core.errors import UnsupportedError
+from pman_core.contract.errors import UnsupportedError
 
 #: Where a job finds its input and output, unless its backend has no mounts.
 INPUT_TARGET = "/share/incoming"
@@ -47,7 +47,7 @@ Source = HostPath | VolumePath | ClaimPath | NfsPath
 
 @attrs.frozen
 class Mount:
-    """One directory of a job. Only :class:`pman_core.storage.Storage` makes these.
+    """One directory of a job. Only :class:`pman_core.contract.storage.Storage` makes these.
 
     :param source: where the data is.
     :param target: absolute path at which the job sees it.

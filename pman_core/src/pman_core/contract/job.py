@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import attrs
 
-from pman_core.mounts import Mount
+from pman_core.contract.mounts import Mount
 
 #: Longest single argument or environment entry, in bytes, that Linux can carry
 #: (``MAX_ARG_STRLEN`` in ``include/uapi/linux/binfmts.h``, less the closing NUL).
@@ -63,7 +63,7 @@ class User:
 class Job:
     """One run of one image, ready for a backend.
 
-    :param jid: the job's id as the client gave it; :func:`pman_core.names.native_name`
+    :param jid: the job's id as the client gave it; :func:`pman_core.kit.names.native_name`
         turns it into a name that an engine can carry.
     :param image: the container image.
     :param argv: the whole command line; it replaces the image's entrypoint and command.
@@ -79,7 +79,7 @@ class Job:
     :param owner: the name of whoever submitted it; ``None`` if nobody is known. A backend stores
         it as it stores the jid, and gives it back.
     :param fingerprint: identifies the client's request; the backend stores it and
-        gives it back in every :class:`~pman_core.info.JobInfo`.
+        gives it back in every :class:`~pman_core.contract.info.JobInfo`.
     """
 
     jid: str

@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterator
 
 import attrs
 
-from pman_core.capabilities import Capabilities, Deviation, Option
-from pman_core.core_settings import CoreSettings, ignoring
-from pman_core.errors import InvalidJobError, UnsupportedError
-from pman_core.fingerprint import fingerprint
-from pman_core.job import Job, Resources
-from pman_core.mounts import INPUT_TARGET, OUTPUT_TARGET, HostPath, Mount
-from pman_core.request import JobRequest, command_line
-from pman_core.storage import Storage
+from pman_core._internal.fingerprint import fingerprint
+from pman_core.contract.capabilities import Capabilities, Deviation, Option
+from pman_core.contract.errors import InvalidJobError, UnsupportedError
+from pman_core.contract.job import Job, Resources
+from pman_core.contract.mounts import INPUT_TARGET, OUTPUT_TARGET, HostPath, Mount
+from pman_core.contract.request import JobRequest, command_line
+from pman_core.contract.storage import Storage
+from pman_core.kit.core_settings import CoreSettings, ignoring
 
 #: The image of the sample job that a backend's ``pman_validate`` gets at start.
 SAMPLE_IMAGE = "local"

@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 import attrs
 import pluggy
 
-from pman_core.capabilities import Capabilities
-from pman_core.errors import ClientError, EngineUnavailableError, PluginFaultError
-from pman_core.info import JobFilter, JobInfo, JobPage, Status
-from pman_core.job import Job
-from pman_core.logins import without_logins
-from pman_core.masking import mask, masked, masked_trace
-from pman_core.printable import escaped
+from pman_core.contract.capabilities import Capabilities
+from pman_core.contract.errors import ClientError, EngineUnavailableError, PluginFaultError
+from pman_core.contract.info import JobFilter, JobInfo, JobPage, Status
+from pman_core.contract.job import Job
+from pman_core.kit.logins import without_logins
+from pman_core.kit.masking import mask, masked, masked_trace
+from pman_core.kit.printable import escaped
 
 T = TypeVar("T")
 

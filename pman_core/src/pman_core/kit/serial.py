@@ -10,8 +10,8 @@ import attrs
 from cattrs import Converter
 from cattrs.preconf.json import make_converter
 
-from pman_core.job import Job
-from pman_core.mounts import ClaimPath, HostPath, NfsPath, Source, VolumePath
+from pman_core.contract.job import Job
+from pman_core.contract.mounts import ClaimPath, HostPath, NfsPath, Source, VolumePath
 
 _KINDS: dict[str, type[Source]] = {
     kind.__name__: kind for kind in (HostPath, VolumePath, ClaimPath, NfsPath)

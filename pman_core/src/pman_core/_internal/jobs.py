@@ -6,23 +6,23 @@ import logging
 
 import attrs
 
-from pman_core.backend import Backend
-from pman_core.build import build_job, refused_options
-from pman_core.core_settings import CoreSettings
-from pman_core.errors import (
+from pman_core._internal.backend import Backend
+from pman_core._internal.fingerprint import fingerprint, same_request
+from pman_core._internal.job_builder import build_job, refused_options
+from pman_core._internal.observers import Observers
+from pman_core.contract.errors import (
     ClientError,
     JobExistsError,
     PmanError,
     UnknownJobError,
     UnsupportedError,
 )
-from pman_core.fingerprint import fingerprint, same_request
-from pman_core.info import JobFilter, JobInfo, JobPage, Reason
-from pman_core.job import Job
-from pman_core.observers import Observers
-from pman_core.printable import escaped
-from pman_core.request import JobRequest
-from pman_core.storage import Storage
+from pman_core.contract.info import JobFilter, JobInfo, JobPage, Reason
+from pman_core.contract.job import Job
+from pman_core.contract.request import JobRequest
+from pman_core.contract.storage import Storage
+from pman_core.kit.core_settings import CoreSettings
+from pman_core.kit.printable import escaped
 
 log = logging.getLogger(__name__)
 

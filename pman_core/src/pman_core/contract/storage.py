@@ -9,8 +9,8 @@ from typing import ParamSpec, TypeVar
 
 import attrs
 
-from pman_core.errors import InvalidJobError, PluginFaultError, PmanError
-from pman_core.mounts import INPUT_TARGET, OUTPUT_TARGET, HostPath, Mount, NfsPath, Source
+from pman_core.contract.errors import InvalidJobError, PluginFaultError, PmanError
+from pman_core.contract.mounts import INPUT_TARGET, OUTPUT_TARGET, HostPath, Mount, NfsPath, Source
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,9 @@ class Storage:
     :param kind: the kind of source that it makes; a backend must be able to mount it.
     :param description: where the data is, for operators.
     :param locate: turns a clean relative directory into a source. It may ask an engine,
-        so it may raise :class:`~pman_core.errors.EngineUnavailableError`.
+        so it may raise :class:`~pman_core.contract.errors.EngineUnavailableError`.
     :param check: says what is wrong with the storage by raising
-        :class:`~pman_core.errors.PmanError`; called by ``pman check`` only.
+        :class:`~pman_core.contract.errors.PmanError`; called by ``pman check`` only.
     """
 
     name: str

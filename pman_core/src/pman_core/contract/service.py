@@ -1,18 +1,22 @@
 """What extensions may ask of pman: the same as the routes of ``/api/v1/``.
 
-All methods raise the errors of :mod:`pman_core.errors`: ``ClientError`` and its kinds,
+All methods raise the errors of :mod:`pman_core.contract.errors`: ``ClientError`` and its kinds,
 ``EngineUnavailableError``, and ``PluginFaultError`` where the backend breaks its contract. In a
 route of an extension they become answers by themselves.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
-from pman_core.capabilities import Capabilities
-from pman_core.info import JobFilter, JobInfo, JobPage
-from pman_core.jobs import Jobs
-from pman_core.request import JobRequest
+from pman_core.contract.capabilities import Capabilities
+from pman_core.contract.info import JobFilter, JobInfo, JobPage
+from pman_core.contract.request import JobRequest
+
+if TYPE_CHECKING:
+    from pman_core._internal.jobs import Jobs
 
 
 @attrs.frozen

@@ -21,7 +21,7 @@ import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from pman_core.deadline import left
+from pman_core.kit.deadline import left
 
 _TIME_OUTS = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 

@@ -9,24 +9,24 @@ from typing import Any
 import attrs
 import pluggy
 
-from pman_core import registry
-from pman_core.backend import Backend
-from pman_core.build import refused_options, sample_job
-from pman_core.capabilities import Option
-from pman_core.core_settings import CoreSettings
-from pman_core.core_storage import CoreStorage
-from pman_core.errors import (
+from pman_core._internal import registry
+from pman_core._internal.backend import Backend
+from pman_core._internal.core_storage import CoreStorage
+from pman_core._internal.job_builder import refused_options, sample_job
+from pman_core._internal.jobs import Jobs
+from pman_core._internal.observers import Observers, each_plugin
+from pman_core._internal.registry import Offer
+from pman_core.contract.capabilities import Option
+from pman_core.contract.errors import (
     ClientError,
     ConfigurationError,
     PluginLoadError,
     PmanError,
     SettingsError,
 )
-from pman_core.jobs import Jobs
-from pman_core.observers import Observers, each_plugin
-from pman_core.registry import Offer
-from pman_core.settings import load, names
-from pman_core.storage import Storage, guarded
+from pman_core.contract.storage import Storage, guarded
+from pman_core.kit.core_settings import CoreSettings
+from pman_core.kit.settings import load, names
 
 
 @attrs.frozen

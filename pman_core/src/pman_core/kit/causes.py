@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from pman_core.info import Reason
+from pman_core.contract.info import Reason
 
 
 @attrs.frozen

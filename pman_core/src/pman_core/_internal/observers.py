@@ -11,11 +11,11 @@ from typing import Any
 
 import pluggy
 
-from pman_core.background import PAUSE_S, until_done
-from pman_core.errors import ClientError, EngineUnavailableError, PluginFaultError
-from pman_core.info import JobInfo
-from pman_core.job import Job
-from pman_core.masking import mask, masked_trace
+from pman_core._internal.background import PAUSE_S, until_done
+from pman_core.contract.errors import ClientError, EngineUnavailableError, PluginFaultError
+from pman_core.contract.info import JobInfo
+from pman_core.contract.job import Job
+from pman_core.kit.masking import mask, masked_trace
 
 #: How many ends a process remembers, so as not to tell the same one again at each poll.
 _REMEMBERED_ENDS = 100_000

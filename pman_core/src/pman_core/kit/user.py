@@ -7,7 +7,7 @@ import re
 
 import attrs
 
-from pman_core.job import User
+from pman_core.contract.job import User
 
 #: The highest id that Linux takes: 2^32 - 1 means "no id" to chown(2).
 _MOST = 2**32 - 2

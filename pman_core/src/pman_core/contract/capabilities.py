@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import attrs
 
-from pman_core.mounts import Source
+from pman_core.contract.mounts import Source
 
 Name = TypeVar("Name", bound=enum.StrEnum)
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import environ as env_config
 
-from pman_core.errors import SettingsError
-from pman_core.hookspecs import hookimpl
-from pman_core.settings import absolute_path, load, text, variable
-from pman_core.storage import Storage, host_storage, nfs_storage
+from pman_core.contract.errors import SettingsError
+from pman_core.contract.hookspecs import hookimpl
+from pman_core.contract.storage import Storage, host_storage, nfs_storage
+from pman_core.kit.settings import absolute_path, load, text, variable
 
 
 @env_config.config(prefix="", frozen=True)

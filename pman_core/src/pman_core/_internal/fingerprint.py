@@ -8,7 +8,7 @@ import logging
 
 import attrs
 
-from pman_core.request import JobRequest
+from pman_core.contract.request import JobRequest
 
 _VERSION = "v1"
 

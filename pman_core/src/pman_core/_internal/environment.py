@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from pman_core.errors import SettingsError
+from pman_core.contract.errors import SettingsError
 
 DOTENV = ".env"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 
-from pman_core.job import MAX_JID_LENGTH, RESERVED_JIDS
-from pman_core.printable import holds_hidden
+from pman_core.contract.job import MAX_JID_LENGTH, RESERVED_JIDS
+from pman_core.kit.printable import holds_hidden
 
 #: The instance whose jobs keep their plain names.
 DEFAULT_INSTANCE = "pman"

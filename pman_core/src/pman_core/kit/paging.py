@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 
-from pman_core.errors import InvalidJobError
-from pman_core.info import JobFilter, JobInfo, JobPage
+from pman_core.contract.errors import InvalidJobError
+from pman_core.contract.info import JobFilter, JobInfo, JobPage
 
 #: What is told about a cursor that is none, whatever the backend.
 NO_CURSOR = "is none that this server gave; ask for the first page again"

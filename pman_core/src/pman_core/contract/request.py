@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from pman_core.job import frozen_mapping
+from pman_core.contract.job import frozen_mapping
 
 
 class PluginType(enum.StrEnum):
@@ -33,7 +33,7 @@ class WantedMount:
 
 @attrs.frozen(kw_only=True)
 class JobRequest:
-    """One request for a job; the units are those of :class:`~pman_core.job.Job`.
+    """One request for a job; the units are those of :class:`~pman_core.contract.job.Job`.
 
     :param type: what is appended to the command line; ``None`` is nothing.
     :param args_path_flags: the value after each of these flags becomes the input directory.

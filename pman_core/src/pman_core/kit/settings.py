@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 import attrs
 import environ
 
-from pman_core.errors import SettingsError
-from pman_core.logins import told_of, without_login
-from pman_core.names import DEFAULT_INSTANCE
+from pman_core.contract.errors import SettingsError
+from pman_core.kit.logins import told_of, without_login
+from pman_core.kit.names import DEFAULT_INSTANCE
 
 T = TypeVar("T")
 Parser = Callable[[str], Any]

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pman_core.logins import without_logins
+from pman_core.kit.logins import without_logins
 
 
 class PmanError(Exception):

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import attrs
 
-from pman_core.job import frozen_mapping, shortened
+from pman_core.contract.job import frozen_mapping, shortened
 
 
 class Status(enum.StrEnum):
@@ -68,7 +68,7 @@ class JobInfo:
     :param argv: the command line as the job got it.
     :param status: the state; an end, its exit code and its message never change again.
     :param message: what a person should know: why it failed, what it waits for.
-    :param fingerprint: as it was in the :class:`~pman_core.job.Job`.
+    :param fingerprint: as it was in the :class:`~pman_core.contract.job.Job`.
     :param exit_code: of the main process, once it ended, if the engine knows it.
     :param reason: why it failed or waits, for programs.
     :param created: when the engine took the job (aware, UTC).

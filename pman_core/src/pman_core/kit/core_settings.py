@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import environ
 
-from pman_core.capabilities import Option
-from pman_core.names import LABEL_PREFIX
-from pman_core.settings import (
+from pman_core.contract.capabilities import Option
+from pman_core.kit.names import LABEL_PREFIX
+from pman_core.kit.settings import (
     EngineSettings,
     Secret,
     flag,
@@ -20,7 +20,7 @@ from pman_core.settings import (
     variable,
     whole_number,
 )
-from pman_core.user import UserRule, parse_user
+from pman_core.kit.user import UserRule, parse_user
 
 #: The limits that IGNORE_LIMITS can name; every request asks for all of them.
 _LIMITS = {"cpu": Option.CPU_LIMIT, "memory": Option.MEMORY_LIMIT}

@@ -12,7 +12,7 @@ import re
 import traceback
 from collections.abc import Iterator, Mapping
 
-from pman_core.errors import ClientError
+from pman_core.contract.errors import ClientError
 
 #: Shorter values are words like "yes" and "1000", which messages hold for other reasons. They are
 #: values only where their name stands before them.

@@ -14,8 +14,8 @@ from typing import Any
 import attrs
 import pluggy
 
-from pman_core import hookspecs
-from pman_core.errors import BackendNotFoundError, ConfigurationError, PluginLoadError
+from pman_core.contract import hookspecs
+from pman_core.contract.errors import BackendNotFoundError, ConfigurationError, PluginLoadError
 
 BACKENDS = "pman.backends"
 EXTENSIONS = "pman.extensions"

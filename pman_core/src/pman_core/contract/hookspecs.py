@@ -9,7 +9,7 @@ it wraps.
 Implementations may take fewer arguments than a hook has. Growth: a new argument or a new
 optional hook is a minor release; a new required hook or a changed meaning is a major one.
 
-Backend hooks may raise the client errors of :mod:`pman_core.errors` and
+Backend hooks may raise the client errors of :mod:`pman_core.contract.errors` and
 ``EngineUnavailableError``, and nothing else; each call to an engine has a time-out. No hook
 but ``pman_watch`` may wait for a job.
 
@@ -24,15 +24,15 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from pman_core.capabilities import Capabilities
-from pman_core.info import JobFilter, JobInfo, JobPage
-from pman_core.job import Job
-from pman_core.storage import Storage
+from pman_core.contract.capabilities import Capabilities
+from pman_core.contract.info import JobFilter, JobInfo, JobPage
+from pman_core.contract.job import Job
+from pman_core.contract.storage import Storage
 
 if TYPE_CHECKING:
     from flask import Blueprint
 
-    from pman_core.service import Service
+    from pman_core.contract.service import Service
 
 PROJECT = "pman"
 
@@ -95,12 +95,12 @@ class BackendHooks:
         Both streams together, each exact, while the job runs and after it ended; nothing for
         one that has not begun, or one line in brackets that says what it waits for. Several
         workers one after the other, each under a header and with its share of the lines and
-        bytes, as :func:`pman_core.logs.tail_of_workers` puts them together.
+        bytes, as :func:`pman_core.kit.logs.tail_of_workers` puts them together.
 
         :param info: what ``pman_status`` or ``pman_submit`` returned.
         :param tail_lines: how many lines at most, counted from the end.
         :param max_bytes: how many bytes at most, counted from the end; hold no more in
-            memory (:func:`~pman_core.logs.tail`).
+            memory (:func:`~pman_core.kit.logs.tail`).
         :raises UnknownJobError: the job has been removed since.
         :raises EngineUnavailableError: the engine does not answer.
         """

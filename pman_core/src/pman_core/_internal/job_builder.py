@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-import attrs
-
 from pman_core._internal.fingerprint import fingerprint
 from pman_core.contract.capabilities import Capabilities, Deviation, Option
 from pman_core.contract.errors import InvalidJobError, UnsupportedError
-from pman_core.contract.job import Job, Resources
+from pman_core.contract.job import Job, Resources, User
 from pman_core.contract.mounts import INPUT_TARGET, OUTPUT_TARGET, HostPath, Mount
 from pman_core.contract.request import JobRequest, command_line
 from pman_core.contract.storage import Storage
@@ -37,13 +35,11 @@ def build_job(
     """
     mounts = storage.mounts(request.input_dir, request.output_dir)
     ignored = settings.ignore_limits
-    sample = sample_job(settings)
-    return attrs.evolve(
-        sample,
+    return Job(
         jid=request.jid,
         image=request.image,
         argv=command_line(request, *job_directories(mounts, capabilities)),
-        env={**sample.env, **request.env},
+        env={**_own_env(settings), **request.env},
         resources=Resources(
             workers=request.number_of_workers,
             cpu_millicores=None if Option.CPU_LIMIT in ignored else request.cpu_limit,
@@ -53,7 +49,9 @@ def build_job(
         mounts=(*mounts, *_more_mounts(request, storage)),
         workdir=request.workdir,
         owner=owner,
-        user=settings.user_rule.for_job(request.jid) if settings.user_rule else None,
+        user=_user(settings, request.jid),
+        labels=settings.job_labels or {},
+        shm_mib=settings.shm_size,
         time_limit_s=request.time_limit or settings.time_limit_s,
         fingerprint=fingerprint(request),
     )
@@ -77,12 +75,20 @@ def sample_job(settings: CoreSettings) -> Job:
         jid="sample",
         image=SAMPLE_IMAGE,
         argv=("true",),
-        env={"HOME": _WORKAROUND_HOME} if settings.enable_home_workaround else {},
-        user=settings.user_rule.for_job("sample") if settings.user_rule else None,
+        env=_own_env(settings),
+        user=_user(settings, "sample"),
         labels=settings.job_labels or {},
         shm_mib=settings.shm_size,
         time_limit_s=settings.time_limit_s,
     )
+
+
+def _own_env(settings: CoreSettings) -> dict[str, str]:
+    return {"HOME": _WORKAROUND_HOME} if settings.enable_home_workaround else {}
+
+
+def _user(settings: CoreSettings, jid: str) -> User | None:
+    return settings.user_rule.for_job(jid) if settings.user_rule else None
 
 
 def job_directories(mounts: tuple[Mount, Mount], capabilities: Capabilities) -> tuple[str, str]:

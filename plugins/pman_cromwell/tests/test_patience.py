@@ -61,7 +61,7 @@ class Node:
 
     def submit(self) -> int:
         """The exit code of a submit of Cromwell's."""
-        return submit.submit(str(self.folder), str(self.root), False, ["sbatch"])
+        return submit.submit(str(self.folder), str(self.root), ["sbatch"])
 
     def run(self, **changes: Any) -> int:
         """The exit code of a run."""

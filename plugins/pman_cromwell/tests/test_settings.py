@@ -5,7 +5,7 @@ import pytest
 from order_samples import job, settings
 
 from pman_core import HostPath
-from pman_core.contract.capabilities import Deviation, Option
+from pman_core.contract.capabilities import Option
 from pman_core.contract.errors import InvalidJobError, SettingsError
 from pman_core.contract.job import Resources, User
 from pman_core.contract.mounts import Mount
@@ -76,10 +76,16 @@ def test_user_and_shared_memory_are_podmans_only() -> None:
         assert set(refused) == {Option.USER, Option.SHM_SIZE}
 
 
-def test_a_pman_that_cannot_see_the_folder_says_what_it_cannot_tell() -> None:
-    declared = capabilities(settings(CROMWELL_SEES_JOBS="no"))
-    assert {Deviation.OOM_NOT_TOLD, Deviation.START_NOT_TOLD} <= set(declared.deviations)
-    assert declared.notes
+@pytest.mark.parametrize("value", ["no", "yes"])
+def test_a_removed_setting_ends_the_start_with_what_to_do(value: str) -> None:
+    environment = {
+        "CROMWELL_URL": "http://cromwell:8000",
+        "STOREBASE": "/data",
+        "CROMWELL_SEES_JOBS": value,
+    }
+    with pytest.raises(SettingsError, match="Mount that storage where pman runs"):
+        CromwellBackend(environment)
+    CromwellBackend({**environment, "CROMWELL_SEES_JOBS": ""})
 
 
 @pytest.mark.parametrize(

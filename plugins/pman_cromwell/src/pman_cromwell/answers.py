@@ -46,7 +46,6 @@ class Call:
     execution_status: str = ""
     backend_status: str | None = None
     job_id: str | None = None
-    return_code: int | None = None
 
 
 @attrs.frozen
@@ -93,11 +92,6 @@ class Found:
     status: str = ""
     labels: dict[str, str] = attrs.field(factory=dict)
     metadata_archive_status: str = ""
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it will not change any more."""
-        return self.status in _ENDS
 
     @property
     def is_archived(self) -> bool:

@@ -8,11 +8,9 @@ from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, hookimpl
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import load
-from pman_cromwell.blind import Blind
 from pman_cromwell.capabilities import capabilities, validate
 from pman_cromwell.client import Cromwell
 from pman_cromwell.jobs import Jobs
-from pman_cromwell.records import Records
 from pman_cromwell.settings import CromwellSettings, jobs_folder
 from pman_cromwell.shelf import Shelf
 
@@ -35,11 +33,7 @@ class CromwellBackend:
         self._settings = settings
         self._folder = jobs_folder(settings, environ)
         self._cromwell = Cromwell(settings.url or "", settings.engine_timeout_s)
-        self._records: Records = (
-            Shelf(self._folder, settings.instance)
-            if settings.sees_jobs
-            else Blind(self._cromwell, settings.instance, settings.engine_timeout_s)
-        )
+        self._records = Shelf(self._folder, settings.instance)
         self._jobs = Jobs(self._cromwell, self._records, settings, self._folder)
 
     @hookimpl
@@ -57,8 +51,7 @@ class CromwellBackend:
         """Ask Cromwell who it is, and look into the jobs folder."""
         version = self._cromwell.version()
         self._records.check()
-        seen = "jobs" if self._settings.sees_jobs else "jobs (not seen from here)"
-        return f"Cromwell {version} at {self._cromwell.url}; {seen} in {self._folder}"
+        return f"Cromwell {version} at {self._cromwell.url}; jobs in {self._folder}"
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
@@ -70,9 +63,6 @@ class CromwellBackend:
                 continue
             if order.fingerprint == job.fingerprint and self._jobs.must_be_posted(order):
                 self._jobs.post(order, job.env, first=known is None)
-            if known is None:
-                # Where another process posted it at the same time, that one's order counts.
-                order = self._jobs.find(job.jid) or order
             info = self._jobs.look(order)
             if info:
                 return info

@@ -31,7 +31,6 @@ _BROKEN_OFF = (
     "it was not given yet cannot be given to it without them"
 )
 _BARE = "with CROMWELL_RUNTIME=none the command runs on the node itself; this is for tests"
-_BLIND = "with CROMWELL_SEES_JOBS=no pman cannot read why a job failed"
 
 
 def capabilities(settings: CromwellSettings) -> Capabilities:
@@ -46,13 +45,6 @@ def capabilities(settings: CromwellSettings) -> Capabilities:
         notes.append(_SUM)
     if settings.runtime == "none":
         deviations[Deviation.NO_ISOLATION] = _BARE
-    if not settings.sees_jobs:
-        deviations[Deviation.OOM_NOT_TOLD] = _BLIND
-        deviations[Deviation.START_NOT_TOLD] = _BLIND
-        notes.append(
-            "CROMWELL_SEES_JOBS=no: logs are not shown, a job in SLURM's queue counts as started, "
-            "and a POST waits until Cromwell lists the job (about a second)"
-        )
     return Capabilities(
         mounts={HostPath}, refusals=refusals, deviations=deviations, notes=tuple(notes)
     )

@@ -10,15 +10,14 @@ from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, N
 from pman_core.kit.names import native_name
 from pman_cromwell import payload
 from pman_cromwell.answers import Found, Workflow
-from pman_cromwell.blind import submitted_order
 from pman_cromwell.client import Cromwell
 from pman_cromwell.errors import Refused
 from pman_cromwell.notes import Cancelled, Notes
-from pman_cromwell.order import Order, order_of
+from pman_cromwell.order import Order, from_inputs, order_of
 from pman_cromwell.patience import until
-from pman_cromwell.records import Records
 from pman_cromwell.removal import Removal
 from pman_cromwell.settings import CromwellSettings
+from pman_cromwell.shelf import Shelf
 from pman_cromwell.state import end_without_verdict, info_of
 
 #: Cromwell's first word on a submission that is wrong (``PartialWorkflowSources.scala``).
@@ -34,7 +33,7 @@ class Jobs:
     """
 
     def __init__(
-        self, cromwell: Cromwell, records: Records, settings: CromwellSettings, folder: str
+        self, cromwell: Cromwell, records: Shelf, settings: CromwellSettings, folder: str
     ) -> None:
         self._cromwell = cromwell
         self._records = records
@@ -103,7 +102,7 @@ class Jobs:
         """A workflow whose record is missing: write it anew."""
         workflow = self._cromwell.submitted(found.id)
         if workflow:
-            order = submitted_order(workflow.submitted_files.inputs)
+            order = _submitted_order(workflow.submitted_files.inputs)
             if order.workflow == found.id:
                 self._records.create(order)
                 self._records.accept(order)
@@ -134,10 +133,10 @@ class Jobs:
         if notes is None:
             return None
         now = datetime.now(UTC)
-        workflow = None if notes.verdict else self._workflow(order, notes)
+        workflow = None if notes.verdict else self._workflow(order)
         if notes.cancelled and notes.verdict is None and _is_abortable(workflow):
             self._cromwell.abort(order.workflow)  # before it is told to have ended
-        if notes.verdict is None and notes.seen:
+        if notes.verdict is None:
             try:
                 notes = self._settled(order, workflow, notes, now)
             except EngineUnavailableError:
@@ -152,10 +151,8 @@ class Jobs:
             return self.look(order, listing=listing)
         return info
 
-    def _workflow(self, order: Order, notes: Notes) -> Workflow | None:
+    def _workflow(self, order: Order) -> Workflow | None:
         """As cheaply as it can be had."""
-        if not notes.seen:
-            return self._cromwell.state(order.workflow)
         workflow = self._cromwell.status(order.workflow)
         if workflow and workflow.has_ended:
             return self._cromwell.state(order.workflow)
@@ -215,6 +212,20 @@ class Jobs:
 
     def _workflows(self, name: str) -> list[Found]:
         return self._cromwell.query(payload.asked(self._settings.instance, name))
+
+
+def _submitted_order(inputs: str) -> Order:
+    """The order of a workflow that carries our labels.
+
+    :raises EngineUnavailableError: it has none, or its metadata is in the archive.
+    """
+    try:
+        return from_inputs(inputs)
+    except ValueError as error:
+        raise EngineUnavailableError(
+            "Cromwell does not give the inputs of a workflow with pman's labels: "
+            "its metadata is archived, or somebody else set the labels"
+        ) from error
 
 
 def _is_abortable(workflow: Workflow | None) -> bool:

@@ -83,11 +83,9 @@ class Suspended:
 class Notes:
     """All that is known of a run besides what Cromwell knows.
 
-    :param seen: whether pman can see the folder at all.
     :param begun: whether the batch job began on its node; the image may still be on its way.
     """
 
-    seen: bool = True
     accepted: bool = False
     begun: bool = False
     pulling: bool = False

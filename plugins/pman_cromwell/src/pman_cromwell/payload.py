@@ -22,8 +22,6 @@ NAME_LABEL = LABEL_PREFIX + "name"
 GENERATION_LABEL = LABEL_PREFIX + "generation"
 #: On a workflow whose job was removed.
 REMOVED_LABEL = LABEL_PREFIX + "removed"
-#: Why pman ended a job, where pman has no other place to write that.
-ENDED_LABEL = LABEL_PREFIX + "ended"
 
 #: Podman's own processes are in the cgroup of the SLURM job, the container is not.
 PODMAN_MIB = 128
@@ -53,7 +51,6 @@ def inputs(order: Order, env: Mapping[str, str], settings: CromwellSettings) -> 
         "environment": encoded(json.dumps(dict(env))),
         "folder": order.folder,
         "name": order.name,
-        "blind": not settings.sees_jobs,
         "workers": order.workers,
         "cpus": cpus,
         "memory_mib": 0 if several else memory,

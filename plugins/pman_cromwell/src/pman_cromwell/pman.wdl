@@ -9,7 +9,6 @@ task job {
     String environment
     String folder
     String name
-    Boolean blind
     Int workers
     Int cpus
     Int memory_mib
@@ -30,7 +29,6 @@ task job {
   runtime {
     pman_folder: folder
     pman_name: name
-    pman_blind: blind
     pman_workers: workers
     pman_cpus: cpus
     pman_memory_mib: memory_mib
@@ -48,7 +46,6 @@ workflow pman {
     String environment
     String folder
     String name
-    Boolean blind
     Int workers
     Int cpus
     Int memory_mib
@@ -64,7 +61,6 @@ workflow pman {
       environment = environment,
       folder = folder,
       name = name,
-      blind = blind,
       workers = workers,
       cpus = cpus,
       memory_mib = memory_mib,

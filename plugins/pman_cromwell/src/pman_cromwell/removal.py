@@ -11,8 +11,8 @@ from pman_cromwell.errors import Refused
 from pman_cromwell.notes import Cancelled
 from pman_cromwell.order import Order
 from pman_cromwell.patience import until
-from pman_cromwell.records import Records
 from pman_cromwell.settings import CromwellSettings
+from pman_cromwell.shelf import Shelf
 
 #: A workflow that Cromwell does not list after this time is gone: its summary is never so late.
 _SUMMARY_DELAY = timedelta(minutes=10)
@@ -21,7 +21,7 @@ _SUMMARY_DELAY = timedelta(minutes=10)
 class Removal:
     """The end of a job for good."""
 
-    def __init__(self, cromwell: Cromwell, records: Records, settings: CromwellSettings) -> None:
+    def __init__(self, cromwell: Cromwell, records: Shelf, settings: CromwellSettings) -> None:
         self._cromwell = cromwell
         self._records = records
         self._timeout_s = settings.engine_timeout_s

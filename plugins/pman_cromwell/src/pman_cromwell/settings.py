@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import environ
 
 from pman_core.contract.errors import SettingsError
-from pman_core.kit.settings import EngineSettings, absolute_path, flag, one_of, variable
+from pman_core.kit.settings import EngineSettings, absolute_path, one_of, variable
 
 #: The ways in which nodes can run an image.
 RUNTIMES = ("podman", "apptainer", "none")
@@ -69,13 +69,6 @@ class CromwellSettings(EngineSettings):
         "Folder for pman's records and for logs, at this path for pman, for Cromwell and on every "
         "node. Unset means .pman in STOREBASE.",
     )
-    sees_jobs: bool = variable(
-        "CROMWELL_SEES_JOBS",
-        flag,
-        "yes",
-        "With no, pman cannot see CROMWELL_JOBS_DIR: it then tells where logs are instead of "
-        "reading them, and of a job that failed only that it did.",
-    )
 
     def problems(self) -> Iterator[str]:
         """What is wrong with combinations of these variables."""
@@ -92,8 +85,17 @@ class CromwellSettings(EngineSettings):
 def jobs_folder(settings: CromwellSettings, environment: Mapping[str, str]) -> str:
     """Where this pman's records, and the logs of its jobs, are.
 
-    :raises SettingsError: neither CROMWELL_JOBS_DIR nor STOREBASE tells.
+    :raises SettingsError: neither CROMWELL_JOBS_DIR nor STOREBASE tells, or the variable is set
+        that once said that pman cannot see this folder.
     """
+    if environment.get("CROMWELL_SEES_JOBS"):
+        raise SettingsError(
+            [
+                "CROMWELL_SEES_JOBS is no setting any more: pman always reads and writes the jobs "
+                "folder (CROMWELL_JOBS_DIR). Mount that storage where pman runs, and unset "
+                "CROMWELL_SEES_JOBS"
+            ]
+        )
     base = settings.jobs_dir
     storebase = environment.get("STOREBASE")
     if base and storebase and lies_in(storebase, base):

@@ -34,9 +34,12 @@ _REMOVED = ".removed-"
 
 
 class Shelf:
-    """The records of a pman that sees the jobs folder.
+    """What pman remembers of its jobs: orders by their names, and the notes of their runs.
 
-    :param root: the part of it that belongs to this instance.
+    All methods raise :class:`~pman_core.contract.errors.EngineUnavailableError` where the folder
+    cannot be used.
+
+    :param root: the part of the jobs folder that belongs to this instance.
     """
 
     def __init__(self, root: str, instance: str) -> None:
@@ -46,7 +49,7 @@ class Shelf:
         self._runs = self._root / "runs"
 
     def check(self) -> None:
-        """Write to it."""
+        """Whether it can be used now: write to it."""
         with told_of_storage(str(self._root)):
             self._prepare()
             for folder in (self._jobs, self._runs):
@@ -54,7 +57,7 @@ class Shelf:
                     pass
 
     def names(self) -> Iterable[str]:
-        """One for each record."""
+        """The names of all jobs: one for each record."""
         with told_of_storage(str(self._root)):
             self._prepare()
             return [
@@ -64,7 +67,7 @@ class Shelf:
             ]
 
     def order(self, name: str) -> Order | None:
-        """What the record of that name says."""
+        """The job of that name, if its record is one of this instance."""
         with told_of_storage(str(self._root)):
             try:
                 text = self._record(name).read_bytes()
@@ -85,18 +88,21 @@ class Shelf:
             return os.path.lexists(self._record(name)) and self.order(name) is None
 
     def create(self, order: Order) -> bool:
-        """Make the run's folder, then link the record."""
+        """Keep a new job: make the run's folder, then link the record.
+
+        ``False`` if its name is taken; of several at once one succeeds.
+        """
         with told_of_storage(str(self._root)):
             self._prepare()
             _make(self._run(order))
             return self._write_once(self._record(order.name), to_json(order))
 
     def accept(self, order: Order) -> None:
-        """Leave a mark."""
+        """Mark that Cromwell has taken the job."""
         self._note(order, notes.ACCEPTED, "")
 
     def notes(self, order: Order) -> Notes | None:
-        """Read the run's folder."""
+        """The notes in the run's folder; ``None`` if the job has been removed meanwhile."""
         with told_of_storage(str(self._root)):
             try:
                 return notes.read(self._run(order))
@@ -107,7 +113,7 @@ class Shelf:
             return notes.read(self._run(order))
 
     def is_running(self, order: Order) -> bool:
-        """The batch job holds a lock, which ends with it."""
+        """Whether the batch job goes on: it holds a lock, which ends with it."""
         with told_of_storage(str(self._root)), contextlib.ExitStack() as stack:
             try:
                 begun = stack.enter_context((self._run(order) / notes.BEGUN).open("rb"))
@@ -119,7 +125,10 @@ class Shelf:
             return False
 
     def cancel(self, order: Order, why: Cancelled) -> None:
-        """The run looks for this file before it begins, and every second while it runs."""
+        """Keep the run from beginning, or end it; the first word stands.
+
+        The run looks for this file before it begins, and every second while it runs.
+        """
         self._note(order, notes.CANCELLED, notes.text(why))
 
     def unended(self) -> Iterable[str]:

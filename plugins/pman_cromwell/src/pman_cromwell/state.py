@@ -25,9 +25,6 @@ from pman_cromwell.order import Order
 #: is slow to show a new file, and SLURM gives a cancelled job time to end.
 VERDICT_DELAY = timedelta(seconds=5)
 
-#: What Cromwell writes for a job that was gone without a return code.
-_GONE = 79
-
 
 def info_of(order: Order, workflow: Workflow | None, notes: Notes, now: datetime) -> JobInfo:
     """The job as it is.
@@ -38,9 +35,6 @@ def info_of(order: Order, workflow: Workflow | None, notes: Notes, now: datetime
     if verdict is not None:
         return _ended(order, verdict, notes)
     started = notes.started.time if notes.started else None
-    if not notes.seen and workflow and workflow.call.job_id:
-        # As much as Cromwell knows: it was handed to SLURM.
-        started = workflow.start
     if started or (workflow and workflow.status == "Aborting"):
         return _info(order, Status.STARTED, _running(notes), started=_after(order, started))
     reason, message = _waiting(workflow, notes)
@@ -52,7 +46,7 @@ def end_without_verdict(
 ) -> Verdict | None:
     """The end of a job that the cluster did not write down, if it has ended."""
     cancelled = notes.cancelled
-    if cancelled and cancelled.reason and notes.seen and not notes.begun:
+    if cancelled and cancelled.reason and not notes.begun:
         # With pman's word in its folder it does not begin any more.
         return Verdict(cancelled.reason, cancelled.message, None, cancelled.time)
     if workflow is None or not workflow.has_ended:
@@ -67,7 +61,6 @@ def _cromwells(order: Order, workflow: Workflow, notes: Notes, end: datetime) ->
     if workflow.status == "Succeeded":
         return Verdict(None, "finished", 0, end)
     if workflow.status == "Aborted" and notes.cancelled and notes.cancelled.reason:
-        end = workflow.end or notes.cancelled.time
         return Verdict(notes.cancelled.reason, notes.cancelled.message, None, end)
     if workflow.status == "Aborted":
         return Verdict(Reason.KILLED, "aborted in Cromwell", None, end)
@@ -77,9 +70,6 @@ def _cromwells(order: Order, workflow: Workflow, notes: Notes, end: datetime) ->
     if call.job_id is None:
         message = f"Cromwell could not start the job: {words}"
         return Verdict(Reason.CANNOT_START, message[:2000], None, end)
-    if not notes.seen and call.return_code not in (None, _GONE):
-        message = f"failed; {order.folder}/verdict.json on the cluster tells how"
-        return Verdict(Reason.EXIT_CODE, message, None, end)
     message = f"lost: SLURM job {call.job_id} left no word of its end; Cromwell says: {words}"
     return Verdict(Reason.LOST, message[:2000], None, end)
 

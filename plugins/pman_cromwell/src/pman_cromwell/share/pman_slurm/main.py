@@ -23,7 +23,6 @@ def main(words: list[str]) -> int:
     one = commands.add_parser("submit")
     one.add_argument("--folder", required=True)
     one.add_argument("--execution", required=True)
-    one.add_argument("--blind", default="false")
     one.add_argument("sbatch", nargs=argparse.REMAINDER)
     one = commands.add_parser("check")
     one.add_argument("job")
@@ -39,7 +38,7 @@ def main(words: list[str]) -> int:
     given = parser.parse_args(words)
     if given.command == "submit":
         sbatch = given.sbatch[1:] if given.sbatch[:1] == ["--"] else given.sbatch
-        return submit(given.folder, given.execution, given.blind == "true", sbatch)
+        return submit(given.folder, given.execution, sbatch)
     if given.command == "check":
         return check(given.job, given.execution)
     if given.command == "cancel":

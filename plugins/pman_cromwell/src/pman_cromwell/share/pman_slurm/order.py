@@ -21,7 +21,7 @@ class Order(NamedTuple):
     """One job, with the names and units of pman's ``Order``, and what its setting says.
 
     ``start_deadline_s`` is how long an image or a container is tried for; pman itself counts from
-    when it made the job, where it can see that.
+    when it made the job.
     """
 
     workflow: str

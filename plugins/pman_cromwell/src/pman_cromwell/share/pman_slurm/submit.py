@@ -37,15 +37,12 @@ _PAUSE_S = 5.0
 _PATIENCE_S = 3600.0
 
 
-def submit(folder: str, execution: str, blind: bool, command: list[str]) -> int:
+def submit(folder: str, execution: str, command: list[str]) -> int:
     """Run ``command``; its output, the job's number, is for Cromwell.
 
     :param folder: the run's folder.
     :param execution: where Cromwell keeps the script; ``check`` finds the folder from there.
-    :param blind: pman cannot make the folder, so this does.
     """
-    if blind:
-        os.makedirs(folder, mode=0o770, exist_ok=True)
     with open(os.path.join(execution, POINTER), "w", encoding="utf-8") as pointer:
         pointer.write(folder)
     deadline = time.monotonic() + _PATIENCE_S

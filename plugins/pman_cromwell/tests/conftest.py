@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cromwell_bench import Server, server, subject_of, why_missing
-from node_bench import Node
-from scripted import Script, scripted
+from cromwell_kit import Server, server, subject_of, why_missing
+from node_kit import Node
+from scripted_server import Script, scripted
 
 from pman_core.testing.conformance import Workbench
 from pman_core.testing.pytest_plugin import Engines

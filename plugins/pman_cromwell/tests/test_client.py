@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from order_samples import job, order, settings
-from scripted import Script, fail
+from scripted_server import Script, fail
+from spec_samples import job, order, settings
 
 from pman_core.contract.errors import EngineUnavailableError
 from pman_cromwell import payload
 from pman_cromwell.client import Cromwell
 from pman_cromwell.errors import Refused
-from pman_cromwell.order import encoded
+from pman_cromwell.job_spec import encoded
 
 _ID = order().workflow
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cromwell_bench import Server, subject_of
+from cromwell_kit import Server, subject_of
 
 from pman_core.testing import BackendConformance, Subject
 

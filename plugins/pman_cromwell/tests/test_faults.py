@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from cromwell_bench import (
+from cromwell_kit import (
     SHARE,
     Server,
     daemon,

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cromwell_bench import SHARE
-from order_samples import NASTY, order
+from cromwell_kit import SHARE
+from spec_samples import NASTY, order
 
 from pman_core.contract.info import Reason
-from pman_cromwell import notes
-from pman_cromwell.order import to_json
-from pman_cromwell.share.pman_slurm import files, slurm, verdict
+from pman_cromwell import run_files
+from pman_cromwell.job_spec import to_json
+from pman_cromwell.share.pman_slurm import outcome, slurm
+from pman_cromwell.share.pman_slurm import run_files as node_files
 from pman_cromwell.share.pman_slurm.apptainer import Apptainer
+from pman_cromwell.share.pman_slurm.job_spec import Order, order_of
 from pman_cromwell.share.pman_slurm.options import devices, mount_words, split_environment
-from pman_cromwell.share.pman_slurm.order import Order, order_of
+from pman_cromwell.share.pman_slurm.outcome import CannotStart, Verdict, record, recorded
 from pman_cromwell.share.pman_slurm.podman import Podman
-from pman_cromwell.share.pman_slurm.verdict import CannotStart, Verdict, record, recorded
 
 _MODULES = [SHARE / "pman-slurm", *sorted((SHARE / "pman_slurm").glob("*.py"))]
 
@@ -171,18 +172,18 @@ def test_the_first_verdict_stands(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         stood = set(pool.map(lambda one: record(folder, one), verdicts))
     assert stood == {recorded(folder)}
-    assert os.listdir(folder) == [files.VERDICT]
+    assert os.listdir(folder) == [node_files.VERDICT]
 
 
 def test_pman_reads_every_note_that_a_node_writes(tmp_path: Path) -> None:
     folder = str(tmp_path)
-    files.write(folder, files.WAITING, {"job": "17", "reason": "Priority"})
-    files.write_once(folder, files.PULLING, {"image": "x"})
-    files.write_once(folder, files.STARTED, {"time": 1.5})
-    (tmp_path / files.BEGUN).write_text("17\n")
-    record(folder, Verdict(verdict.TIME_LIMIT, "words", None))
-    seen = notes.read(tmp_path)
-    assert seen.waiting == notes.Waiting("17", "Priority")
+    node_files.write(folder, node_files.WAITING, {"job": "17", "reason": "Priority"})
+    node_files.write_once(folder, node_files.PULLING, {"image": "x"})
+    node_files.write_once(folder, node_files.STARTED, {"time": 1.5})
+    (tmp_path / node_files.BEGUN).write_text("17\n")
+    record(folder, Verdict(outcome.TIME_LIMIT, "words", None))
+    seen = run_files.read(tmp_path)
+    assert seen.waiting == run_files.Waiting("17", "Priority")
     assert (seen.begun, seen.pulling, seen.accepted) == (True, True, False)
     assert seen.started
     assert seen.started.time.timestamp() == 1.5
@@ -191,19 +192,21 @@ def test_pman_reads_every_note_that_a_node_writes(tmp_path: Path) -> None:
 
 
 def test_a_node_reads_what_pman_writes(tmp_path: Path) -> None:
-    assert files.CANCELLED == notes.CANCELLED
-    assert files.VERDICT == notes.VERDICT
+    assert node_files.CANCELLED == run_files.CANCELLED
+    assert node_files.VERDICT == run_files.VERDICT
 
 
 def test_every_reason_of_a_node_is_one_of_pmans() -> None:
-    words = {getattr(verdict, name) for name in dir(verdict) if name.isupper() and name[0] != "_"}
+    words = {getattr(outcome, name) for name in dir(outcome) if name.isupper() and name[0] != "_"}
     words |= {reason for reason, _ in slurm._ENDS.values()}
-    assert {str(Reason(word)) for word in words - {files.VERDICT}} == words - {files.VERDICT}
+    assert {str(Reason(word)) for word in words - {node_files.VERDICT}} == words - {
+        node_files.VERDICT
+    }
 
 
 def test_a_half_written_note_counts_as_not_written(tmp_path: Path) -> None:
-    (tmp_path / files.VERDICT).write_text('{"reason": "kil')
-    assert notes.read(tmp_path).verdict is None
+    (tmp_path / node_files.VERDICT).write_text('{"reason": "kil')
+    assert run_files.read(tmp_path).verdict is None
 
 
 @pytest.mark.parametrize(
@@ -212,15 +215,15 @@ def test_a_half_written_note_counts_as_not_written(tmp_path: Path) -> None:
 def test_a_return_code_is_told_as_a_shell_tells_it(
     code: int, reason: str | None, told: int
 ) -> None:
-    made = verdict.of_code(code)
+    made = outcome.of_code(code)
     assert (made.reason, made.code) == (reason, told)
 
 
 def test_storage_that_does_not_answer_is_no_removal(tmp_path: Path) -> None:
     """A run must not end because a mount went away."""
     folder = tmp_path / "runs" / "one"
-    assert not files.is_gone(str(folder))
+    assert not node_files.is_gone(str(folder))
     folder.parent.mkdir()
-    assert files.is_gone(str(folder))
+    assert node_files.is_gone(str(folder))
     folder.mkdir()
-    assert not files.is_gone(str(folder))
+    assert not node_files.is_gone(str(folder))

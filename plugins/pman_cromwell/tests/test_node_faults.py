@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from cromwell_bench import CONFIGURATION, SHARE
-from node_bench import Node
+from cromwell_kit import CONFIGURATION, SHARE
+from node_kit import Node
 
-from pman_cromwell.order import Bind
-from pman_cromwell.share.pman_slurm import check, epilog, faults, files, verdict
+from pman_cromwell.job_spec import Bind
+from pman_cromwell.share.pman_slurm import check_alive, epilog, errors, outcome
+from pman_cromwell.share.pman_slurm import run_files as node_files
 
 _ALIVE, _GONE = 0, 3
 
@@ -24,7 +25,7 @@ _ALIVE, _GONE = 0, 3
 def execution(node: Node, monkeypatch: pytest.MonkeyPatch) -> str:
     """Where Cromwell runs a script."""
     monkeypatch.setenv("PATH", str(node.bin))
-    (node.root / files.POINTER).write_text(str(node.folder))
+    (node.root / node_files.POINTER).write_text(str(node.folder))
     return str(node.root)
 
 
@@ -41,13 +42,16 @@ def squeue(node: Node, state: str | None, folder: Path | None = None) -> None:
 def test_a_missing_command_is_no_death(node: Node, execution: str, has_squeue: bool) -> None:
     if has_squeue:
         squeue(node, None)
-    assert check.check("17", execution) == _ALIVE
+    assert check_alive.check("17", execution) == _ALIVE
     assert os.listdir(node.folder) == []
 
 
 @pytest.mark.parametrize(
     ("state", "name", "answer"),
-    [("PENDING|Priority", files.WAITING, _ALIVE), ("TIMEOUT|TimeLimit", files.VERDICT, _GONE)],
+    [
+        ("PENDING|Priority", node_files.WAITING, _ALIVE),
+        ("TIMEOUT|TimeLimit", node_files.VERDICT, _GONE),
+    ],
 )
 def test_a_note_that_cannot_be_written_changes_nothing_of_the_answer(
     node: Node,
@@ -58,41 +62,41 @@ def test_a_note_that_cannot_be_written_changes_nothing_of_the_answer(
     answer: int,
 ) -> None:
     squeue(node, state)
-    assert check.check("17", execution) == answer
+    assert check_alive.check("17", execution) == answer
     assert os.listdir(node.folder) == [name]
     node.folder.joinpath(name).unlink()
     node.folder.rmdir()
     node.folder.symlink_to("/dev/fd")  # a folder in which nobody can make a file
-    assert check.check("17", execution) == answer
+    assert check_alive.check("17", execution) == answer
     assert "cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("state", "told"),
     [
-        ("CANCELLED|None", verdict.Verdict("cancelled", "ended by pman")),
-        (None, verdict.Verdict("cancelled", "ended by pman")),
+        ("CANCELLED|None", outcome.Verdict("cancelled", "ended by pman")),
+        (None, outcome.Verdict("cancelled", "ended by pman")),
         (
             "OUT_OF_MEMORY|None",
-            verdict.Verdict("out-of-memory", "out of memory: SLURM ended it at its memory limit"),
+            outcome.Verdict("out-of-memory", "out of memory: SLURM ended it at its memory limit"),
         ),
     ],
 )
 def test_what_slurm_ended_at_pmans_word_is_told_so(
-    node: Node, execution: str, state: str | None, told: verdict.Verdict
+    node: Node, execution: str, state: str | None, told: outcome.Verdict
 ) -> None:
     squeue(node, state)
     node.has("sacct", "")
     node.cancel("cancelled")
-    assert check.check("17", execution) == _GONE
-    assert verdict.recorded(str(node.folder)) == told
+    assert check_alive.check("17", execution) == _GONE
+    assert outcome.recorded(str(node.folder)) == told
 
 
 def test_a_note_that_cannot_be_written_leaves_no_draft(node: Node) -> None:
-    (node.folder / files.WAITING / "x").mkdir(parents=True)
-    with pytest.raises(OSError, match=files.WAITING):
-        files.write(str(node.folder), files.WAITING, {})
-    assert os.listdir(node.folder) == [files.WAITING]
+    (node.folder / node_files.WAITING / "x").mkdir(parents=True)
+    with pytest.raises(OSError, match=node_files.WAITING):
+        node_files.write(str(node.folder), node_files.WAITING, {})
+    assert os.listdir(node.folder) == [node_files.WAITING]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +125,7 @@ def test_the_number_of_a_job_that_slurm_forgot_may_be_that_of_another(
     squeue(node, "RUNNING|None" if who == "squeue" else None, Path("/other/call-job/execution"))
     node.has("sacct", "echo 'RUNNING|/other/call-job/execution'")
     node.has("scancel", f"touch '{node.root}/cancelled'")
-    assert check.check("17", execution) == _GONE
+    assert check_alive.check("17", execution) == _GONE
     assert _shipped(node, "kill", SHARE / "pman-slurm") == 0
     assert not (node.root / "cancelled").exists()
 
@@ -207,7 +211,7 @@ def test_a_node_without_the_program_that_it_needs_says_so(
     node: Node, runtime: str, workers: int, program: str
 ) -> None:
     ended = node.run(runtime, workers=workers)
-    assert ended.reason == verdict.CANNOT_START
+    assert ended.reason == outcome.CANNOT_START
     assert f"node {platform.node()}" in ended.message
     assert f"{program}: No such file" in ended.message
 
@@ -215,7 +219,7 @@ def test_a_node_without_the_program_that_it_needs_says_so(
 def test_what_cannot_be_cleaned_up_changes_nothing_of_the_verdict(node: Node) -> None:
     node.has("podman", '[ "$1" = pull ] && /bin/rm "$0" && echo unauthorized >&2; exit 1')
     ended = node.run("podman")
-    assert ended.reason == verdict.IMAGE_NOT_FOUND
+    assert ended.reason == outcome.IMAGE_NOT_FOUND
     assert "unauthorized" in ended.message
 
 
@@ -233,7 +237,7 @@ esac
 
 def test_a_container_that_could_not_be_killed_before_it_ran_is_killed_then(node: Node) -> None:
     node.has("podman", f"cd '{node.root}'" + _SLOW_TO_START)
-    assert node.run("podman", time_limit_s=1).reason == verdict.TIME_LIMIT
+    assert node.run("podman", time_limit_s=1).reason == outcome.TIME_LIMIT
     assert (node.root / "kills").read_text().split()[:3] == ["TERM", "KILL", "KILL"]
 
 
@@ -251,15 +255,15 @@ esac
 def test_a_container_that_stands_still_goes_on_before_it_is_asked_to_end(node: Node) -> None:
     """SLURM has not stopped yet what watches it."""
     node.has("podman", f"cd '{node.root}'" + _SUSPENDED.format(folder=node.folder))
-    assert node.run("podman").reason == verdict.KILLED
+    assert node.run("podman").reason == outcome.KILLED
     calls = (node.root / "calls").read_text().split()
     assert calls[calls.index("pause") :][:3] == ["pause", "unpause", "kill"]
 
 
 def test_a_command_that_does_not_answer_is_told_without_its_words() -> None:
     fault = subprocess.TimeoutExpired(["podman", "create", "--env=TOKEN=secret"], 300)
-    for started, reason in ((False, verdict.CANNOT_START), (True, verdict.LOST)):
-        ended = faults.verdict_of(fault, started=started)
+    for started, reason in ((False, outcome.CANNOT_START), (True, outcome.LOST)):
+        ended = errors.verdict_of(fault, started=started)
         assert ended.reason == reason
         assert "podman did not answer within 300 s" in ended.message
         assert "secret" not in ended.message
@@ -272,7 +276,7 @@ def test_a_link_into_pmans_records_is_not_mounted(node: Node, leads_to: str) -> 
     out = node.storebase / "job" / "out"
     out.symlink_to(node.storebase / leads_to)
     ended = node.run("none", mounts=(Bind(str(out), "/share/outgoing", False),))
-    assert ended.reason == verdict.CANNOT_START
+    assert ended.reason == outcome.CANNOT_START
     assert "pman's own records" in ended.message
 
 
@@ -281,6 +285,6 @@ def test_a_log_is_never_written_through_a_link(node: Node) -> None:
     other.touch()
     (node.folder / "log.0").symlink_to(other)
     ended = node.run("none", argv=("/bin/echo", "words"))
-    assert ended.reason == verdict.CANNOT_START
+    assert ended.reason == outcome.CANNOT_START
     assert "log.0" in ended.message
     assert other.read_text() == ""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import attrs
 import pytest
-from cromwell_bench import why_missing
-from order_samples import CREATED, NASTY, job, order, settings
+from cromwell_kit import why_missing
+from spec_samples import CREATED, NASTY, job, order, settings
 
 from pman_core.contract.errors import UnsupportedError
 from pman_core.contract.info import Reason
@@ -19,10 +19,10 @@ from pman_core.contract.mounts import HostPath, Mount, VolumePath
 from pman_core.kit.causes import pull_cause
 from pman_core.testing.pytest_plugin import Engines
 from pman_cromwell import payload
-from pman_cromwell.order import from_inputs, from_json, order_of, to_json, workflow_id
+from pman_cromwell.job_spec import from_inputs, from_json, order_of, to_json, workflow_id
 from pman_cromwell.share.pman_slurm.causes import cause_of
-from pman_cromwell.share.pman_slurm.order import decoded
-from pman_cromwell.share.pman_slurm.order import order_of as node_order
+from pman_cromwell.share.pman_slurm.job_spec import decoded
+from pman_cromwell.share.pman_slurm.job_spec import order_of as node_order
 
 
 def test_the_same_job_always_has_the_same_workflow() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cromwell_bench import (
+from cromwell_kit import (
     IMAGE,
     SHARE,
     Server,

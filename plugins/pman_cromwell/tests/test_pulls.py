@@ -3,15 +3,16 @@
 import json
 
 import pytest
-from node_bench import Node
-from order_samples import order, settings
+from node_kit import Node
+from spec_samples import order, settings
 
 from pman_core.contract.info import Reason
 from pman_core.kit.causes import pull_message
-from pman_cromwell import notes, payload
-from pman_cromwell.order import encoded
-from pman_cromwell.share.pman_slurm import files, verdict
-from pman_cromwell.share.pman_slurm.order import decoded
+from pman_cromwell import payload, run_files
+from pman_cromwell.job_spec import encoded
+from pman_cromwell.share.pman_slurm import outcome
+from pman_cromwell.share.pman_slurm import run_files as node_files
+from pman_cromwell.share.pman_slurm.job_spec import decoded
 
 #: A Podman without the image, whose containers end well, at once; each call is counted.
 _PODMAN = """
@@ -30,8 +31,8 @@ def _has_podman(node: Node, command: str, fault: str) -> None:
     node.has("podman", _PODMAN.format(folder=node.folder, command=command, fault=fault))
 
 
-def _trouble(node: Node) -> notes.Trouble:
-    found = notes.read(node.folder).trouble
+def _trouble(node: Node) -> run_files.Trouble:
+    found = run_files.read(node.folder).trouble
     assert found
     return found
 
@@ -50,9 +51,9 @@ def _calls(node: Node, command: str) -> int:
 )
 def test_what_passes_is_told_and_tried_again(node: Node, words: str, reason: Reason) -> None:
     _has_podman(node, "pull", f"echo '{words}' >&2; exit 125")
-    assert node.run("podman", uid=7) == verdict.of_code(0)
+    assert node.run("podman", uid=7) == outcome.of_code(0)
     assert _calls(node, "pull") == 2
-    assert _trouble(node) == notes.Trouble(reason, pull_message(_IMAGE, words))
+    assert _trouble(node) == run_files.Trouble(reason, pull_message(_IMAGE, words))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_what_passes_is_told_and_tried_again(node: Node, words: str, reason: Rea
 def test_what_waiting_does_not_mend_ends_the_job(node: Node, words: str) -> None:
     _has_podman(node, "pull", f"echo 'Trying to pull'; echo '{words}' >&2; exit 125")
     ended = node.run("podman", uid=7)
-    assert (ended.reason, ended.message) == (verdict.IMAGE_NOT_FOUND, pull_message(_IMAGE, words))
+    assert (ended.reason, ended.message) == (outcome.IMAGE_NOT_FOUND, pull_message(_IMAGE, words))
     assert _calls(node, "pull") == 1
 
 
@@ -77,33 +78,33 @@ def test_an_error_of_several_lines_is_told_whole(node: Node) -> None:
 
 
 def test_why_podman_tries_again_itself_is_told_meanwhile(node: Node) -> None:
-    told = f"[ -e '{node.folder}/{files.TROUBLE}' ]"
+    told = f"[ -e '{node.folder}/{node_files.TROUBLE}' ]"
     warning = 'level=warning msg="Failed, retrying in 1s ... (1/3). Error: toomanyrequests: x"'
     wait = f'exec /bin/timeout 30 /bin/sh -c "until {told}; do /bin/sleep 0.05; done"'
     _has_podman(node, "pull", f"echo '{warning}' >&2; {wait}")
-    assert node.run("podman", uid=7) == verdict.of_code(0)
+    assert node.run("podman", uid=7) == outcome.of_code(0)
     assert _calls(node, "pull") == 1
     assert _trouble(node).message == pull_message(_IMAGE, "Error: toomanyrequests: x")
 
 
 def test_a_container_that_cannot_be_made_now_is_made_later(node: Node) -> None:
     _has_podman(node, "create", "echo 'Error: mkdir /x: no space left on device' >&2; exit 125")
-    assert node.run("podman", uid=7) == verdict.of_code(0)
+    assert node.run("podman", uid=7) == outcome.of_code(0)
     assert _calls(node, "create") == 2
     assert _trouble(node).reason is Reason.QUEUED
 
 
 def test_a_run_that_is_ended_while_it_waits_for_its_image_says_so(node: Node) -> None:
-    gone = f": >'{node.folder}/{files.CANCELLED}'"
+    gone = f": >'{node.folder}/{node_files.CANCELLED}'"
     _has_podman(node, "pull", f"{gone}; echo 'dial tcp: no such host' >&2; exit 125")
     ended = node.run("podman", uid=7)
-    assert ended.reason == verdict.KILLED
+    assert ended.reason == outcome.KILLED
     assert ended.message.startswith("ended by pman")
 
 
 def test_a_run_that_is_cancelled_while_it_waits_for_its_image_says_so(node: Node) -> None:
     node.cancel("cancelled")
-    word = node.folder / files.CANCELLED
+    word = node.folder / node_files.CANCELLED
     word.rename(node.root / "word")
     _has_podman(node, "pull", f"/bin/mv {node.root}/word {word}; echo 'no such host' >&2; exit 125")
     assert node.run("podman", uid=7).reason == Reason.CANCELLED
@@ -117,9 +118,9 @@ def test_a_node_does_not_try_for_longer_than_a_job_may_wait(node: Node) -> None:
     )
     lines = f"{sent['pman.order']}\n{sent['pman.environment']}\n"
     node.do("run", text=lines, PMAN_RUNTIME="podman")
-    ended = verdict.recorded(str(node.folder))
+    ended = outcome.recorded(str(node.folder))
     assert ended
-    assert ended.reason == verdict.START_DEADLINE
+    assert ended.reason == outcome.START_DEADLINE
     assert "no such host" in ended.message
 
 
@@ -131,7 +132,7 @@ def test_without_a_table_of_causes_nothing_is_tried_again(node: Node) -> None:
     del old["causes"]
     lines = f"{encoded(json.dumps(old))}\n{sent['pman.environment']}\n"
     node.do("run", text=lines, PMAN_RUNTIME="podman")
-    ended = verdict.recorded(str(node.folder))
+    ended = outcome.recorded(str(node.folder))
     assert ended
-    assert ended.reason == verdict.IMAGE_NOT_FOUND
+    assert ended.reason == outcome.IMAGE_NOT_FOUND
     assert "no such host" in ended.message

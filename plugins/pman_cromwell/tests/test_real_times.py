@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cromwell_bench import Server, server, slurm, slurm_job, subject_of, why_missing
+from cromwell_kit import Server, server, slurm, slurm_job, subject_of, why_missing
 
 from pman_core.contract.errors import UnknownJobError
 from pman_core.contract.info import JobFilter, Reason, Status

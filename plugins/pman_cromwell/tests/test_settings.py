@@ -2,7 +2,7 @@
 
 import attrs
 import pytest
-from order_samples import job, settings
+from spec_samples import job, settings
 
 from pman_core import HostPath
 from pman_core.contract.capabilities import Option

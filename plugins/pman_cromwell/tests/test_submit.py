@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from order_samples import job, order, settings
-from scripted import Script, fail
+from scripted_server import Script, fail
+from spec_samples import job, order, settings
 
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
 from pman_core.contract.info import JobFilter, Reason, Status
 from pman_cromwell.backend import CromwellBackend
-from pman_cromwell.shelf import Shelf
+from pman_cromwell.job_store import Shelf
 
 _ID = order().workflow
 _UNLISTED = (404, json.dumps(fail(f"Unrecognized workflow ID: {_ID}")))

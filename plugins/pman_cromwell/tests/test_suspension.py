@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from cromwell_bench import slurm, slurm_job
+from cromwell_kit import slurm, slurm_job
 
 from pman_core.contract.info import JobInfo, Status
 from pman_core.contract.job import Resources

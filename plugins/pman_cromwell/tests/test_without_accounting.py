@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cromwell_bench import Server, slurm, slurm_job, subject_of, why_missing
+from cromwell_kit import Server, slurm, slurm_job, subject_of, why_missing
 
 from pman_core.contract.info import Reason, Status
 from pman_core.kit.names import native_name

@@ -10,9 +10,9 @@ from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import load
 from pman_cromwell.capabilities import capabilities, validate
 from pman_cromwell.client import Cromwell
-from pman_cromwell.jobs import Jobs
+from pman_cromwell.job_store import Shelf
+from pman_cromwell.reconcile import Jobs
 from pman_cromwell.settings import CromwellSettings, jobs_folder
-from pman_cromwell.shelf import Shelf
 
 #: How often a submit looks for a job that is removed whenever it has just been found.
 _ATTEMPTS = 20

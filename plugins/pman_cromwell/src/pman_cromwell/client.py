@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import requests
 
 from pman_core.kit.engine_http import BoundedSession, is_late
-from pman_cromwell.answers import Found, Results, Status, Version, Workflow, structured
 from pman_cromwell.errors import Refused, check, told
+from pman_cromwell.responses import Found, Results, Status, Version, Workflow, structured
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from pman_core.kit.causes import PULL_CAUSES
 from pman_core.kit.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
-from pman_cromwell.answers import Found
-from pman_cromwell.order import Order, encoded, to_json
+from pman_cromwell.job_spec import Order, encoded, to_json
+from pman_cromwell.responses import Found
 from pman_cromwell.settings import CromwellSettings
 
 #: The job's native name: plain ASCII, so it can be asked for.

@@ -8,11 +8,11 @@ from pman_core.contract.errors import EngineUnavailableError
 from pman_cromwell import payload
 from pman_cromwell.client import Cromwell
 from pman_cromwell.errors import Refused
-from pman_cromwell.notes import Cancelled
-from pman_cromwell.order import Order
-from pman_cromwell.patience import until
+from pman_cromwell.job_spec import Order
+from pman_cromwell.job_store import Shelf
+from pman_cromwell.polling import until
+from pman_cromwell.run_files import Cancelled
 from pman_cromwell.settings import CromwellSettings
-from pman_cromwell.shelf import Shelf
 
 #: A workflow that Cromwell does not list after this time is gone: its summary is never so late.
 _SUMMARY_DELAY = timedelta(minutes=10)

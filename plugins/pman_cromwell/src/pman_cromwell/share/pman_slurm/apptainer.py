@@ -13,10 +13,10 @@ import shutil
 import signal
 import subprocess
 
-from . import verdict as ends
+from . import outcome as ends
 from .options import mount_words
+from .outcome import CannotStart, Verdict
 from .runtime import Runtime
-from .verdict import CannotStart, Verdict
 
 #: Where images are kept, one file each; the site may choose another folder.
 CACHE_VARIABLE = "PMAN_IMAGE_CACHE"

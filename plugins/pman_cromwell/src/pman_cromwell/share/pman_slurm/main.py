@@ -8,7 +8,7 @@ import sys
 
 from .batch import batch
 from .cancel import cancel
-from .check import check
+from .check_alive import check
 from .epilog import epilog
 from .run import run, work
 from .submit import submit

@@ -6,8 +6,8 @@ import os
 import platform
 import re
 
-from . import verdict as ends
-from .verdict import CannotStart
+from . import outcome as ends
+from .outcome import CannotStart
 
 _LINE = re.compile(r"[\x20-\x7e]{0,4096}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")

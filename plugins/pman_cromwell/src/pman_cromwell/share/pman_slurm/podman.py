@@ -15,13 +15,13 @@ import time
 from typing import NamedTuple
 
 from . import oom
-from . import verdict as ends
+from . import outcome as ends
 from .causes import MACHINE, cause_of, pauses_s
-from .faults import FAULTS
+from .errors import FAULTS
+from .job_spec import as_bytes
 from .options import devices, mount_words, split_environment
-from .order import as_bytes
+from .outcome import CannotStart, Verdict, of_code, out_of_memory
 from .runtime import Runtime
-from .verdict import CannotStart, Verdict, of_code, out_of_memory
 
 #: Finds what outlived a job of SLURM.
 LABEL = "pman.chrisproject.org/slurm-job"

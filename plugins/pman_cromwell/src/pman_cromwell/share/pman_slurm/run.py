@@ -10,13 +10,13 @@ import sys
 from collections.abc import Callable
 from typing import IO, TypeVar
 
-from . import verdict as ends
-from .attend import attend
-from .faults import FAULTS, verdict_of
-from .files import BEGUN, VERDICT, insist, is_gone, worker_name
-from .order import Order, decoded, order_of
-from .verdict import Verdict, by_pman, record, recorded
+from . import outcome as ends
+from .errors import FAULTS, verdict_of
+from .job_spec import Order, decoded, order_of
+from .outcome import Verdict, by_pman, record, recorded
+from .run_files import BEGUN, VERDICT, insist, is_gone, worker_name
 from .watch import Watch
+from .worker import attend
 
 T = TypeVar("T")
 

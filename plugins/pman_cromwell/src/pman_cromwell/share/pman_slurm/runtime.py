@@ -11,13 +11,13 @@ import subprocess
 import time
 
 from . import cgroup
-from . import verdict as ends
+from . import outcome as ends
 from .causes import Cause, cause_of, pauses_s
-from .files import PULLING, TROUBLE, insist, jobs_folder, open_log, write, write_once
-from .order import Order
-from .verdict import CannotStart, Verdict, of_code, out_of_memory
+from .job_spec import Order
+from .outcome import CannotStart, Verdict, of_code, out_of_memory
+from .pull_output import Words
+from .run_files import PULLING, TROUBLE, insist, jobs_folder, open_log, write, write_once
 from .watch import Watch
-from .words import Words
 
 #: How long a directory is waited for that is neither seen nor seen to be missing.
 _PATIENCE_S = 60.0

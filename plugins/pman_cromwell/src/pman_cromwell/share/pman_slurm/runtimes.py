@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .apptainer import Apptainer
-from .order import Order
-from .plain import Plain
+from .bare import Plain
+from .job_spec import Order
 from .podman import Podman
 from .runtime import Runtime
 from .watch import Watch

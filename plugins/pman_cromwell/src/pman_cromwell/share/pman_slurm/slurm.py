@@ -10,8 +10,8 @@ import os
 import subprocess
 from typing import NamedTuple
 
-from . import verdict as ends
-from .verdict import Verdict
+from . import outcome as ends
+from .outcome import Verdict
 
 #: A state from which a job does not come back.
 _ENDS = {

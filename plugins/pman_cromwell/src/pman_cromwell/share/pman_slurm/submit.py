@@ -13,9 +13,9 @@ import subprocess
 import sys
 import time
 
-from . import verdict as ends
-from .files import CANCELLED, POINTER, WAITING, exists, is_gone, write
-from .verdict import Verdict, record
+from . import outcome as ends
+from .outcome import Verdict, record
+from .run_files import CANCELLED, POINTER, WAITING, exists, is_gone, write
 
 #: What sbatch says where it may take the job later: the controller is away, or a limit of jobs that
 #: are submitted is reached (``AssocMaxSubmitJobLimit`` and the like). It may have taken the job all

@@ -10,9 +10,10 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from . import verdict as ends
+from . import outcome as ends
 from .clock import Clock
-from .files import (
+from .outcome import Verdict, by_pman
+from .run_files import (
     STARTED,
     SUSPENDED,
     VERDICT,
@@ -23,7 +24,6 @@ from .files import (
     write_once,
 )
 from .slurm import Silent, ask
-from .verdict import Verdict, by_pman
 
 #: Between two looks for pman's word, which lies on shared storage.
 _LOOK_S = 1.0

@@ -12,12 +12,13 @@ from typing import Any
 
 import attrs
 import pytest
-from order_samples import job, order, settings
+from spec_samples import job, order, settings
 
-from pman_cromwell import notes, payload
-from pman_cromwell.order import Bind
-from pman_cromwell.share.pman_slurm import files, podman, run, runtime, submit, verdict
-from pman_cromwell.share.pman_slurm.verdict import recorded
+from pman_cromwell import payload, run_files
+from pman_cromwell.job_spec import Bind
+from pman_cromwell.share.pman_slurm import outcome, podman, run, runtime, submit
+from pman_cromwell.share.pman_slurm import run_files as node_files
+from pman_cromwell.share.pman_slurm.outcome import recorded
 
 #: A Podman whose containers end well, at once.
 _PODMAN = """#!/bin/sh
@@ -78,7 +79,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("PMAN_RUNTIME", "podman")
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: made.pauses.pop(0)())
-    for module in (files, podman, submit):
+    for module in (node_files, podman, submit):
         monkeypatch.setattr(module, "time", clock)
     ending = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     numbers = (*ending, signal.SIGCHLD, signal.SIGTSTP, signal.SIGCONT)
@@ -109,19 +110,19 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def test_an_end_is_written_down_once_there_is_room(node: Node, refuse: Callable[..., None]) -> None:
-    refuse({files.VERDICT}, times=2)
+    refuse({node_files.VERDICT}, times=2)
     node.pauses.extend([lambda: None] * 2)
     assert node.run() == 0
-    assert recorded(str(node.folder)) == verdict.of_code(0)
+    assert recorded(str(node.folder)) == outcome.of_code(0)
 
 
 def test_a_success_that_can_never_be_written_down_is_one_to_cromwell(
     node: Node, refuse: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refuse({files.VERDICT})
+    refuse({node_files.VERDICT})
     monkeypatch.setattr(run, "_END_PATIENCE_S", 0)
     assert node.run() == 0
-    node.folder.joinpath(files.BEGUN).unlink()
+    node.folder.joinpath(node_files.BEGUN).unlink()
     node.has_podman(_PODMAN.replace('"ExitCode": 0', '"ExitCode": 7'))
     assert node.run() == 1
     assert recorded(str(node.folder)) is None
@@ -130,7 +131,7 @@ def test_a_success_that_can_never_be_written_down_is_one_to_cromwell(
 def test_no_end_is_insisted_on_of_a_job_that_pman_has_removed(
     node: Node, refuse: Callable[..., None]
 ) -> None:
-    refuse({files.VERDICT})
+    refuse({node_files.VERDICT})
     node.pauses.append(lambda: node.folder.rename(node.folder.with_name(".removed-1")))
     assert node.run() == 0
     assert not node.pauses
@@ -141,7 +142,7 @@ def test_a_job_begins_once_its_storage_is_mounted(node: Node) -> None:
     node.mount.rename(unmounted)
     node.pauses.append(lambda: unmounted.rename(node.mount))
     assert node.run() == 0
-    assert recorded(str(node.folder)) == verdict.of_code(0)
+    assert recorded(str(node.folder)) == outcome.of_code(0)
 
 
 def test_a_job_that_pman_has_removed_does_not_begin(
@@ -153,17 +154,17 @@ def test_a_job_that_pman_has_removed_does_not_begin(
 
 
 def test_notes_that_cannot_be_written_cost_no_job(node: Node, refuse: Callable[..., None]) -> None:
-    refuse({files.PULLING, files.STARTED})
+    refuse({node_files.PULLING, node_files.STARTED})
     node.has_podman(_PODMAN.replace("#!/bin/sh", "#!/bin/sh\n[ $1 != image ] || exit 1", 1))
     assert node.run(uid=7) == 0
-    assert recorded(str(node.folder)) == verdict.of_code(0)
-    assert not set(os.listdir(node.folder)) & {files.PULLING, files.STARTED}
+    assert recorded(str(node.folder)) == outcome.of_code(0)
+    assert not set(os.listdir(node.folder)) & {node_files.PULLING, node_files.STARTED}
 
 
 def test_pman_is_told_of_the_start_as_soon_as_there_is_room(
     node: Node, refuse: Callable[..., None]
 ) -> None:
-    refuse({files.STARTED}, times=1)
+    refuse({node_files.STARTED}, times=1)
     waits = f"""#!/bin/sh
 [ "$1" != start ] || exec timeout 30 sh -c "until [ -e '{node.folder}/started.json' ]; do
     sleep 0.05; done"
@@ -171,7 +172,7 @@ def test_pman_is_told_of_the_start_as_soon_as_there_is_room(
     node.has_podman(_PODMAN.replace("#!/bin/sh\n", waits, 1))
     before = time.time()
     assert node.run() == 0
-    assert files.read(str(node.folder), files.STARTED)["time"] >= before
+    assert node_files.read(str(node.folder), node_files.STARTED)["time"] >= before
 
 
 @pytest.mark.parametrize("fault", [errno.ESTALE, errno.EIO])
@@ -197,7 +198,7 @@ def test_a_directory_that_cannot_be_seen_at_all_is_told_in_the_systems_words(
     assert node.run(mounts=(Bind(str(given), "/share/incoming", True),)) == 1
     ended = recorded(str(node.folder))
     assert ended
-    assert ended.reason == verdict.CANNOT_START
+    assert ended.reason == outcome.CANNOT_START
     assert f"{given} cannot be used" in ended.message
     assert os.strerror(errno.ESTALE) in ended.message
 
@@ -224,7 +225,7 @@ def test_a_podman_that_tells_nothing_for_a_moment_is_asked_again(node: Node, ans
 
 
 @pytest.mark.parametrize("answer", _TELLS_NOTHING)
-@pytest.mark.parametrize(("code", "reason"), [(0, None), (125, verdict.LOST)])
+@pytest.mark.parametrize(("code", "reason"), [(0, None), (125, outcome.LOST)])
 def test_where_podman_never_tells_only_a_success_of_its_start_is_believed(
     node: Node, answer: str, code: int, reason: str | None
 ) -> None:
@@ -252,7 +253,7 @@ def test_a_container_that_was_never_started_is_told_at_once(
     assert node.run() == 1
     ended = recorded(str(node.folder))
     assert ended
-    assert ended.reason == verdict.CANNOT_START
+    assert ended.reason == outcome.CANNOT_START
     assert words in ended.message
 
 
@@ -278,12 +279,12 @@ def test_a_refusal_that_passes_is_waited_out_and_pman_is_told_of_it(node: Node, 
     told = []
 
     def accept() -> None:
-        told.append(notes.read(node.folder).waiting)
+        told.append(run_files.read(node.folder).waiting)
         node.has("sbatch", "#!/bin/sh\nexit 0\n")
 
     node.pauses.append(accept)
     assert node.submit() == 0
-    assert told == [notes.Waiting("", words)]
+    assert told == [run_files.Waiting("", words)]
     assert os.listdir(node.folder) == []
 
 
@@ -310,7 +311,7 @@ def test_a_job_that_is_removed_or_cancelled_is_not_submitted(node: Node, removed
     if removed:
         node.folder.rmdir()
     else:
-        (node.folder / files.CANCELLED).touch()
+        (node.folder / node_files.CANCELLED).touch()
     assert node.submit() == 1
 
 

@@ -6,11 +6,11 @@ import os
 import sys
 
 from . import runtimes
-from .faults import FAULTS, verdict_of, words_of
-from .files import open_log
-from .order import Order
+from .errors import FAULTS, verdict_of, words_of
+from .job_spec import Order
+from .outcome import CannotStart, Verdict
+from .run_files import open_log
 from .runtime import Ended, Runtime
-from .verdict import CannotStart, Verdict
 from .watch import Watch
 
 

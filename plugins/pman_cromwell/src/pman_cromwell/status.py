@@ -16,10 +16,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from pman_core import JobInfo, Reason, Status
-from pman_cromwell.answers import Workflow
 from pman_cromwell.errors import without_payload
-from pman_cromwell.notes import Notes, Verdict
-from pman_cromwell.order import Order
+from pman_cromwell.job_spec import Order
+from pman_cromwell.responses import Workflow
+from pman_cromwell.run_files import Notes, Verdict
 
 #: How long after Cromwell's end of a run that began its verdict may still come: shared storage
 #: is slow to show a new file, and SLURM gives a cancelled job time to end.

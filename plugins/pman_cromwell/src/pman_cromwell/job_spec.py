@@ -34,7 +34,7 @@ class Bind:
 class Order:
     """One job without its environment, which may hold tokens and is not kept by pman.
 
-    ``share/pman_slurm/order.py`` reads the same names. Units are those of ``Job``.
+    ``share/pman_slurm/job_spec.py`` reads the same names. Units are those of ``Job``.
 
     :param generation: how many jobs of this id were removed before.
     :param workflow: Cromwell's id; it derives from instance, jid and generation.

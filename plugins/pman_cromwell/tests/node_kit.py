@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from cromwell_bench import SHARE
-from order_samples import CREATED, job, order, settings
+from cromwell_kit import SHARE
+from spec_samples import CREATED, job, order, settings
 
 from pman_core import Reason
-from pman_cromwell import notes, payload
-from pman_cromwell.share.pman_slurm.verdict import Verdict, recorded
+from pman_cromwell import payload, run_files
+from pman_cromwell.share.pman_slurm.outcome import Verdict, recorded
 
 
 @attrs.frozen
@@ -39,8 +39,8 @@ class Node:
 
     def cancel(self, reason: str | None) -> None:
         """Have pman end the run."""
-        why = notes.Cancelled(Reason(reason) if reason else None, "words", CREATED)
-        (self.folder / notes.CANCELLED).write_text(notes.text(why))
+        why = run_files.Cancelled(Reason(reason) if reason else None, "words", CREATED)
+        (self.folder / run_files.CANCELLED).write_text(run_files.text(why))
 
     def do(
         self, *words: str, text: str = "", **variables: str

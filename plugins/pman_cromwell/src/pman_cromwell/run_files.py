@@ -1,4 +1,4 @@
-"""What lies in the folder of one run, as values; ``share/pman_slurm/files.py`` names the files."""
+"""The files of a run as values; ``share/pman_slurm/run_files.py`` names them."""
 
 from __future__ import annotations
 

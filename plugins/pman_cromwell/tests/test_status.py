@@ -5,13 +5,13 @@ from typing import Any
 
 import attrs
 import pytest
-from order_samples import CREATED, order
+from spec_samples import CREATED, order
 
 from pman_core.contract.info import JobInfo, Reason, Status
-from pman_cromwell.answers import Failure, Workflow, structured
-from pman_cromwell.notes import Cancelled, Notes, Started, Suspended, Trouble, Verdict, Waiting
-from pman_cromwell.order import encoded
-from pman_cromwell.state import VERDICT_DELAY, info_of
+from pman_cromwell.job_spec import encoded
+from pman_cromwell.responses import Failure, Workflow, structured
+from pman_cromwell.run_files import Cancelled, Notes, Started, Suspended, Trouble, Verdict, Waiting
+from pman_cromwell.status import VERDICT_DELAY, info_of
 
 _LATER = CREATED + timedelta(minutes=5)
 _NOW = CREATED + timedelta(hours=1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from . import verdict as ends
-from .files import POINTER, WAITING, write
+from . import outcome as ends
+from .outcome import Verdict, by_pman, record
+from .run_files import POINTER, WAITING, write
 from .slurm import Job, Silent, ask
-from .verdict import Verdict, by_pman, record
 
 #: A Python that cannot run this at all ends with another code, which is no death either.
 _ALIVE, _GONE = 0, 3

@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cromwell_bench import slurm
-from node_bench import Node
-from order_samples import order
-from scripted import Script, fail
+from cromwell_kit import slurm
+from node_kit import Node
+from scripted_server import Script, fail
+from spec_samples import order
 
 from pman_core import JobFilter, JobInfo, Reason, Status
 from pman_core.contract.errors import UnknownJobError
 from pman_core.kit.names import native_name
 from pman_core.testing.conformance import Workbench
 from pman_cromwell.backend import CromwellBackend
-from pman_cromwell.notes import Cancelled
-from pman_cromwell.share.pman_slurm import files, verdict
-from pman_cromwell.shelf import Shelf
+from pman_cromwell.job_store import Shelf
+from pman_cromwell.run_files import Cancelled
+from pman_cromwell.share.pman_slurm import outcome
+from pman_cromwell.share.pman_slurm import run_files as node_files
 
 
 def _begin(bench: Workbench, jid: str, reason: Reason | None = Reason.CANCELLED) -> Any:
@@ -119,7 +120,7 @@ def test_an_end_that_was_told_stays_where_slurm_begins_the_job_all_the_same(
     shelf.cancel(made, Cancelled(Reason.CANCELLED, "cancelled", datetime.now(UTC)))
     told = backend.pman_status(made.jid)
     assert _is_cancelled(told)
-    (tmp_path / ".pman" / "pman" / "runs" / made.workflow / files.BEGUN).touch()
+    (tmp_path / ".pman" / "pman" / "runs" / made.workflow / node_files.BEGUN).touch()
     assert backend.pman_status(made.jid) == told
 
 
@@ -130,7 +131,7 @@ def test_several_workers_are_cancelled_whatever_one_of_them_came_to_before(node:
         content = {"reason": reason, "message": "words", "code": code, "time": 1}
         (node.root / name).write_text(json.dumps(content))
     node.cancel("cancelled")
-    word = node.folder / files.CANCELLED
+    word = node.folder / node_files.CANCELLED
     word.rename(node.root / "word")
     moves = "; ".join(f"/bin/mv {node.root}/{name} {node.folder}" for name in ended)
     node.has("srun", f"/bin/cat >/dev/null; {moves}; /bin/mv {node.root}/word {word}")
@@ -146,12 +147,12 @@ def test_a_word_that_cannot_be_read_ends_nothing_and_is_read_again(
         raise OSError("stale")
 
     with monkeypatch.context() as patch:
-        patch.setattr(verdict, "read", stale)
-        assert verdict.by_pman(str(node.folder)) is None
-    word = verdict.by_pman(str(node.folder))
+        patch.setattr(outcome, "read", stale)
+        assert outcome.by_pman(str(node.folder)) is None
+    word = outcome.by_pman(str(node.folder))
     assert word
-    assert word.reason == verdict.START_DEADLINE
+    assert word.reason == outcome.START_DEADLINE
     node.cancel(None)
-    word = verdict.by_pman(str(node.folder))
+    word = outcome.by_pman(str(node.folder))
     assert word
-    assert word.reason == verdict.KILLED
+    assert word.reason == outcome.KILLED

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import attrs
 import pytest
-from order_samples import CREATED, order
+from spec_samples import CREATED, order
 
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.contract.info import Reason
-from pman_cromwell import notes
-from pman_cromwell.notes import Cancelled, Verdict
-from pman_cromwell.order import Order, to_json, workflow_id
-from pman_cromwell.shelf import Shelf
+from pman_cromwell import run_files
+from pman_cromwell.job_spec import Order, to_json, workflow_id
+from pman_cromwell.job_store import Shelf
+from pman_cromwell.run_files import Cancelled, Verdict
 
 _REMOVED = Cancelled(None, "removed", CREATED)
 
@@ -213,14 +213,14 @@ def test_a_note_that_is_lost_for_a_moment_is_read_again(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf.create(order())
-    read, faults = notes.read, [errno.ESTALE]
+    read, faults = run_files.read, [errno.ESTALE]
 
-    def stale(folder: Path) -> notes.Notes:
+    def stale(folder: Path) -> run_files.Notes:
         if faults:
             raise OSError(faults.pop(), "stale")
         return read(folder)
 
-    monkeypatch.setattr(notes, "read", stale)
+    monkeypatch.setattr(run_files, "read", stale)
     assert shelf.notes(order())
 
 

@@ -12,10 +12,10 @@ import os
 import signal
 import subprocess
 
-from . import verdict as ends
-from .order import as_bytes
+from . import outcome as ends
+from .job_spec import as_bytes
+from .outcome import CannotStart
 from .runtime import Runtime
-from .verdict import CannotStart
 
 # From <sched.h>, <sys/mount.h> and <sys/prctl.h>.
 _CLONE_NEWNS = 0x00020000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
-from .files import CANCELLED, VERDICT, read, write_once
+from .run_files import CANCELLED, VERDICT, read, write_once
 
 EXIT_CODE = "exit-code"
 KILLED = "killed"

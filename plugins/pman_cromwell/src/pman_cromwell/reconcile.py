@@ -9,16 +9,16 @@ from pman_core import Job, JobInfo, Reason, Status
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, NameTakenError
 from pman_core.kit.names import native_name
 from pman_cromwell import payload
-from pman_cromwell.answers import Found, Workflow
 from pman_cromwell.client import Cromwell
 from pman_cromwell.errors import Refused
-from pman_cromwell.notes import Cancelled, Notes
-from pman_cromwell.order import Order, from_inputs, order_of
-from pman_cromwell.patience import until
+from pman_cromwell.job_spec import Order, from_inputs, order_of
+from pman_cromwell.job_store import Shelf
+from pman_cromwell.polling import until
 from pman_cromwell.removal import Removal
+from pman_cromwell.responses import Found, Workflow
+from pman_cromwell.run_files import Cancelled, Notes
 from pman_cromwell.settings import CromwellSettings
-from pman_cromwell.shelf import Shelf
-from pman_cromwell.state import end_without_verdict, info_of
+from pman_cromwell.status import end_without_verdict, info_of
 
 #: Cromwell's first word on a submission that is wrong (``PartialWorkflowSources.scala``).
 _INVALID = "Error(s):"

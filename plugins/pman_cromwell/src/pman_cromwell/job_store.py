@@ -21,11 +21,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pman_core.contract.errors import EngineUnavailableError
-from pman_cromwell import notes
+from pman_cromwell import run_files
 from pman_cromwell.errors import told_of_storage
+from pman_cromwell.job_spec import Order, from_json, to_json
 from pman_cromwell.logs import log_end
-from pman_cromwell.notes import Cancelled, Notes, Verdict
-from pman_cromwell.order import Order, from_json, to_json
+from pman_cromwell.run_files import Cancelled, Notes, Verdict
 
 _SUFFIX = ".json"
 
@@ -99,24 +99,24 @@ class Shelf:
 
     def accept(self, order: Order) -> None:
         """Mark that Cromwell has taken the job."""
-        self._note(order, notes.ACCEPTED, "")
+        self._note(order, run_files.ACCEPTED, "")
 
     def notes(self, order: Order) -> Notes | None:
         """The notes in the run's folder; ``None`` if the job has been removed meanwhile."""
         with told_of_storage(str(self._root)):
             try:
-                return notes.read(self._run(order))
+                return run_files.read(self._run(order))
             except OSError:
                 if self._is_gone(order):
                     return None
             # NFS loses a file at times that has just been replaced.
-            return notes.read(self._run(order))
+            return run_files.read(self._run(order))
 
     def is_running(self, order: Order) -> bool:
         """Whether the batch job goes on: it holds a lock, which ends with it."""
         with told_of_storage(str(self._root)), contextlib.ExitStack() as stack:
             try:
-                begun = stack.enter_context((self._run(order) / notes.BEGUN).open("rb"))
+                begun = stack.enter_context((self._run(order) / run_files.BEGUN).open("rb"))
                 fcntl.flock(begun, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return True
@@ -129,7 +129,7 @@ class Shelf:
 
         The run looks for this file before it begins, and every second while it runs.
         """
-        self._note(order, notes.CANCELLED, notes.text(why))
+        self._note(order, run_files.CANCELLED, run_files.text(why))
 
     def unended(self) -> Iterable[str]:
         """Those without a verdict; one that is being removed is left to who removes it."""
@@ -141,7 +141,7 @@ class Shelf:
 
     def settle(self, order: Order, verdict: Verdict) -> None:
         """In the place where the cluster would have written it."""
-        self._note(order, notes.VERDICT, notes.text(verdict))
+        self._note(order, run_files.VERDICT, run_files.text(verdict))
 
     def delete(self, order: Order) -> None:
         """First the record, then the run under a name that is swept, whatever is left in it."""
@@ -156,7 +156,7 @@ class Shelf:
             for run in set(os.listdir(self._runs)) - kept:
                 if run.startswith(_REMOVED):
                     shutil.rmtree(self._runs / run, ignore_errors=True)
-                elif (self._runs / run / notes.CANCELLED).exists():
+                elif (self._runs / run / run_files.CANCELLED).exists():
                     self._discard(run)
 
     def log(self, order: Order, tail_lines: int, max_bytes: int) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 import subprocess
 
-from . import verdict as ends
-from .verdict import CannotStart, Verdict
+from . import outcome as ends
+from .outcome import CannotStart, Verdict
 
 #: What any call of a program or of storage may raise.
 FAULTS = (OSError, subprocess.SubprocessError)

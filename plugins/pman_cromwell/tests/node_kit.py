@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 from cromwell_kit import SHARE
-from spec_samples import CREATED, job, order, settings
+from spec_samples import CREATED, job, settings, spec
 
 from pman_core import Reason
 from pman_cromwell import payload, run_files
-from pman_cromwell.share.pman_slurm.outcome import Verdict, recorded
+from pman_cromwell.share.pman_slurm.outcome import Outcome, recorded
 
 
 @attrs.frozen
@@ -30,7 +30,7 @@ class Node:
 
     @property
     def folder(self) -> Path:
-        return self.storebase / ".pman" / "pman" / "runs" / order().workflow
+        return self.storebase / ".pman" / "pman" / "runs" / spec().workflow
 
     def has(self, program: str, script: str) -> None:
         """Give it a program."""
@@ -40,7 +40,7 @@ class Node:
     def cancel(self, reason: str | None) -> None:
         """Have pman end the run."""
         why = run_files.Cancelled(Reason(reason) if reason else None, "words", CREATED)
-        (self.folder / run_files.CANCELLED).write_text(run_files.text(why))
+        (self.folder / run_files.CANCELLED).write_text(run_files.as_json(why))
 
     def do(
         self, *words: str, text: str = "", **variables: str
@@ -56,9 +56,9 @@ class Node:
             check=False,
         )
 
-    def run(self, runtime: str, **changes: Any) -> Verdict:
+    def run(self, runtime: str, **changes: Any) -> Outcome:
         """What comes of a job."""
-        made = order(runtime, folder=str(self.folder), **{"mounts": (), **changes})
+        made = spec(runtime, folder=str(self.folder), **{"mounts": (), **changes})
         sent = payload.inputs(made, job().env, settings())
         lines = f"{sent['pman.order']}\n{sent['pman.environment']}\n"
         cache = str(self.root / "cache")

@@ -8,7 +8,7 @@ from pman_core import HostPath, Job
 from pman_core.contract.job import Resources
 from pman_core.contract.mounts import Mount
 from pman_core.kit.settings import load
-from pman_cromwell.job_spec import Order, order_of
+from pman_cromwell.job_spec import JobSpec, spec_of
 from pman_cromwell.settings import CromwellSettings
 
 CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -46,8 +46,8 @@ def job(**changes: object) -> Job:
     return attrs.evolve(made, **changes)  # type: ignore[arg-type]
 
 
-def order(runtime: str = "podman", **changes: object) -> Order:
-    made = order_of(
+def spec(runtime: str = "podman", **changes: object) -> JobSpec:
+    made = spec_of(
         job(),
         instance="pman",
         generation=0,

@@ -9,24 +9,24 @@ import pytest
 from cromwell_kit import slurm
 from node_kit import Node
 from scripted_server import Script, fail
-from spec_samples import order
+from spec_samples import spec
 
 from pman_core import JobFilter, JobInfo, Reason, Status
 from pman_core.contract.errors import UnknownJobError
 from pman_core.kit.names import native_name
 from pman_core.testing.conformance import Workbench
 from pman_cromwell.backend import CromwellBackend
-from pman_cromwell.job_store import Shelf
+from pman_cromwell.job_store import JobStore
 from pman_cromwell.run_files import Cancelled
-from pman_cromwell.share.pman_slurm import outcome
+from pman_cromwell.share.pman_slurm import outcome, reasons
 from pman_cromwell.share.pman_slurm import run_files as node_files
 
 
 def _begin(bench: Workbench, jid: str, reason: Reason | None = Reason.CANCELLED) -> Any:
     """What a pman does before it is killed: it writes down why it ends a job, and no more."""
     backend: Any = bench.subject.factory(bench.subject.environ)
-    order = backend._jobs.find(jid)
-    backend._records.cancel(order, Cancelled(reason, "cancelled", datetime.now(UTC)))
+    spec = backend._jobs.find(jid)
+    backend._store.cancel(spec, Cancelled(reason, "cancelled", datetime.now(UTC)))
     return backend
 
 
@@ -100,24 +100,24 @@ def test_a_job_that_was_cancelled_before_cromwell_had_it_is_not_posted(bench: Wo
     place = bench.place()
     job = bench.job(place, "count", place.job_out)
     backend: Any = bench.subject.factory(bench.subject.environ)
-    order = backend._jobs.create(job)
+    spec = backend._jobs.create(job)
     bench._jobs.append((bench.backend, job.jid))
     assert _is_cancelled(bench.cancel(job.jid))
     assert _is_cancelled(bench.submit(job))
-    assert not backend._cromwell.abort(order.workflow), "Cromwell has it"
+    assert not backend._cromwell.abort(spec.workflow), "Cromwell has it"
     assert place.runs() == 0
 
 
 def test_an_end_that_was_told_stays_where_slurm_begins_the_job_all_the_same(
     script: Script, tmp_path: Path
 ) -> None:
-    made = order()
+    made = spec()
     script.otherwise = (404, json.dumps(fail(f"Unrecognized workflow ID: {made.workflow}")))
     (tmp_path / ".pman").mkdir()
     backend = CromwellBackend({"CROMWELL_URL": script.url, "STOREBASE": str(tmp_path)})
-    shelf = Shelf(str(tmp_path / ".pman" / "pman"), "pman")
-    shelf.create(made)
-    shelf.cancel(made, Cancelled(Reason.CANCELLED, "cancelled", datetime.now(UTC)))
+    store = JobStore(str(tmp_path / ".pman" / "pman"), "pman")
+    store.create(made)
+    store.cancel(made, Cancelled(Reason.CANCELLED, "cancelled", datetime.now(UTC)))
     told = backend.pman_status(made.jid)
     assert _is_cancelled(told)
     (tmp_path / ".pman" / "pman" / "runs" / made.workflow / node_files.BEGUN).touch()
@@ -151,8 +151,8 @@ def test_a_word_that_cannot_be_read_ends_nothing_and_is_read_again(
         assert outcome.by_pman(str(node.folder)) is None
     word = outcome.by_pman(str(node.folder))
     assert word
-    assert word.reason == outcome.START_DEADLINE
+    assert word.reason == reasons.START_DEADLINE
     node.cancel(None)
     word = outcome.by_pman(str(node.folder))
     assert word
-    assert word.reason == outcome.KILLED
+    assert word.reason == reasons.KILLED

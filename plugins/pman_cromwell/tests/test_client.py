@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 from scripted_server import Script, fail
-from spec_samples import job, order, settings
+from spec_samples import job, settings, spec
 
 from pman_core.contract.errors import EngineUnavailableError
 from pman_cromwell import payload
 from pman_cromwell.client import Cromwell
-from pman_cromwell.errors import Refused
+from pman_cromwell.errors import RefusedError
 from pman_cromwell.job_spec import encoded
 
-_ID = order().workflow
+_ID = spec().workflow
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def client(script: Script) -> Cromwell:
 
 def test_a_submission_has_cromwells_parts(script: Script, client: Cromwell) -> None:
     script.say(201, {"id": _ID, "status": "Submitted"})
-    inputs = payload.inputs(order(), job().env, settings())
-    client.submit(_ID, payload.document(), inputs, payload.OPTIONS, payload.labels(order()))
+    inputs = payload.inputs(spec(), job().env, settings())
+    client.submit(_ID, payload.document(), inputs, payload.OPTIONS, payload.labels(spec()))
     ((method, path, body),) = script.asked
     assert (method, path) == ("POST", "/api/workflows/v1")
     for name in ("workflowSource", "workflowInputs", "workflowOptions", "labels"):
@@ -86,7 +86,7 @@ def test_a_label_before_the_summary_is_not_set(script: Script, client: Cromwell)
 
 def test_a_refusal_gives_cromwells_words(script: Script, client: Cromwell) -> None:
     script.say(400, fail("Error(s): Unexpected body part name: x"))
-    with pytest.raises(Refused, match="Unexpected body part"):
+    with pytest.raises(RefusedError, match="Unexpected body part"):
         client.submit(_ID, "", {}, {}, {})
 
 
@@ -156,7 +156,7 @@ def test_a_list_that_changed_while_it_was_read_is_read_anew(
 def test_no_value_of_the_environment_is_in_an_error(script: Script, client: Cromwell) -> None:
     script.hang_up()
     with pytest.raises(EngineUnavailableError) as caught:
-        client.submit(_ID, "", payload.inputs(order(), job().env, settings()), {}, {})
+        client.submit(_ID, "", payload.inputs(spec(), job().env, settings()), {}, {})
     assert "secret" not in str(caught.value)
     assert encoded("secret") not in str(caught.value)
 

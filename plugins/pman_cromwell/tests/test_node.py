@@ -11,28 +11,28 @@ from typing import Any
 
 import pytest
 from cromwell_kit import SHARE
-from spec_samples import NASTY, order
+from spec_samples import NASTY, spec
 
 from pman_core.contract.info import Reason
 from pman_cromwell import run_files
 from pman_cromwell.job_spec import to_json
-from pman_cromwell.share.pman_slurm import outcome, slurm
+from pman_cromwell.share.pman_slurm import outcome, reasons, slurm
 from pman_cromwell.share.pman_slurm import run_files as node_files
 from pman_cromwell.share.pman_slurm.apptainer import Apptainer
-from pman_cromwell.share.pman_slurm.job_spec import Order, order_of
+from pman_cromwell.share.pman_slurm.job_spec import JobSpec, spec_of
 from pman_cromwell.share.pman_slurm.options import devices, mount_words, split_environment
-from pman_cromwell.share.pman_slurm.outcome import CannotStart, Verdict, record, recorded
+from pman_cromwell.share.pman_slurm.outcome import CannotStartError, Outcome, record, recorded
 from pman_cromwell.share.pman_slurm.podman import Podman
 
 _MODULES = [SHARE / "pman-slurm", *sorted((SHARE / "pman_slurm").glob("*.py"))]
 
 
-def _order(runtime: str, **changes: Any) -> Order:
-    return order_of(json.loads(to_json(order(runtime, **changes))))
+def _spec(runtime: str, **changes: Any) -> JobSpec:
+    return spec_of(json.loads(to_json(spec(runtime, **changes))))
 
 
 def _made(kind: Any, runtime: str, environment: dict[str, str], **changes: Any) -> Any:
-    return kind(_order(runtime, **changes), environment, 0, None)
+    return kind(_spec(runtime, **changes), environment, 0, None)
 
 
 @pytest.mark.parametrize("path", _MODULES, ids=lambda path: path.name)
@@ -142,7 +142,7 @@ def test_a_job_gets_as_many_gpus_as_it_asked_for_or_does_not_run(
     monkeypatch.delenv("SLURM_JOB_GPUS", raising=False)
     if given is not None:
         monkeypatch.setenv("SLURM_JOB_GPUS", given)
-    with pytest.raises(CannotStart, match="asks for 2 GPUs"):
+    with pytest.raises(CannotStartError, match="asks for 2 GPUs"):
         devices(2)
     assert devices(0) == []
 
@@ -157,7 +157,7 @@ def test_tokens_are_on_no_command_line() -> None:
 
 
 def test_a_variable_that_podman_would_change_is_told() -> None:
-    with pytest.raises(CannotStart, match="PATH"):
+    with pytest.raises(CannotStartError, match="PATH"):
         split_environment({"PATH": "a\rb"})
 
 
@@ -168,11 +168,11 @@ def test_a_path_may_hold_what_csv_would_split() -> None:
 
 def test_the_first_verdict_stands(tmp_path: Path) -> None:
     folder = str(tmp_path)
-    verdicts = [Verdict("killed", f"number {number}") for number in range(8)]
+    outcomes = [Outcome("killed", f"number {number}") for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        stood = set(pool.map(lambda one: record(folder, one), verdicts))
+        stood = set(pool.map(lambda one: record(folder, one), outcomes))
     assert stood == {recorded(folder)}
-    assert os.listdir(folder) == [node_files.VERDICT]
+    assert os.listdir(folder) == [node_files.OUTCOME]
 
 
 def test_pman_reads_every_note_that_a_node_writes(tmp_path: Path) -> None:
@@ -181,32 +181,30 @@ def test_pman_reads_every_note_that_a_node_writes(tmp_path: Path) -> None:
     node_files.write_once(folder, node_files.PULLING, {"image": "x"})
     node_files.write_once(folder, node_files.STARTED, {"time": 1.5})
     (tmp_path / node_files.BEGUN).write_text("17\n")
-    record(folder, Verdict(outcome.TIME_LIMIT, "words", None))
+    record(folder, Outcome(reasons.TIME_LIMIT, "words", None))
     seen = run_files.read(tmp_path)
     assert seen.waiting == run_files.Waiting("17", "Priority")
     assert (seen.begun, seen.pulling, seen.accepted) == (True, True, False)
     assert seen.started
     assert seen.started.time.timestamp() == 1.5
-    assert seen.verdict
-    assert (seen.verdict.reason, seen.verdict.message) == (Reason.TIME_LIMIT, "words")
+    assert seen.ended
+    assert (seen.ended.reason, seen.ended.message) == (Reason.TIME_LIMIT, "words")
 
 
 def test_a_node_reads_what_pman_writes(tmp_path: Path) -> None:
     assert node_files.CANCELLED == run_files.CANCELLED
-    assert node_files.VERDICT == run_files.VERDICT
+    assert node_files.OUTCOME == run_files.ENDED
 
 
 def test_every_reason_of_a_node_is_one_of_pmans() -> None:
-    words = {getattr(outcome, name) for name in dir(outcome) if name.isupper() and name[0] != "_"}
+    words = {getattr(reasons, name) for name in dir(reasons) if name.isupper()}
     words |= {reason for reason, _ in slurm._ENDS.values()}
-    assert {str(Reason(word)) for word in words - {node_files.VERDICT}} == words - {
-        node_files.VERDICT
-    }
+    assert {str(Reason(word)) for word in words} == words
 
 
 def test_a_half_written_note_counts_as_not_written(tmp_path: Path) -> None:
-    (tmp_path / node_files.VERDICT).write_text('{"reason": "kil')
-    assert run_files.read(tmp_path).verdict is None
+    (tmp_path / node_files.OUTCOME).write_text('{"reason": "kil')
+    assert run_files.read(tmp_path).ended is None
 
 
 @pytest.mark.parametrize(
@@ -215,7 +213,7 @@ def test_a_half_written_note_counts_as_not_written(tmp_path: Path) -> None:
 def test_a_return_code_is_told_as_a_shell_tells_it(
     code: int, reason: str | None, told: int
 ) -> None:
-    made = outcome.of_code(code)
+    made = outcome.exited(code)
     assert (made.reason, made.code) == (reason, told)
 
 

@@ -12,7 +12,7 @@ from cromwell_kit import CONFIGURATION, SHARE
 from node_kit import Node
 
 from pman_cromwell.job_spec import Bind
-from pman_cromwell.share.pman_slurm import check_alive, epilog, errors, outcome
+from pman_cromwell.share.pman_slurm import check_alive, epilog, errors, outcome, reasons
 from pman_cromwell.share.pman_slurm import run_files as node_files
 
 _ALIVE, _GONE = 0, 3
@@ -50,7 +50,7 @@ def test_a_missing_command_is_no_death(node: Node, execution: str, has_squeue: b
     ("state", "name", "answer"),
     [
         ("PENDING|Priority", node_files.WAITING, _ALIVE),
-        ("TIMEOUT|TimeLimit", node_files.VERDICT, _GONE),
+        ("TIMEOUT|TimeLimit", node_files.OUTCOME, _GONE),
     ],
 )
 def test_a_note_that_cannot_be_written_changes_nothing_of_the_answer(
@@ -74,16 +74,16 @@ def test_a_note_that_cannot_be_written_changes_nothing_of_the_answer(
 @pytest.mark.parametrize(
     ("state", "told"),
     [
-        ("CANCELLED|None", outcome.Verdict("cancelled", "ended by pman")),
-        (None, outcome.Verdict("cancelled", "ended by pman")),
+        ("CANCELLED|None", outcome.Outcome("cancelled", "ended by pman")),
+        (None, outcome.Outcome("cancelled", "ended by pman")),
         (
             "OUT_OF_MEMORY|None",
-            outcome.Verdict("out-of-memory", "out of memory: SLURM ended it at its memory limit"),
+            outcome.Outcome("out-of-memory", "out of memory: SLURM ended it at its memory limit"),
         ),
     ],
 )
 def test_what_slurm_ended_at_pmans_word_is_told_so(
-    node: Node, execution: str, state: str | None, told: outcome.Verdict
+    node: Node, execution: str, state: str | None, told: outcome.Outcome
 ) -> None:
     squeue(node, state)
     node.has("sacct", "")
@@ -211,7 +211,7 @@ def test_a_node_without_the_program_that_it_needs_says_so(
     node: Node, runtime: str, workers: int, program: str
 ) -> None:
     ended = node.run(runtime, workers=workers)
-    assert ended.reason == outcome.CANNOT_START
+    assert ended.reason == reasons.CANNOT_START
     assert f"node {platform.node()}" in ended.message
     assert f"{program}: No such file" in ended.message
 
@@ -219,7 +219,7 @@ def test_a_node_without_the_program_that_it_needs_says_so(
 def test_what_cannot_be_cleaned_up_changes_nothing_of_the_verdict(node: Node) -> None:
     node.has("podman", '[ "$1" = pull ] && /bin/rm "$0" && echo unauthorized >&2; exit 1')
     ended = node.run("podman")
-    assert ended.reason == outcome.IMAGE_NOT_FOUND
+    assert ended.reason == reasons.IMAGE_NOT_FOUND
     assert "unauthorized" in ended.message
 
 
@@ -237,7 +237,7 @@ esac
 
 def test_a_container_that_could_not_be_killed_before_it_ran_is_killed_then(node: Node) -> None:
     node.has("podman", f"cd '{node.root}'" + _SLOW_TO_START)
-    assert node.run("podman", time_limit_s=1).reason == outcome.TIME_LIMIT
+    assert node.run("podman", time_limit_s=1).reason == reasons.TIME_LIMIT
     assert (node.root / "kills").read_text().split()[:3] == ["TERM", "KILL", "KILL"]
 
 
@@ -255,15 +255,15 @@ esac
 def test_a_container_that_stands_still_goes_on_before_it_is_asked_to_end(node: Node) -> None:
     """SLURM has not stopped yet what watches it."""
     node.has("podman", f"cd '{node.root}'" + _SUSPENDED.format(folder=node.folder))
-    assert node.run("podman").reason == outcome.KILLED
+    assert node.run("podman").reason == reasons.KILLED
     calls = (node.root / "calls").read_text().split()
     assert calls[calls.index("pause") :][:3] == ["pause", "unpause", "kill"]
 
 
 def test_a_command_that_does_not_answer_is_told_without_its_words() -> None:
     fault = subprocess.TimeoutExpired(["podman", "create", "--env=TOKEN=secret"], 300)
-    for started, reason in ((False, outcome.CANNOT_START), (True, outcome.LOST)):
-        ended = errors.verdict_of(fault, started=started)
+    for started, reason in ((False, reasons.CANNOT_START), (True, reasons.LOST)):
+        ended = errors.outcome_of(fault, started=started)
         assert ended.reason == reason
         assert "podman did not answer within 300 s" in ended.message
         assert "secret" not in ended.message
@@ -276,7 +276,7 @@ def test_a_link_into_pmans_records_is_not_mounted(node: Node, leads_to: str) -> 
     out = node.storebase / "job" / "out"
     out.symlink_to(node.storebase / leads_to)
     ended = node.run("none", mounts=(Bind(str(out), "/share/outgoing", False),))
-    assert ended.reason == outcome.CANNOT_START
+    assert ended.reason == reasons.CANNOT_START
     assert "pman's own records" in ended.message
 
 
@@ -285,6 +285,6 @@ def test_a_log_is_never_written_through_a_link(node: Node) -> None:
     other.touch()
     (node.folder / "log.0").symlink_to(other)
     ended = node.run("none", argv=("/bin/echo", "words"))
-    assert ended.reason == outcome.CANNOT_START
+    assert ended.reason == reasons.CANNOT_START
     assert "log.0" in ended.message
     assert other.read_text() == ""

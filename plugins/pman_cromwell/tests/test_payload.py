@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 import pytest
 from cromwell_kit import why_missing
-from spec_samples import CREATED, NASTY, job, order, settings
+from spec_samples import CREATED, NASTY, job, settings, spec
 
 from pman_core.contract.errors import UnsupportedError
 from pman_core.contract.info import Reason
@@ -19,14 +19,14 @@ from pman_core.contract.mounts import HostPath, Mount, VolumePath
 from pman_core.kit.causes import pull_cause
 from pman_core.testing.pytest_plugin import Engines
 from pman_cromwell import payload
-from pman_cromwell.job_spec import from_inputs, from_json, order_of, to_json, workflow_id
+from pman_cromwell.job_spec import from_inputs, from_json, spec_of, to_json, workflow_id
 from pman_cromwell.share.pman_slurm.causes import cause_of
 from pman_cromwell.share.pman_slurm.job_spec import decoded
-from pman_cromwell.share.pman_slurm.job_spec import order_of as node_order
+from pman_cromwell.share.pman_slurm.job_spec import spec_of as node_spec
 
 
 def test_the_same_job_always_has_the_same_workflow() -> None:
-    assert order().workflow == order().workflow == workflow_id("pman", "chris-jid-1", 0)
+    assert spec().workflow == spec().workflow == workflow_id("pman", "chris-jid-1", 0)
 
 
 def test_another_jid_instance_or_generation_has_another_workflow() -> None:
@@ -38,19 +38,19 @@ def test_another_jid_instance_or_generation_has_another_workflow() -> None:
 
 
 def test_an_order_survives_being_written_down() -> None:
-    made = order(time_limit_s=5, uid=7, workdir="/a b", owner="Ünï @x/y 🧠")
+    made = spec(time_limit_s=5, uid=7, workdir="/a b", owner="Ünï @x/y 🧠")
     assert from_json(to_json(made)) == made
 
 
 @pytest.mark.parametrize("workflow", ["../../etc", "5a3f3a44-7d0c-4f3e-9d1b-6f0c2b9d4e51"])
 def test_an_order_cannot_name_the_workflow_of_another(workflow: str) -> None:
     with pytest.raises(ValueError, match="not its workflow"):
-        from_json(to_json(order(workflow=workflow)))
+        from_json(to_json(spec(workflow=workflow)))
 
 
 def test_an_order_of_a_newer_pman_can_be_read() -> None:
-    content = {**json.loads(to_json(order())), "novelty": [1]}
-    assert from_json(json.dumps(content)) == order()
+    content = {**json.loads(to_json(spec())), "novelty": [1]}
+    assert from_json(json.dumps(content)) == spec()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"jid": 1}', "somebody else's"])
@@ -60,8 +60,8 @@ def test_what_is_no_order_is_told(text: str) -> None:
 
 
 def test_the_order_comes_back_from_the_inputs() -> None:
-    sent = json.dumps(payload.inputs(order(), job().env, settings()))
-    assert from_inputs(sent) == order()
+    sent = json.dumps(payload.inputs(spec(), job().env, settings()))
+    assert from_inputs(sent) == spec()
 
 
 def test_inputs_of_somebody_else_are_told() -> None:
@@ -70,18 +70,18 @@ def test_inputs_of_somebody_else_are_told() -> None:
 
 
 def test_argv_and_environment_arrive_on_the_node_byte_for_byte() -> None:
-    sent = payload.inputs(order(), job().env, settings())
-    arrived = node_order(decoded(sent["pman.order"]))
+    sent = payload.inputs(spec(), job().env, settings())
+    arrived = node_spec(decoded(sent["pman.order"]))
     assert tuple(arrived.argv) == ("program", *NASTY)
     assert arrived.mounts[0] == ("/data/in, 'one'", "/share/incoming", True)
     assert decoded(sent["pman.environment"]) == dict(job().env)
 
 
 def test_an_order_of_an_older_pman_can_be_read() -> None:
-    content = json.loads(to_json(order()))
+    content = json.loads(to_json(spec()))
     del content["workdir"], content["owner"]
-    assert from_json(json.dumps(content)) == order()
-    assert node_order(content).workdir is None
+    assert from_json(json.dumps(content)) == spec()
+    assert node_spec(content).workdir is None
 
 
 def test_a_node_gets_the_working_directory_and_mounts_one_directory_before_another_in_it() -> None:
@@ -89,7 +89,7 @@ def test_a_node_gets_the_working_directory_and_mounts_one_directory_before_anoth
         Mount(HostPath(f"/data{target}"), target, read_only=True)
         for target in ("/share/incoming/inner", "/share/incoming", "/data/more")
     )
-    made = order_of(
+    made = spec_of(
         job(mounts=mounts, workdir="/work dir", owner="somebody"),
         instance="pman",
         generation=0,
@@ -98,7 +98,7 @@ def test_a_node_gets_the_working_directory_and_mounts_one_directory_before_anoth
         created=CREATED,
     )
     assert (made.workdir, made.owner) == ("/work dir", "somebody")
-    arrived = node_order(decoded(payload.inputs(made, {}, settings())["pman.order"]))
+    arrived = node_spec(decoded(payload.inputs(made, {}, settings())["pman.order"]))
     assert arrived.workdir == "/work dir"
     assert [mount.target for mount in arrived.mounts] == [
         "/data/more",
@@ -108,7 +108,7 @@ def test_a_node_gets_the_working_directory_and_mounts_one_directory_before_anoth
 
 
 def test_a_node_gets_the_table_of_causes() -> None:
-    arrived = node_order(decoded(payload.inputs(order(), {}, settings())["pman.order"]))
+    arrived = node_spec(decoded(payload.inputs(spec(), {}, settings())["pman.order"]))
     for words in ("manifest unknown", "<html> no such host", "No Such Host", "no space left", "x"):
         cause, row = pull_cause(words), cause_of(arrived.causes, words)
         assert (row.is_final, Reason(row.reason), row.wording) == (
@@ -119,26 +119,26 @@ def test_a_node_gets_the_table_of_causes() -> None:
 
 
 def test_no_text_of_a_client_is_in_an_input_that_cromwell_or_a_shell_reads() -> None:
-    sent = payload.inputs(order(), job().env, settings())
+    sent = payload.inputs(spec(), job().env, settings())
     for name in ("pman.order", "pman.environment"):
         assert base64.b64decode(sent.pop(name), validate=True)
     assert sent["pman.name"] == "chris-jid-1"
-    assert sent["pman.folder"] == order().folder
+    assert sent["pman.folder"] == spec().folder
     assert {type(value) for value in sent.values()} == {str, int}
 
 
 def test_the_environment_is_not_in_the_order() -> None:
-    assert "secret" not in to_json(order())
-    assert "secret" not in json.dumps(payload.labels(order()))
+    assert "secret" not in to_json(spec())
+    assert "secret" not in json.dumps(payload.labels(spec()))
 
 
 def test_pmans_own_labels_cannot_be_set_by_a_job() -> None:
-    labels = payload.labels(order(labels={payload.REMOVED_LABEL: "x", payload.NAME_LABEL: "x"}))
+    labels = payload.labels(spec(labels={payload.REMOVED_LABEL: "x", payload.NAME_LABEL: "x"}))
     assert labels[payload.NAME_LABEL] == "chris-jid-1"
 
 
 def test_a_name_is_ascii_whatever_the_jid() -> None:
-    assert order(jid="ünï 🧠 'x'").name.isascii()
+    assert spec(jid="ünï 🧠 'x'").name.isascii()
 
 
 @pytest.mark.parametrize(
@@ -148,13 +148,13 @@ def test_a_name_is_ascii_whatever_the_jid() -> None:
 def test_memory_is_counted_as_slurm_does(
     runtime: str, workers: int, memory: int, per_cpu: int
 ) -> None:
-    sent = payload.inputs(order(runtime, workers=workers), {}, settings())
+    sent = payload.inputs(spec(runtime, workers=workers), {}, settings())
     assert (sent["pman.memory_mib"], sent["pman.memory_per_cpu_mib"]) == (memory, per_cpu)
     assert (sent["pman.cpus"], sent["pman.workers"]) == (2, workers)
 
 
 def test_what_is_not_asked_for_is_zero() -> None:
-    free = order(cpu_millicores=None, memory_mib=None)
+    free = spec(cpu_millicores=None, memory_mib=None)
     sent = payload.inputs(free, {}, settings())
     zeros = ("cpus", "memory_mib", "memory_per_cpu_mib", "gpus", "minutes")
     assert [sent[f"pman.{name}"] for name in zeros] == [0] * len(zeros)
@@ -165,12 +165,12 @@ def test_what_is_not_asked_for_is_zero() -> None:
 def test_slurms_time_limit_is_in_minutes_and_leaves_time_to_fetch_an_image(
     seconds: int | None, minutes: int
 ) -> None:
-    sent = payload.inputs(order(time_limit_s=seconds), {}, settings())
+    sent = payload.inputs(spec(time_limit_s=seconds), {}, settings())
     assert sent["pman.minutes"] == minutes
 
 
 def test_partition_and_account_are_the_sites() -> None:
-    sent = payload.inputs(order(), {}, settings(SLURM_PARTITION="gpu,big", SLURM_ACCOUNT="lab-7"))
+    sent = payload.inputs(spec(), {}, settings(SLURM_PARTITION="gpu,big", SLURM_ACCOUNT="lab-7"))
     assert (sent["pman.partition"], sent["pman.account"]) == ("gpu,big", "lab-7")
 
 
@@ -181,7 +181,7 @@ def test_call_caching_is_off_both_ways() -> None:
 def test_a_volume_is_no_directory_of_a_node() -> None:
     mount = Mount(VolumePath("volume", "x"), "/share/incoming", read_only=True)
     with pytest.raises(UnsupportedError, match="VolumePath"):
-        order_of(
+        spec_of(
             job(mounts=(mount,)),
             instance="pman",
             generation=0,
@@ -228,7 +228,7 @@ def test_every_document_and_inputs_file_is_accepted_by_miniwdl(
     document = tmp_path / "pman.wdl"
     document.write_text(payload.document())
     kinds = [
-        order(runtime, workers=workers, gpus=gpus, **limits)
+        spec(runtime, workers=workers, gpus=gpus, **limits)
         for runtime in ("podman", "apptainer", "none")
         for workers, gpus in ((1, 0), (4, 1))
         for limits in ({}, {"memory_mib": None, "cpu_millicores": None}, {"time_limit_s": 61})
@@ -256,7 +256,7 @@ def test_every_document_and_inputs_file_is_accepted_by_miniwdl(
 
 
 def test_a_user_is_in_the_order() -> None:
-    made = order_of(
+    made = spec_of(
         job(user=User(uid=1, gid=2)),
         instance="pman",
         generation=0,

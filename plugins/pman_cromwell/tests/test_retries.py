@@ -12,11 +12,11 @@ from typing import Any
 
 import attrs
 import pytest
-from spec_samples import job, order, settings
+from spec_samples import job, settings, spec
 
 from pman_cromwell import payload, run_files
 from pman_cromwell.job_spec import Bind
-from pman_cromwell.share.pman_slurm import outcome, podman, run, runtime, submit
+from pman_cromwell.share.pman_slurm import outcome, podman, reasons, run, runtime, submit
 from pman_cromwell.share.pman_slurm import run_files as node_files
 from pman_cromwell.share.pman_slurm.outcome import recorded
 
@@ -51,7 +51,7 @@ class Node:
 
     @property
     def folder(self) -> Path:
-        return self.mount / ".pman" / "pman" / "runs" / order().workflow
+        return self.mount / ".pman" / "pman" / "runs" / spec().workflow
 
     def has(self, program: str, script: str) -> None:
         (self.root / program).write_text(script)
@@ -66,7 +66,7 @@ class Node:
 
     def run(self, **changes: Any) -> int:
         """The exit code of a run."""
-        made = order(folder=str(self.folder), **{"mounts": (), **changes})
+        made = spec(folder=str(self.folder), **{"mounts": (), **changes})
         sent = payload.inputs(made, job().env, settings())
         return run.run(io.StringIO(f"{sent['pman.order']}\n{sent['pman.environment']}\n"))
 
@@ -110,16 +110,16 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def test_an_end_is_written_down_once_there_is_room(node: Node, refuse: Callable[..., None]) -> None:
-    refuse({node_files.VERDICT}, times=2)
+    refuse({node_files.OUTCOME}, times=2)
     node.pauses.extend([lambda: None] * 2)
     assert node.run() == 0
-    assert recorded(str(node.folder)) == outcome.of_code(0)
+    assert recorded(str(node.folder)) == outcome.exited(0)
 
 
 def test_a_success_that_can_never_be_written_down_is_one_to_cromwell(
     node: Node, refuse: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refuse({node_files.VERDICT})
+    refuse({node_files.OUTCOME})
     monkeypatch.setattr(run, "_END_PATIENCE_S", 0)
     assert node.run() == 0
     node.folder.joinpath(node_files.BEGUN).unlink()
@@ -131,7 +131,7 @@ def test_a_success_that_can_never_be_written_down_is_one_to_cromwell(
 def test_no_end_is_insisted_on_of_a_job_that_pman_has_removed(
     node: Node, refuse: Callable[..., None]
 ) -> None:
-    refuse({node_files.VERDICT})
+    refuse({node_files.OUTCOME})
     node.pauses.append(lambda: node.folder.rename(node.folder.with_name(".removed-1")))
     assert node.run() == 0
     assert not node.pauses
@@ -142,7 +142,7 @@ def test_a_job_begins_once_its_storage_is_mounted(node: Node) -> None:
     node.mount.rename(unmounted)
     node.pauses.append(lambda: unmounted.rename(node.mount))
     assert node.run() == 0
-    assert recorded(str(node.folder)) == outcome.of_code(0)
+    assert recorded(str(node.folder)) == outcome.exited(0)
 
 
 def test_a_job_that_pman_has_removed_does_not_begin(
@@ -157,7 +157,7 @@ def test_notes_that_cannot_be_written_cost_no_job(node: Node, refuse: Callable[.
     refuse({node_files.PULLING, node_files.STARTED})
     node.has_podman(_PODMAN.replace("#!/bin/sh", "#!/bin/sh\n[ $1 != image ] || exit 1", 1))
     assert node.run(uid=7) == 0
-    assert recorded(str(node.folder)) == outcome.of_code(0)
+    assert recorded(str(node.folder)) == outcome.exited(0)
     assert not set(os.listdir(node.folder)) & {node_files.PULLING, node_files.STARTED}
 
 
@@ -198,7 +198,7 @@ def test_a_directory_that_cannot_be_seen_at_all_is_told_in_the_systems_words(
     assert node.run(mounts=(Bind(str(given), "/share/incoming", True),)) == 1
     ended = recorded(str(node.folder))
     assert ended
-    assert ended.reason == outcome.CANNOT_START
+    assert ended.reason == reasons.CANNOT_START
     assert f"{given} cannot be used" in ended.message
     assert os.strerror(errno.ESTALE) in ended.message
 
@@ -225,7 +225,7 @@ def test_a_podman_that_tells_nothing_for_a_moment_is_asked_again(node: Node, ans
 
 
 @pytest.mark.parametrize("answer", _TELLS_NOTHING)
-@pytest.mark.parametrize(("code", "reason"), [(0, None), (125, outcome.LOST)])
+@pytest.mark.parametrize(("code", "reason"), [(0, None), (125, reasons.LOST)])
 def test_where_podman_never_tells_only_a_success_of_its_start_is_believed(
     node: Node, answer: str, code: int, reason: str | None
 ) -> None:
@@ -253,7 +253,7 @@ def test_a_container_that_was_never_started_is_told_at_once(
     assert node.run() == 1
     ended = recorded(str(node.folder))
     assert ended
-    assert ended.reason == outcome.CANNOT_START
+    assert ended.reason == reasons.CANNOT_START
     assert words in ended.message
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import attrs
 import pytest
-from spec_samples import CREATED, order
+from spec_samples import CREATED, spec
 
 from pman_core.contract.info import JobInfo, Reason, Status
 from pman_cromwell.job_spec import encoded
 from pman_cromwell.responses import Failure, Workflow, structured
-from pman_cromwell.run_files import Cancelled, Notes, Started, Suspended, Trouble, Verdict, Waiting
-from pman_cromwell.status import VERDICT_DELAY, info_of
+from pman_cromwell.run_files import Cancelled, Ended, RunFiles, Started, Suspended, Trouble, Waiting
+from pman_cromwell.status import RECORD_DELAY, info_of
 
 _LATER = CREATED + timedelta(minutes=5)
 _NOW = CREATED + timedelta(hours=1)
@@ -95,15 +95,15 @@ def _workflow(shape: dict[str, Any], **changes: Any) -> Workflow:
     return attrs.evolve(structured(shape, Workflow), **changes)
 
 
-def _look(workflow: Workflow | None, **notes: Any) -> JobInfo:
-    return info_of(order(), workflow, Notes(accepted=True, **notes), _NOW)
+def _look(workflow: Workflow | None, **run: Any) -> JobInfo:
+    return info_of(spec(), workflow, RunFiles(accepted=True, **run), _NOW)
 
 
 _CANCELLED = Cancelled(Reason.CANCELLED, "cancelled", _LATER)
 
 
-def _verdict(reason: Reason | None, message: str, code: int | None) -> Verdict:
-    return Verdict(reason, message, code, _LATER)
+def _ended_with(reason: Reason | None, message: str, code: int | None) -> Ended:
+    return Ended(reason, message, code, _LATER)
 
 
 def test_a_submitted_workflow_is_not_started() -> None:
@@ -154,14 +154,14 @@ def test_a_verdict_has_the_first_say(
         _workflow(_RUNNING, status=status),
         begun=True,
         started=Started(CREATED),
-        verdict=_verdict(reason, "words", code),
+        ended=_ended_with(reason, "words", code),
     )
     assert (info.status, info.reason, info.exit_code) == (expected, reason, code)
     assert (info.message, info.finished) == ("words", _LATER)
 
 
 def test_a_verdict_needs_no_cromwell() -> None:
-    assert _look(None, verdict=_verdict(None, "finished", 0)).status is Status.SUCCEEDED
+    assert _look(None, ended=_ended_with(None, "finished", 0)).status is Status.SUCCEEDED
 
 
 def test_aborting_is_no_end() -> None:
@@ -175,11 +175,11 @@ def test_an_abort_by_somebody_else_is_told() -> None:
 
 
 def test_the_end_of_a_run_that_began_waits_for_its_verdict() -> None:
-    notes = {"begun": True, "started": Started(_LATER)}
+    run = {"begun": True, "started": Started(_LATER)}
     just_now = _workflow(_FAILED, end=_NOW)
-    assert _look(just_now, **notes).status is Status.STARTED
-    long_ago = _workflow(_FAILED, end=_NOW - VERDICT_DELAY)
-    assert _look(long_ago, **notes).status is Status.FAILED
+    assert _look(just_now, **run).status is Status.STARTED
+    long_ago = _workflow(_FAILED, end=_NOW - RECORD_DELAY)
+    assert _look(long_ago, **run).status is Status.FAILED
 
 
 def test_the_image_on_its_way_is_not_started() -> None:
@@ -240,33 +240,33 @@ def test_a_job_that_waited_too_long_keeps_its_end() -> None:
 def test_a_job_that_began_at_its_deadline_is_ended_first() -> None:
     cancelled = Cancelled(Reason.START_DEADLINE, "waited", _LATER)
     assert _look(_workflow(_RUNNING), begun=True, cancelled=cancelled).status is Status.NOT_STARTED
-    ended = _verdict(Reason.START_DEADLINE, "ended by pman", None)
-    info = _look(_workflow(_RUNNING), begun=True, cancelled=cancelled, verdict=ended)
+    ended = _ended_with(Reason.START_DEADLINE, "ended by pman", None)
+    info = _look(_workflow(_RUNNING), begun=True, cancelled=cancelled, ended=ended)
     assert (info.reason, info.message) == (Reason.START_DEADLINE, "waited")
-    done = _look(None, begun=True, cancelled=cancelled, verdict=_verdict(None, "finished", 0))
+    done = _look(None, begun=True, cancelled=cancelled, ended=_ended_with(None, "finished", 0))
     assert done.status is Status.SUCCEEDED
 
 
 def test_a_cancelled_job_that_runs_goes_on_until_its_node_says_that_it_ended() -> None:
     began = {"cancelled": _CANCELLED, "begun": True, "started": Started(CREATED)}
     assert _look(_workflow(_RUNNING), **began).status is Status.STARTED
-    verdict = _verdict(Reason.CANCELLED, "worker 1 of 2: ended by pman", None)
-    info = _look(None, **began, verdict=verdict)
+    ended = _ended_with(Reason.CANCELLED, "worker 1 of 2: ended by pman", None)
+    info = _look(None, **began, ended=ended)
     assert (info.reason, info.message, info.exit_code) == (Reason.CANCELLED, "cancelled", None)
     assert (info.started, info.finished) == (CREATED, _LATER)
 
 
 @pytest.mark.parametrize(
-    "verdict",
+    "ended",
     [
-        _verdict(None, "finished", 0),
-        _verdict(Reason.KILLED, "killed by signal 9 (137)", 137),
-        _verdict(Reason.KILLED, "cancelled in SLURM", None),
+        _ended_with(None, "finished", 0),
+        _ended_with(Reason.KILLED, "killed by signal 9 (137)", 137),
+        _ended_with(Reason.KILLED, "cancelled in SLURM", None),
     ],
 )
-def test_an_end_that_was_written_down_before_a_cancellation_stays(verdict: Verdict) -> None:
-    info = _look(None, cancelled=_CANCELLED, begun=True, verdict=verdict)
-    assert (info.reason, info.message) == (verdict.reason, verdict.message)
+def test_an_end_that_was_written_down_before_a_cancellation_stays(ended: Ended) -> None:
+    info = _look(None, cancelled=_CANCELLED, begun=True, ended=ended)
+    assert (info.reason, info.message) == (ended.reason, ended.message)
 
 
 def test_a_cancelled_job_that_left_no_verdict_has_ended_when_cromwell_says_so() -> None:
@@ -274,7 +274,7 @@ def test_a_cancelled_job_that_left_no_verdict_has_ended_when_cromwell_says_so() 
     for status in ("Running", "Aborting"):
         running = _workflow(_RUNNING, start=CREATED, status=status)
         assert _look(running, **begun).status is Status.STARTED
-    end = _NOW - VERDICT_DELAY
+    end = _NOW - RECORD_DELAY
     info = _look(_workflow(_RUNNING, status="Aborted", end=end), **begun)
     assert (info.reason, info.message) == (Reason.CANCELLED, "cancelled")
     assert info.finished == end
@@ -284,18 +284,18 @@ def test_a_cancelled_job_that_left_no_verdict_has_ended_when_cromwell_says_so() 
 
 def test_the_clocks_of_nodes_may_be_behind() -> None:
     early = CREATED - timedelta(minutes=1)
-    verdict = Verdict(None, "finished", 0, early)
-    info = _look(None, begun=True, started=Started(early), verdict=verdict)
+    ended = Ended(None, "finished", 0, early)
+    info = _look(None, begun=True, started=Started(early), ended=ended)
     assert info.created == info.started == info.finished == CREATED
 
 
 def test_a_container_that_could_not_start_was_never_started() -> None:
-    verdict = _verdict(Reason.CANNOT_START, "no such program", 127)
-    assert _look(None, begun=True, started=Started(_LATER), verdict=verdict).started is None
+    ended = _ended_with(Reason.CANNOT_START, "no such program", 127)
+    assert _look(None, begun=True, started=Started(_LATER), ended=ended).started is None
 
 
 def test_everything_else_is_told_as_the_job_had_it() -> None:
-    info, made = _look(None), order()
+    info, made = _look(None), spec()
     assert (info.jid, info.image, info.argv) == (made.jid, made.image, made.argv)
     assert (info.fingerprint, dict(info.labels), info.created) == (
         made.fingerprint,

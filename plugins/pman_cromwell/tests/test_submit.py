@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from scripted_server import Script, fail
-from spec_samples import job, order, settings
+from spec_samples import job, settings, spec
 
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
 from pman_core.contract.info import JobFilter, Reason, Status
 from pman_cromwell.backend import CromwellBackend
-from pman_cromwell.job_store import Shelf
+from pman_cromwell.job_store import JobStore
 
-_ID = order().workflow
+_ID = spec().workflow
 _UNLISTED = (404, json.dumps(fail(f"Unrecognized workflow ID: {_ID}")))
 _NONE: dict[str, Any] = {"results": [], "totalResultsCount": 0}
 
@@ -31,8 +31,8 @@ def backend(script: Script, tmp_path: Path) -> CromwellBackend:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(str(tmp_path / ".pman" / "pman"), "pman")
+def store(tmp_path: Path) -> JobStore:
+    return JobStore(str(tmp_path / ".pman" / "pman"), "pman")
 
 
 @pytest.mark.parametrize(
@@ -45,45 +45,45 @@ def shelf(tmp_path: Path) -> Shelf:
     ],
 )
 def test_a_job_that_cromwell_has_and_does_not_list_in_time_keeps_its_record(
-    script: Script, backend: CromwellBackend, shelf: Shelf, words: str
+    script: Script, backend: CromwellBackend, store: JobStore, words: str
 ) -> None:
     script.say(200, _NONE)
     script.say(400, fail(words))
     script.otherwise = _UNLISTED
     with pytest.raises(EngineUnavailableError, match="submit it again"):
         backend.pman_submit(job())
-    assert shelf.notes(order())
+    assert store.run(spec())
     script.say(400, fail(words))
     script.say(200, {"id": _ID, "status": "Running"})
     script.say(200, _NONE)
     assert backend.pman_submit(job()).status is Status.NOT_STARTED
-    seen = shelf.notes(order())
+    seen = store.run(spec())
     assert seen
     assert seen.accepted
 
 
 def test_a_refusal_of_what_was_posted_before_never_deletes_a_record(
-    script: Script, backend: CromwellBackend, shelf: Shelf
+    script: Script, backend: CromwellBackend, store: JobStore
 ) -> None:
-    shelf.create(order())
+    store.create(spec())
     script.say(400, fail("words that nobody promises"))
     script.otherwise = _UNLISTED
     with pytest.raises(EngineUnavailableError, match="nobody promises"):
         backend.pman_submit(job())
-    assert shelf.order(order().name) == order()
-    assert shelf.notes(order())
+    assert store.spec(spec().name) == spec()
+    assert store.run(spec())
 
 
 def test_a_refusal_of_a_new_job_is_told_at_once_and_leaves_nothing(
-    script: Script, backend: CromwellBackend, shelf: Shelf
+    script: Script, backend: CromwellBackend, store: JobStore
 ) -> None:
     script.say(200, _NONE)
     script.say(400, fail("Error(s): Invalid workflow options provided"))
     with pytest.raises(InvalidJobError, match="Invalid workflow options"):
         backend.pman_submit(job())
     assert script.methods() == ["GET", "POST"]
-    assert shelf.order(order().name) is None
-    assert shelf.notes(order()) is None
+    assert store.spec(spec().name) is None
+    assert store.run(spec()) is None
 
 
 @pytest.mark.parametrize(
@@ -97,23 +97,23 @@ def test_a_refusal_of_a_new_job_is_told_at_once_and_leaves_nothing(
     ],
 )
 def test_a_refusal_that_tells_nothing_of_the_job_keeps_its_record(
-    script: Script, backend: CromwellBackend, shelf: Shelf, code: int, answer: str
+    script: Script, backend: CromwellBackend, store: JobStore, code: int, answer: str
 ) -> None:
     script.say(200, _NONE)
     script.say(code, answer)
     script.otherwise = (code, answer)
     with pytest.raises(EngineUnavailableError):
         backend.pman_submit(job())
-    assert shelf.order(order().name)
+    assert store.spec(spec().name)
     script.say(201, {"id": _ID, "status": "Submitted"})
     script.otherwise = _UNLISTED
     assert backend.pman_submit(job()).status is Status.NOT_STARTED
 
 
 def test_an_end_that_cannot_be_written_down_costs_the_job_and_not_the_list(
-    script: Script, backend: CromwellBackend, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    script: Script, backend: CromwellBackend, store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf.create(order())
+    store.create(spec())
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -10,7 +10,7 @@ from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import load
 from pman_cromwell.capabilities import capabilities, validate
 from pman_cromwell.client import Cromwell
-from pman_cromwell.job_store import Shelf
+from pman_cromwell.job_store import JobStore
 from pman_cromwell.reconcile import Jobs
 from pman_cromwell.settings import CromwellSettings, jobs_folder
 
@@ -33,8 +33,8 @@ class CromwellBackend:
         self._settings = settings
         self._folder = jobs_folder(settings, environ)
         self._cromwell = Cromwell(settings.url or "", settings.engine_timeout_s)
-        self._records = Shelf(self._folder, settings.instance)
-        self._jobs = Jobs(self._cromwell, self._records, settings, self._folder)
+        self._store = JobStore(self._folder, settings.instance)
+        self._jobs = Jobs(self._cromwell, self._store, settings, self._folder)
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
@@ -50,7 +50,7 @@ class CromwellBackend:
     def pman_ping(self) -> str:
         """Ask Cromwell who it is, and look into the jobs folder."""
         version = self._cromwell.version()
-        self._records.check()
+        self._store.check()
         return f"Cromwell {version} at {self._cromwell.url}; jobs in {self._folder}"
 
     @hookimpl
@@ -58,12 +58,12 @@ class CromwellBackend:
         """The record is the lock; posting is repeated until Cromwell is known to have it."""
         for _ in range(_ATTEMPTS):
             known = self._jobs.find(job.jid)
-            order = known or self._jobs.create(job)
-            if order is None:
+            spec = known or self._jobs.create(job)
+            if spec is None:
                 continue
-            if order.fingerprint == job.fingerprint and self._jobs.must_be_posted(order):
-                self._jobs.post(order, job.env, first=known is None)
-            info = self._jobs.look(order)
+            if spec.fingerprint == job.fingerprint and self._jobs.must_be_posted(spec):
+                self._jobs.post(spec, job.env, first=known is None)
+            info = self._jobs.look(spec)
             if info:
                 return info
         raise EngineUnavailableError(f"job {job.jid!r} is removed again and again")
@@ -71,8 +71,8 @@ class CromwellBackend:
     @hookimpl
     def pman_status(self, jid: str) -> JobInfo:
         """Read the notes of the run; while it has not ended, ask Cromwell, too."""
-        order = self._jobs.find(jid)
-        info = self._jobs.look(order) if order else None
+        spec = self._jobs.find(jid)
+        info = self._jobs.look(spec) if spec else None
         if info is None:
             raise UnknownJobError(jid)
         return info
@@ -80,16 +80,16 @@ class CromwellBackend:
     @hookimpl
     def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
         """Read the end of the log, on the shared storage."""
-        order = self._jobs.find(info.jid)
-        if order is None:
+        spec = self._jobs.find(info.jid)
+        if spec is None:
             raise UnknownJobError(info.jid)
-        return self._records.log(order, tail_lines, max_bytes)
+        return self._store.log(spec, tail_lines, max_bytes)
 
     @hookimpl
     def pman_cancel(self, jid: str) -> JobInfo:
         """Write it down, abort, and wait for the end."""
-        order = self._jobs.find(jid)
-        info = self._jobs.cancel(order) if order else None
+        spec = self._jobs.find(jid)
+        info = self._jobs.cancel(spec) if spec else None
         if info is None:
             raise UnknownJobError(jid)
         return info
@@ -97,16 +97,16 @@ class CromwellBackend:
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
         """Abort, mark as removed, forget."""
-        order = self._jobs.find(jid)
-        if order is None:
+        spec = self._jobs.find(jid)
+        if spec is None:
             return False
-        self._jobs.remove(order)
+        self._jobs.remove(spec)
         return True
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """In the order of names."""
-        return page_by_name(self._records.names(), self._look, job_filter, limit, cursor)
+        return page_by_name(self._store.names(), self._look, job_filter, limit, cursor)
 
     @hookimpl
     def pman_resume(self) -> None:
@@ -114,5 +114,5 @@ class CromwellBackend:
         self._jobs.resume()
 
     def _look(self, name: str) -> JobInfo | None:
-        order = self._records.order(name)
-        return self._jobs.look(order, listing=True) if order else None
+        spec = self._store.spec(name)
+        return self._jobs.look(spec, listing=True) if spec else None

@@ -9,8 +9,15 @@ from typing import Any, TypeVar
 import requests
 
 from pman_core.kit.engine_http import BoundedSession, is_late
-from pman_cromwell.errors import Refused, check, told
-from pman_cromwell.responses import Found, Results, Status, Version, Workflow, structured
+from pman_cromwell.errors import RefusedError, check, engine_errors
+from pman_cromwell.responses import (
+    QueryResult,
+    QueryResults,
+    Version,
+    Workflow,
+    WorkflowStatus,
+    structured,
+)
 
 T = TypeVar("T")
 
@@ -67,15 +74,15 @@ class Cromwell:
             "requestedWorkflowId": workflow,
         }
         form = {name: (None, content) for name, content in parts.items()}
-        with told(self.url):
-            structured(self._ask("POST", _API, files=form).json(), Status)
+        with engine_errors(self.url):
+            structured(self._ask("POST", _API, files=form).json(), WorkflowStatus)
 
     def status(self, workflow: str) -> Workflow | None:
         """Only id and status; ``None`` before the summary has it."""
         try:
-            found = self._get(f"{_API}/{workflow}/status", (), Status)
-        except Refused as refused:
-            _must_be_unknown(workflow, refused)
+            found = self._get(f"{_API}/{workflow}/status", (), WorkflowStatus)
+        except RefusedError as refusal:
+            _must_be_unknown(workflow, refusal)
             return None
         return Workflow(id=found.id, status=found.status)
 
@@ -87,7 +94,7 @@ class Cromwell:
         """What was submitted, and the labels."""
         return self._metadata(workflow, ("id", "status", "submittedFiles"))
 
-    def query(self, labels: Mapping[str, str]) -> list[Found]:
+    def query(self, labels: Mapping[str, str]) -> list[QueryResult]:
         """The workflows that have all these labels, with their labels."""
         asked = [("label", f"{key}:{value}") for key, value in labels.items()]
         asked += [("additionalQueryResultFields", "labels"), ("includeSubworkflows", "false")]
@@ -97,15 +104,15 @@ class Cromwell:
                 break
         return found
 
-    def _all_pages(self, asked: tuple[tuple[str, str], ...]) -> tuple[list[Found], bool]:
+    def _all_pages(self, asked: tuple[tuple[str, str], ...]) -> tuple[list[QueryResult], bool]:
         """All results, and whether none came or went meanwhile: that would move others."""
-        found: dict[str, Found] = {}
+        found: dict[str, QueryResult] = {}
         totals: set[int] = set()
         page = 0
         while not totals or page * _PAGE < max(totals):
             page += 1
             place = (("page", str(page)), ("pageSize", str(_PAGE)))
-            answer = self._get(f"{_API}/query", (*asked, *place), Results)
+            answer = self._get(f"{_API}/query", (*asked, *place), QueryResults)
             totals.add(answer.total_results_count)
             found.update((one.id, one) for one in answer.results)
         return list(found.values()), len(totals) == 1
@@ -113,10 +120,10 @@ class Cromwell:
     def abort(self, workflow: str) -> bool:
         """End it; ``False`` where there is nothing to end. It needs no summary."""
         try:
-            with told(self.url):
+            with engine_errors(self.url):
                 self._ask("POST", f"{_API}/{workflow}/abort")
-        except Refused as refused:
-            _must_be_unknown(workflow, refused)
+        except RefusedError as refusal:
+            _must_be_unknown(workflow, refusal)
             return False
         return True
 
@@ -126,10 +133,10 @@ class Cromwell:
         :raises Refused: it cannot be labelled, since it is archived.
         """
         try:
-            with told(self.url):
+            with engine_errors(self.url):
                 self._ask("PATCH", f"{_API}/{workflow}/labels", json=dict(labels))
-        except Refused as refused:
-            _must_be_unknown(workflow, refused)
+        except RefusedError as refusal:
+            _must_be_unknown(workflow, refusal)
             return False
         return True
 
@@ -137,12 +144,12 @@ class Cromwell:
         try:
             asked = tuple(("includeKey", key) for key in keys)
             return self._get(f"{_API}/{workflow}/metadata", asked, Workflow)
-        except Refused as refused:
-            _must_be_unknown(workflow, refused)
+        except RefusedError as refusal:
+            _must_be_unknown(workflow, refusal)
             return None
 
     def _get(self, path: str, asked: tuple[tuple[str, str], ...], kind: type[T]) -> T:
-        with told(self.url):
+        with engine_errors(self.url):
             try:
                 answer = self._ask("GET", path, params=asked)
             except requests.ConnectionError as error:
@@ -160,7 +167,7 @@ class Cromwell:
         return answer
 
 
-def _must_be_unknown(workflow: str, refused: Refused) -> None:
+def _must_be_unknown(workflow: str, refusal: RefusedError) -> None:
     """Cromwell names what it does not know; a proxy before it may say 404 while it starts anew."""
-    if refused.code != 404 or workflow not in refused.words:
-        raise refused
+    if refusal.code != 404 or workflow not in refusal.words:
+        raise refusal

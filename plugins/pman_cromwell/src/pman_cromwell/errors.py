@@ -13,7 +13,7 @@ from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.engine_http import is_late, why_no_answer
 
 
-class Refused(EngineUnavailableError):
+class RefusedError(EngineUnavailableError):
     """Cromwell said no. Who asked what it may refuse catches this; else it is a riddle to us."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -23,7 +23,7 @@ class Refused(EngineUnavailableError):
 
 
 @contextlib.contextmanager
-def told(url: str) -> Iterator[None]:
+def engine_errors(url: str) -> Iterator[None]:
     """Errors of ``requests`` as ours; ``Refused`` passes.
 
     The messages of ``requests`` name the address and never what was sent.
@@ -57,11 +57,11 @@ def check(answer: requests.Response) -> None:
             f"Cromwell cannot serve now ({answer.status_code}): {message}",
             retry_after_s=_seconds(answer.headers.get("Retry-After")),
         )
-    raise Refused(answer.status_code, message)
+    raise RefusedError(answer.status_code, message)
 
 
 @contextlib.contextmanager
-def told_of_storage(folder: str) -> Iterator[None]:
+def storage_errors(folder: str) -> Iterator[None]:
     """Errors of the shared folder as ours.
 
     :raises EngineUnavailableError: it cannot be read or written.

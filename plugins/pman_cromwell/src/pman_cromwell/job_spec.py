@@ -31,7 +31,7 @@ class Bind:
 
 
 @attrs.frozen(kw_only=True)
-class Order:
+class JobSpec:
     """One job without its environment, which may hold tokens and is not kept by pman.
 
     ``share/pman_slurm/job_spec.py`` reads the same names. Units are those of ``Job``.
@@ -75,16 +75,16 @@ def workflow_id(instance: str, jid: str, generation: int) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{instance}/{generation}/{jid}"))
 
 
-def order_of(
+def spec_of(
     job: Job, *, instance: str, generation: int, runs: str, runtime: str, created: datetime
-) -> Order:
+) -> JobSpec:
     """The order for a new job.
 
     :param runs: the folder that holds those of all runs.
     """
     workflow = workflow_id(instance, job.jid, generation)
     limits = job.resources
-    return Order(
+    return JobSpec(
         jid=job.jid,
         instance=instance,
         generation=generation,
@@ -114,24 +114,24 @@ def _binds(job: Job) -> tuple[Bind, ...]:
     return tuple(Bind(mount.host_path, mount.target, mount.read_only) for mount in job.mounts)
 
 
-def to_json(order: Order) -> str:
+def to_json(spec: JobSpec) -> str:
     """The order as ASCII text."""
-    return json.dumps(_converter().unstructure(order))
+    return json.dumps(_converter().unstructure(spec))
 
 
-def from_json(text: str) -> Order:
+def from_json(text: str) -> JobSpec:
     """The order that :func:`to_json` wrote.
 
     :raises ValueError: the text is none of that.
     """
     try:
-        order = _converter().structure(json.loads(text), Order)
+        spec = _converter().structure(json.loads(text), JobSpec)
     except Exception as error:  # cattrs raises groups of whatever the parts raised
         raise ValueError("not an order as pman writes it down") from error
     # It becomes a part of paths and addresses, and nobody else's word is taken for it.
-    if order.workflow != workflow_id(order.instance, order.jid, order.generation):
+    if spec.workflow != workflow_id(spec.instance, spec.jid, spec.generation):
         raise ValueError("not an order as pman writes it down: this is not its workflow")
-    return order
+    return spec
 
 
 def encoded(value: str) -> str:
@@ -139,7 +139,7 @@ def encoded(value: str) -> str:
     return base64.b64encode(value.encode()).decode()
 
 
-def from_inputs(inputs: str) -> Order:
+def from_inputs(inputs: str) -> JobSpec:
     """The order in the inputs of a workflow, as Cromwell gives them back.
 
     :raises ValueError: there is none.

@@ -22,10 +22,10 @@ from pathlib import Path
 
 from pman_core.contract.errors import EngineUnavailableError
 from pman_cromwell import run_files
-from pman_cromwell.errors import told_of_storage
-from pman_cromwell.job_spec import Order, from_json, to_json
+from pman_cromwell.errors import storage_errors
+from pman_cromwell.job_spec import JobSpec, from_json, to_json
 from pman_cromwell.logs import log_end
-from pman_cromwell.run_files import Cancelled, Notes, Verdict
+from pman_cromwell.run_files import Cancelled, Ended, RunFiles
 
 _SUFFIX = ".json"
 
@@ -33,7 +33,7 @@ _SUFFIX = ".json"
 _REMOVED = ".removed-"
 
 
-class Shelf:
+class JobStore:
     """What pman remembers of its jobs: orders by their names, and the notes of their runs.
 
     All methods raise :class:`~pman_core.contract.errors.EngineUnavailableError` where the folder
@@ -50,7 +50,7 @@ class Shelf:
 
     def check(self) -> None:
         """Whether it can be used now: write to it."""
-        with told_of_storage(str(self._root)):
+        with storage_errors(str(self._root)):
             self._prepare()
             for folder in (self._jobs, self._runs):
                 with tempfile.NamedTemporaryFile(prefix=".new-", dir=folder):
@@ -58,7 +58,7 @@ class Shelf:
 
     def names(self) -> Iterable[str]:
         """The names of all jobs: one for each record."""
-        with told_of_storage(str(self._root)):
+        with storage_errors(str(self._root)):
             self._prepare()
             return [
                 name.removesuffix(_SUFFIX)
@@ -66,9 +66,9 @@ class Shelf:
                 if name.endswith(_SUFFIX)
             ]
 
-    def order(self, name: str) -> Order | None:
+    def spec(self, name: str) -> JobSpec | None:
         """The job of that name, if its record is one of this instance."""
-        with told_of_storage(str(self._root)):
+        with storage_errors(str(self._root)):
             try:
                 text = self._record(name).read_bytes()
             except FileNotFoundError:
@@ -77,46 +77,46 @@ class Shelf:
             except IsADirectoryError:
                 return None
         with contextlib.suppress(ValueError):
-            order = from_json(text.decode())
-            if order.instance == self._instance and order.name == name:
-                return order
+            spec = from_json(text.decode())
+            if spec.instance == self._instance and spec.name == name:
+                return spec
         return None
 
     def is_foreign(self, name: str) -> bool:
         """Whether there is a file of that name that is no record of ours."""
-        with told_of_storage(str(self._root)):
-            return os.path.lexists(self._record(name)) and self.order(name) is None
+        with storage_errors(str(self._root)):
+            return os.path.lexists(self._record(name)) and self.spec(name) is None
 
-    def create(self, order: Order) -> bool:
+    def create(self, spec: JobSpec) -> bool:
         """Keep a new job: make the run's folder, then link the record.
 
         ``False`` if its name is taken; of several at once one succeeds.
         """
-        with told_of_storage(str(self._root)):
+        with storage_errors(str(self._root)):
             self._prepare()
-            _make(self._run(order))
-            return self._write_once(self._record(order.name), to_json(order))
+            _make(self._run_folder(spec))
+            return self._write_once(self._record(spec.name), to_json(spec))
 
-    def accept(self, order: Order) -> None:
+    def mark_accepted(self, spec: JobSpec) -> None:
         """Mark that Cromwell has taken the job."""
-        self._note(order, run_files.ACCEPTED, "")
+        self._write(spec, run_files.ACCEPTED, "")
 
-    def notes(self, order: Order) -> Notes | None:
+    def run(self, spec: JobSpec) -> RunFiles | None:
         """The notes in the run's folder; ``None`` if the job has been removed meanwhile."""
-        with told_of_storage(str(self._root)):
+        with storage_errors(str(self._root)):
             try:
-                return run_files.read(self._run(order))
+                return run_files.read(self._run_folder(spec))
             except OSError:
-                if self._is_gone(order):
+                if self._is_gone(spec):
                     return None
             # NFS loses a file at times that has just been replaced.
-            return run_files.read(self._run(order))
+            return run_files.read(self._run_folder(spec))
 
-    def is_running(self, order: Order) -> bool:
+    def is_running(self, spec: JobSpec) -> bool:
         """Whether the batch job goes on: it holds a lock, which ends with it."""
-        with told_of_storage(str(self._root)), contextlib.ExitStack() as stack:
+        with storage_errors(str(self._root)), contextlib.ExitStack() as stack:
             try:
-                begun = stack.enter_context((self._run(order) / run_files.BEGUN).open("rb"))
+                begun = stack.enter_context((self._run_folder(spec) / run_files.BEGUN).open("rb"))
                 fcntl.flock(begun, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return True
@@ -124,52 +124,52 @@ class Shelf:
                 return False
             return False
 
-    def cancel(self, order: Order, why: Cancelled) -> None:
+    def cancel(self, spec: JobSpec, why: Cancelled) -> None:
         """Keep the run from beginning, or end it; the first word stands.
 
         The run looks for this file before it begins, and every second while it runs.
         """
-        self._note(order, run_files.CANCELLED, run_files.text(why))
+        self._write(spec, run_files.CANCELLED, run_files.as_json(why))
 
-    def unended(self) -> Iterable[str]:
+    def unfinished_cancellations(self) -> Iterable[str]:
         """Those without a verdict; one that is being removed is left to who removes it."""
         for name in self.names():
-            order = self.order(name)
-            seen = self.notes(order) if order else None
-            if seen and seen.cancelled and seen.cancelled.reason and not seen.verdict:
+            spec = self.spec(name)
+            seen = self.run(spec) if spec else None
+            if seen and seen.cancelled and seen.cancelled.reason and not seen.ended:
                 yield name
 
-    def settle(self, order: Order, verdict: Verdict) -> None:
+    def record_end(self, spec: JobSpec, ended: Ended) -> None:
         """In the place where the cluster would have written it."""
-        self._note(order, run_files.VERDICT, run_files.text(verdict))
+        self._write(spec, run_files.ENDED, run_files.as_json(ended))
 
-    def delete(self, order: Order) -> None:
+    def delete(self, spec: JobSpec) -> None:
         """First the record, then the run under a name that is swept, whatever is left in it."""
-        with told_of_storage(str(self._root)):
-            self._record(order.name).unlink(missing_ok=True)
-            self._discard(order.workflow)
+        with storage_errors(str(self._root)):
+            self._record(spec.name).unlink(missing_ok=True)
+            self._discard(spec.workflow)
 
-    def sweep(self) -> None:
+    def delete_leftovers(self) -> None:
         """Only cancelled runs: a new one has its folder before its record."""
-        kept = {order.workflow for order in map(self.order, self.names()) if order}
-        with told_of_storage(str(self._root)):
+        kept = {spec.workflow for spec in map(self.spec, self.names()) if spec}
+        with storage_errors(str(self._root)):
             for run in set(os.listdir(self._runs)) - kept:
                 if run.startswith(_REMOVED):
                     shutil.rmtree(self._runs / run, ignore_errors=True)
                 elif (self._runs / run / run_files.CANCELLED).exists():
                     self._discard(run)
 
-    def log(self, order: Order, tail_lines: int, max_bytes: int) -> bytes:
+    def log(self, spec: JobSpec, tail_lines: int, max_bytes: int) -> bytes:
         """From the files that the workers write."""
-        with told_of_storage(str(self._root)):
-            return log_end(self._run(order), order.workers, tail_lines, max_bytes)
+        with storage_errors(str(self._root)):
+            return log_end(self._run_folder(spec), spec.workers, tail_lines, max_bytes)
 
     def _record(self, name: str) -> Path:
         return self._jobs / (name + _SUFFIX)
 
-    def _run(self, order: Order) -> Path:
+    def _run_folder(self, spec: JobSpec) -> Path:
         # Not order.folder: that is the cluster's path for it.
-        return self._runs / order.workflow
+        return self._runs / spec.workflow
 
     def _discard(self, run: str) -> None:
         removed = self._runs / f"{_REMOVED}{uuid.uuid4()}"
@@ -177,21 +177,21 @@ class Shelf:
             (self._runs / run).rename(removed)
         shutil.rmtree(removed, ignore_errors=True)
 
-    def _is_gone(self, order: Order) -> bool:
+    def _is_gone(self, spec: JobSpec) -> bool:
         """Whether the run was deleted; storage that is not there tells nothing."""
         try:
-            os.stat(self._run(order))
+            os.stat(self._run_folder(spec))
         except FileNotFoundError:
             os.stat(self._runs)
             return True
         return False
 
-    def _note(self, order: Order, name: str, text: str) -> None:
-        with told_of_storage(str(self._root)):
+    def _write(self, spec: JobSpec, name: str, text: str) -> None:
+        with storage_errors(str(self._root)):
             try:
-                self._write_once(self._run(order) / name, text)
+                self._write_once(self._run_folder(spec) / name, text)
             except FileNotFoundError:
-                if not self._is_gone(order):
+                if not self._is_gone(spec):
                     raise
 
     def _write_once(self, path: Path, text: str) -> bool:

@@ -13,8 +13,8 @@ from typing import Any
 
 from pman_core.kit.causes import PULL_CAUSES
 from pman_core.kit.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
-from pman_cromwell.job_spec import Order, encoded, to_json
-from pman_cromwell.responses import Found
+from pman_cromwell.job_spec import JobSpec, encoded, to_json
+from pman_cromwell.responses import QueryResult
 from pman_cromwell.settings import CromwellSettings
 
 #: The job's native name: plain ASCII, so it can be asked for.
@@ -38,25 +38,25 @@ def document() -> str:
     return files("pman_cromwell").joinpath("pman.wdl").read_text()
 
 
-def inputs(order: Order, env: Mapping[str, str], settings: CromwellSettings) -> dict[str, Any]:
+def inputs(spec: JobSpec, env: Mapping[str, str], settings: CromwellSettings) -> dict[str, Any]:
     """Everything that varies; 0 and the empty text mean that nothing is asked for."""
-    cpus = whole_cpus(order)
-    memory = order.memory_mib or 0
-    if memory and order.runtime == "podman":
+    cpus = whole_cpus(spec)
+    memory = spec.memory_mib or 0
+    if memory and spec.runtime == "podman":
         memory += PODMAN_MIB
     # SLURM counts memory by node or by CPU, never by task.
-    several = order.workers > 1
+    several = spec.workers > 1
     values = {
-        "order": encoded(json.dumps({**json.loads(to_json(order)), **_for_nodes(settings)})),
+        "order": encoded(json.dumps({**json.loads(to_json(spec)), **_for_nodes(settings)})),
         "environment": encoded(json.dumps(dict(env))),
-        "folder": order.folder,
-        "name": order.name,
-        "workers": order.workers,
+        "folder": spec.folder,
+        "name": spec.name,
+        "workers": spec.workers,
         "cpus": cpus,
         "memory_mib": 0 if several else memory,
         "memory_per_cpu_mib": math.ceil(memory / max(1, cpus)) if several else 0,
-        "gpus": order.gpus,
-        "minutes": whole_minutes(order),
+        "gpus": spec.gpus,
+        "minutes": whole_minutes(spec),
         "partition": settings.partition or "",
         "account": settings.account or "",
     }
@@ -77,16 +77,16 @@ def _for_nodes(settings: CromwellSettings) -> dict[str, Any]:
     return {"causes": causes, "start_deadline_s": settings.start_deadline_s}
 
 
-def labels(order: Order) -> dict[str, str]:
+def labels(spec: JobSpec) -> dict[str, str]:
     """The workflow's labels; pman's own cannot be set by a job."""
     own = {
-        JID_LABEL: order.jid,
-        NAME_LABEL: order.name,
-        INSTANCE_LABEL: order.instance,
-        FINGERPRINT_LABEL: order.fingerprint,
-        GENERATION_LABEL: str(order.generation),
+        JID_LABEL: spec.jid,
+        NAME_LABEL: spec.name,
+        INSTANCE_LABEL: spec.instance,
+        FINGERPRINT_LABEL: spec.fingerprint,
+        GENERATION_LABEL: str(spec.generation),
     }
-    return {**order.labels, **own}
+    return {**spec.labels, **own}
 
 
 def asked(instance: str, name: str | None = None) -> dict[str, str]:
@@ -94,21 +94,21 @@ def asked(instance: str, name: str | None = None) -> dict[str, str]:
     return {INSTANCE_LABEL: instance} | ({NAME_LABEL: name} if name else {})
 
 
-def is_gone(found: Found) -> bool:
+def is_gone(found: QueryResult) -> bool:
     """Whether it is no job any more: removed, or so old that it can be neither read nor marked."""
     return REMOVED_LABEL in found.labels or found.is_archived
 
 
-def whole_cpus(order: Order) -> int:
+def whole_cpus(spec: JobSpec) -> int:
     """SLURM gives whole CPUs."""
-    return math.ceil((order.cpu_millicores or 0) / 1000)
+    return math.ceil((spec.cpu_millicores or 0) / 1000)
 
 
-def whole_minutes(order: Order) -> int:
+def whole_minutes(spec: JobSpec) -> int:
     """SLURM's own limit, which counts in minutes and from before the image is fetched.
 
     The node itself ends the job to the second, and counts from the start of its container.
     """
-    if order.time_limit_s is None:
+    if spec.time_limit_s is None:
         return 0
-    return math.ceil(order.time_limit_s / 60) + FETCH_MINUTES
+    return math.ceil(spec.time_limit_s / 60) + FETCH_MINUTES

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pman_core.contract.errors import EngineUnavailableError
 from pman_cromwell import payload
 from pman_cromwell.client import Cromwell
-from pman_cromwell.errors import Refused
-from pman_cromwell.job_spec import Order
-from pman_cromwell.job_store import Shelf
+from pman_cromwell.errors import RefusedError
+from pman_cromwell.job_spec import JobSpec
+from pman_cromwell.job_store import JobStore
 from pman_cromwell.polling import until
 from pman_cromwell.run_files import Cancelled
 from pman_cromwell.settings import CromwellSettings
@@ -21,53 +21,51 @@ _SUMMARY_DELAY = timedelta(minutes=10)
 class Removal:
     """The end of a job for good."""
 
-    def __init__(self, cromwell: Cromwell, records: Shelf, settings: CromwellSettings) -> None:
+    def __init__(self, cromwell: Cromwell, store: JobStore, settings: CromwellSettings) -> None:
         self._cromwell = cromwell
-        self._records = records
+        self._store = store
         self._timeout_s = settings.engine_timeout_s
 
-    def remove(self, order: Order) -> None:
+    def remove(self, spec: JobSpec) -> None:
         """End it, mark its workflow as removed, forget it; every step may be repeated."""
-        self._records.cancel(order, Cancelled(None, "removed", datetime.now(UTC)))
-        self._cromwell.abort(order.workflow)
-        until(lambda: not self._records.is_running(order), self._timeout_s)
-        if self._label(order):
-            self._wait_for_mark(order)
-        self._records.delete(order)
+        self._store.cancel(spec, Cancelled(None, "removed", datetime.now(UTC)))
+        self._cromwell.abort(spec.workflow)
+        until(lambda: not self._store.is_running(spec), self._timeout_s)
+        if self._label(spec):
+            self._wait_for_mark(spec)
+        self._store.delete(spec)
 
-    def _label(self, order: Order) -> bool:
+    def _label(self, spec: JobSpec) -> bool:
         """Mark the workflow; ``False`` where Cromwell has none.
 
         :raises EngineUnavailableError: it should have one, and does not list it.
         """
         marks = {payload.REMOVED_LABEL: "yes"}
         try:
-            if until(lambda: self._cromwell.label(order.workflow, marks), self._timeout_s):
+            if until(lambda: self._cromwell.label(spec.workflow, marks), self._timeout_s):
                 return True
-        except Refused as refused:
-            if refused.code != 400:
+        except RefusedError as refusal:
+            if refusal.code != 400:
                 raise
             return False  # it is in the archive: see payload.is_gone
-        notes = self._records.notes(order)
-        old = datetime.now(UTC) - order.created > _SUMMARY_DELAY
-        if notes is None or old or not notes.accepted:
+        run = self._store.run(spec)
+        old = datetime.now(UTC) - spec.created > _SUMMARY_DELAY
+        if run is None or old or not run.accepted:
             return False
-        raise _unlisted(order)
+        raise _unlisted(spec)
 
-    def _wait_for_mark(self, order: Order) -> None:
+    def _wait_for_mark(self, spec: JobSpec) -> None:
         """Until the next job of this id will see that this one was removed."""
-        if not until(lambda: self._is_marked(order), self._timeout_s):
-            raise _unlisted(order)
+        if not until(lambda: self._is_marked(spec), self._timeout_s):
+            raise _unlisted(spec)
 
-    def _is_marked(self, order: Order) -> bool:
-        found = self._cromwell.query(payload.asked(order.instance, order.name))
-        return any(
-            one.id == order.workflow and payload.REMOVED_LABEL in one.labels for one in found
-        )
+    def _is_marked(self, spec: JobSpec) -> bool:
+        found = self._cromwell.query(payload.asked(spec.instance, spec.name))
+        return any(one.id == spec.workflow and payload.REMOVED_LABEL in one.labels for one in found)
 
 
-def _unlisted(order: Order) -> EngineUnavailableError:
+def _unlisted(spec: JobSpec) -> EngineUnavailableError:
     return EngineUnavailableError(
-        f"Cromwell does not list the workflow {order.workflow} of job {order.jid!r}, "
+        f"Cromwell does not list the workflow {spec.workflow} of job {spec.jid!r}, "
         "so it cannot be marked as removed; try again later"
     )

@@ -17,7 +17,7 @@ _ENDS = frozenset({"Succeeded", "Failed", "Aborted"})
 
 
 @attrs.frozen
-class Status:
+class WorkflowStatus:
     """``GET /{id}/status``, and the answer to a submission."""
 
     id: str
@@ -85,7 +85,7 @@ class Workflow:
 
 
 @attrs.frozen
-class Found:
+class QueryResult:
     """One result of ``/query``."""
 
     id: str
@@ -100,10 +100,10 @@ class Found:
 
 
 @attrs.frozen
-class Results:
+class QueryResults:
     """``/query``."""
 
-    results: list[Found]
+    results: list[QueryResult]
     total_results_count: int
 
 
@@ -125,7 +125,7 @@ def structured(content: Any, kind: type[T]) -> T:
         raise ValueError(f"no {kind.__name__}") from error
 
 
-def moment(value: Any, _: Any = None) -> datetime:
+def utc_time(value: Any, _: Any = None) -> datetime:
     """A time of Cromwell's, as aware UTC."""
     parsed = datetime.fromisoformat(value)
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
@@ -134,7 +134,7 @@ def moment(value: Any, _: Any = None) -> datetime:
 @cache
 def _converter() -> Converter:
     converter = Converter()
-    converter.register_structure_hook(datetime, moment)
+    converter.register_structure_hook(datetime, utc_time)
     converter.register_structure_hook_factory(attrs.has, lambda kind: _by_camel(kind, converter))
     return converter
 

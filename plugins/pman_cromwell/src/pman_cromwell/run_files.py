@@ -21,11 +21,11 @@ ACCEPTED = "accepted"
 CANCELLED = "cancelled"
 
 BEGUN = "begun"
-VERDICT = "verdict.json"
+ENDED = "verdict.json"
 
 
 @attrs.frozen
-class Verdict:
+class Ended:
     """How a run ended; a success has no reason."""
 
     reason: Reason | None
@@ -80,7 +80,7 @@ class Suspended:
 
 
 @attrs.frozen(kw_only=True)
-class Notes:
+class RunFiles:
     """All that is known of a run besides what Cromwell knows.
 
     :param begun: whether the batch job began on its node; the image may still be on its way.
@@ -94,10 +94,10 @@ class Notes:
     trouble: Trouble | None = None
     started: Started | None = None
     suspended: Suspended | None = None
-    verdict: Verdict | None = None
+    ended: Ended | None = None
 
 
-def read(folder: Path) -> Notes:
+def read(folder: Path) -> RunFiles:
     """The notes of a run.
 
     :raises OSError: the folder cannot be read.
@@ -107,7 +107,7 @@ def read(folder: Path) -> Notes:
     def content(name: str, kind: type[T]) -> T | None:
         return _structured((folder / name).read_text(), kind) if name in names else None
 
-    return Notes(
+    return RunFiles(
         accepted=ACCEPTED in names,
         begun=BEGUN in names,
         pulling="pulling.json" in names,
@@ -116,11 +116,11 @@ def read(folder: Path) -> Notes:
         trouble=content("trouble.json", Trouble),
         started=content("started.json", Started),
         suspended=content("suspended.json", Suspended),
-        verdict=content(VERDICT, Verdict),
+        ended=content(ENDED, Ended),
     )
 
 
-def text(note: Cancelled | Verdict) -> str:
+def as_json(note: Cancelled | Ended) -> str:
     """A note as it is written."""
     return json.dumps(_converter().unstructure(note))
 
@@ -136,12 +136,12 @@ def _structured(written: str, kind: type[T]) -> T | None:
 @cache
 def _converter() -> Converter:
     converter = Converter()
-    converter.register_structure_hook(datetime, _moment)
+    converter.register_structure_hook(datetime, _time_of)
     converter.register_unstructure_hook(datetime, _seconds)
     return converter
 
 
-def _moment(value: Any, _: Any) -> datetime:
+def _time_of(value: Any, _: Any) -> datetime:
     return datetime.fromtimestamp(float(value), UTC)
 
 

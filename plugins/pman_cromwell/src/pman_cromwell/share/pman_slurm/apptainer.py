@@ -13,9 +13,9 @@ import shutil
 import signal
 import subprocess
 
-from . import outcome as ends
+from . import reasons
 from .options import mount_words
-from .outcome import CannotStart, Verdict
+from .outcome import CannotStartError, Outcome
 from .runtime import Runtime
 
 #: Where images are kept, one file each; the site may choose another folder.
@@ -47,7 +47,7 @@ class Apptainer(Runtime):
         """The image, once it has been pulled."""
         default = os.path.join(os.path.expanduser("~"), ".cache", "pman-images")
         cache = os.environ.get(CACHE_VARIABLE) or default
-        digest = hashlib.sha256(self.order.image.encode()).hexdigest()
+        digest = hashlib.sha256(self.spec.image.encode()).hexdigest()
         return os.path.join(cache, digest + ".sif")
 
     def prepare(self) -> None:
@@ -61,9 +61,9 @@ class Apptainer(Runtime):
 
     def start(self, log: int) -> subprocess.Popen[bytes]:
         """Start it in a session of its own."""
-        is_images = self.order.workdir is not None and self.workdir_on_node() is None
+        is_images = self.spec.workdir is not None and self.workdir_on_node() is None
         if is_images and self.program == "singularity":
-            raise CannotStart(ends.CANNOT_START, _IGNORES.format(self.order.workdir))
+            raise CannotStartError(reasons.CANNOT_START, _IGNORES.format(self.spec.workdir))
         try:
             self._process = subprocess.Popen(
                 [self.program.encode(), *[word.encode() for word in self.run_words()]],
@@ -75,15 +75,15 @@ class Apptainer(Runtime):
             )
         except OSError as error:
             message = f"{self.program} cannot be run on this node: {error}"
-            raise CannotStart(ends.CANNOT_START, message) from error
+            raise CannotStartError(reasons.CANNOT_START, message) from error
         return self._process
 
-    def verdict(self, code: int) -> Verdict:
+    def outcome(self, code: int) -> Outcome:
         """Only its words tell that it did not find the working directory."""
         if code == _FAILED and _NO_WORKDIR in self.first_words():
-            words = f"the working directory {self.order.workdir} cannot be had"
-            raise CannotStart(ends.CANNOT_START, f"{words}: {self.first_words()}")
-        return super().verdict(code)
+            words = f"the working directory {self.spec.workdir} cannot be had"
+            raise CannotStartError(reasons.CANNOT_START, f"{words}: {self.first_words()}")
+        return super().outcome(code)
 
     def stop(self, force: bool) -> None:
         """End the session."""
@@ -93,7 +93,7 @@ class Apptainer(Runtime):
 
     def pull_words(self) -> list[str]:
         """The words that get the image."""
-        return ["pull", "--force", self.file + ".new", "docker://" + self.order.image]
+        return ["pull", "--force", self.file + ".new", "docker://" + self.spec.image]
 
     def run_words(self) -> list[str]:
         """The words that run the job.
@@ -102,14 +102,14 @@ class Apptainer(Runtime):
         in values of the environment.
         """
         words = ["exec", "--containall", "--no-eval", "--writable-tmpfs"]
-        words += ["--nv"] if self.order.gpus else []
-        words += ["--pwd", self.order.workdir] if self.order.workdir else []
-        for mount in self.order.mounts:
+        words += ["--nv"] if self.spec.gpus else []
+        words += ["--pwd", self.spec.workdir] if self.spec.workdir else []
+        for mount in self.spec.mounts:
             value = mount_words(mount.source, mount.target, mount.read_only)
             # It knows the word ro, and takes no value for it.
             value = value.replace(",ro=true", ",ro").replace(",ro=false", "")
             words += ["--mount", value]
-        return [*words, self.file, *self.order.argv]
+        return [*words, self.file, *self.spec.argv]
 
     def variables(self) -> dict[bytes, bytes]:
         """The environment: what carries the program's prefix is what the job gets.

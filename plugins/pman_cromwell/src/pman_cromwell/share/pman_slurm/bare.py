@@ -12,9 +12,9 @@ import os
 import signal
 import subprocess
 
-from . import outcome as ends
+from . import reasons
 from .job_spec import as_bytes
-from .outcome import CannotStart
+from .outcome import CannotStartError
 from .runtime import Runtime
 
 # From <sched.h>, <sys/mount.h> and <sys/prctl.h>.
@@ -25,7 +25,7 @@ _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 4096, 16384, 1 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class Plain(Runtime):
+class Bare(Runtime):
     """No image at all."""
 
     _process: subprocess.Popen[bytes] | None = None
@@ -37,11 +37,11 @@ class Plain(Runtime):
 
     def workdir_on_node(self) -> str | None:
         """There is no image that could have it."""
-        return super().workdir_on_node() or self.order.workdir
+        return super().workdir_on_node() or self.spec.workdir
 
     def start(self, log: int) -> subprocess.Popen[bytes]:
         """Start the program in a session of its own."""
-        argv = [word.encode() for word in self.order.argv]
+        argv = [word.encode() for word in self.spec.argv]
         try:
             self._process = subprocess.Popen(
                 argv,
@@ -54,8 +54,8 @@ class Plain(Runtime):
                 preexec_fn=self._enter,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            message = f"cannot start {self.order.argv[0]!r}: {error}"
-            raise CannotStart(ends.CANNOT_START, message) from error
+            message = f"cannot start {self.spec.argv[0]!r}: {error}"
+            raise CannotStartError(reasons.CANNOT_START, message) from error
         return self._process
 
     def stop(self, force: bool) -> None:
@@ -77,7 +77,7 @@ class Plain(Runtime):
             _fail("unshare")
         _mount(libc, None, "/", None, _MS_REC | _MS_PRIVATE)
         # What is mounted first may hide the sources of what comes later.
-        mounts = [(mount, os.open(mount.source, os.O_PATH)) for mount in self.order.mounts]
+        mounts = [(mount, os.open(mount.source, os.O_PATH)) for mount in self.spec.mounts]
         for top in self._tops():
             _mount(libc, "tmpfs", top, "tmpfs", 0)
         for mount, source in mounts:
@@ -85,11 +85,11 @@ class Plain(Runtime):
             _mount(libc, f"/proc/self/fd/{source}", mount.target, None, _MS_BIND | _MS_REC)
             if mount.read_only:
                 _mount(libc, None, mount.target, None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY)
-        os.chdir(self.order.workdir or "/")
+        os.chdir(self.spec.workdir or "/")
 
     def _tops(self) -> list[str]:
         """The folders of the node's root in which the job's directories are."""
-        return sorted({_top(mount.target) for mount in self.order.mounts})
+        return sorted({_top(mount.target) for mount in self.spec.mounts})
 
 
 def _top(target: str) -> str:

@@ -12,6 +12,6 @@ def cancel(job: str, execution: str) -> int:
     try:
         found = slurm.ask(job, execution)
         return slurm.cancel(job) if found and not found.has_ended else 0
-    except slurm.Silent as silence:
-        sys.stderr.write(f"SLURM does not answer, so the job is not cancelled: {silence}\n")
+    except slurm.NoAnswerError as silent:
+        sys.stderr.write(f"SLURM does not answer, so the job is not cancelled: {silent}\n")
         return 1

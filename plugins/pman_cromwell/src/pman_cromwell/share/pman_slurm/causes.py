@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .outcome import IMAGE_NOT_FOUND
+from .reasons import IMAGE_NOT_FOUND
 
 #: The reason of a cause that lies in the machine, not in a registry.
 MACHINE = "queued"

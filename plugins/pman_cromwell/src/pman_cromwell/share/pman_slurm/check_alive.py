@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from . import outcome as ends
-from .outcome import Verdict, by_pman, record
+from . import reasons
+from .outcome import Outcome, by_pman, record
 from .run_files import POINTER, WAITING, write
-from .slurm import Job, Silent, ask
+from .slurm import Job, NoAnswerError, ask
 
 #: A Python that cannot run this at all ends with another code, which is no death either.
 _ALIVE, _GONE = 0, 3
@@ -22,8 +22,8 @@ def check(job: str, execution: str) -> int:
     """
     try:
         found = ask(job, execution)
-    except Silent as silence:
-        sys.stderr.write(f"SLURM does not answer, so the job counts as alive: {silence}\n")
+    except NoAnswerError as silent:
+        sys.stderr.write(f"SLURM does not answer, so the job counts as alive: {silent}\n")
         return _ALIVE
     try:
         _note(job, found, execution)
@@ -41,11 +41,11 @@ def _note(job: str, found: Job | None, execution: str) -> None:
     if folder is None:
         return
     if found is None:
-        lost = Verdict(ends.LOST, f"lost: SLURM does not know job {job} any more")
+        lost = Outcome(reasons.LOST, f"lost: SLURM does not know job {job} any more")
         record(folder, by_pman(folder) or lost)
     elif found.has_ended:
-        own = found.verdict()
-        word = by_pman(folder) if own.reason == ends.KILLED else None
+        own = found.outcome()
+        word = by_pman(folder) if own.reason == reasons.KILLED else None
         record(folder, word or own)
     elif found.state == "PENDING":
         write(folder, WAITING, {"job": job, "reason": found.reason})

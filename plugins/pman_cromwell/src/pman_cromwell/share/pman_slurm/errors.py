@@ -5,26 +5,26 @@ from __future__ import annotations
 import platform
 import subprocess
 
-from . import outcome as ends
-from .outcome import CannotStart, Verdict
+from . import reasons
+from .outcome import CannotStartError, Outcome
 
 #: What any call of a program or of storage may raise.
-FAULTS = (OSError, subprocess.SubprocessError)
+NODE_ERRORS = (OSError, subprocess.SubprocessError)
 
 
-def verdict_of(fault: Exception, *, started: bool) -> Verdict:
+def outcome_of(error: Exception, *, started: bool) -> Outcome:
     """The end of a job whose node could not do its part."""
     where = f"node {platform.node()}"
     if started:
-        return Verdict(ends.LOST, f"lost: {where} could not watch the job: {words_of(fault)}")
-    message = f"{where} cannot run the job: {words_of(fault)}"
-    return CannotStart(ends.CANNOT_START, message).verdict
+        return Outcome(reasons.LOST, f"lost: {where} could not watch the job: {described(error)}")
+    message = f"{where} cannot run the job: {described(error)}"
+    return CannotStartError(reasons.CANNOT_START, message).outcome
 
 
-def words_of(fault: Exception) -> str:
+def described(error: Exception) -> str:
     """Only a program or a path is named: other words of a command may be secret."""
-    if isinstance(fault, subprocess.TimeoutExpired):
-        return f"{fault.cmd[0]} did not answer within {fault.timeout:g} s"
-    if isinstance(fault, OSError):
-        return ": ".join(str(part) for part in (fault.filename, fault.strerror) if part)
-    return type(fault).__name__
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"{error.cmd[0]} did not answer within {error.timeout:g} s"
+    if isinstance(error, OSError):
+        return ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+    return type(error).__name__

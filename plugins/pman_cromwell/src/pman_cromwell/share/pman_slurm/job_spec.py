@@ -17,7 +17,7 @@ class Mount(NamedTuple):
     read_only: bool
 
 
-class Order(NamedTuple):
+class JobSpec(NamedTuple):
     """One job, with the names and units of pman's ``Order``, and what its setting says.
 
     ``start_deadline_s`` is how long an image or a container is tried for; pman itself counts from
@@ -48,14 +48,14 @@ def decoded(line: str) -> Any:
     return json.loads(base64.b64decode(line))
 
 
-def order_of(content: dict[str, Any]) -> Order:
+def spec_of(content: dict[str, Any]) -> JobSpec:
     """An order; what this version does not know is pman's own, and an older pman knows less."""
-    known = {name: content[name] for name in Order._fields if name in content}
+    known = {name: content[name] for name in JobSpec._fields if name in content}
     known["causes"] = [Cause(**one) for one in content.get("causes", [])]
     mounts = [Mount(one["source"], one["target"], one["read_only"]) for one in content["mounts"]]
     # One may lie in another, which comes first then.
     known["mounts"] = sorted(mounts, key=lambda mount: mount.target)
-    return Order(**known)
+    return JobSpec(**known)
 
 
 def as_bytes(environment: dict[str, str]) -> dict[bytes, bytes]:

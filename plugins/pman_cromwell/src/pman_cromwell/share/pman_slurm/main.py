@@ -10,7 +10,7 @@ from .batch import batch
 from .cancel import cancel
 from .check_alive import check
 from .epilog import epilog
-from .run import run, work
+from .run import run, worker_task
 from .submit import submit
 
 
@@ -47,4 +47,4 @@ def main(words: list[str]) -> int:
         return batch(given.script)
     if given.command == "epilog":
         return epilog()
-    return run(sys.stdin) if given.command == "run" else work(sys.stdin)
+    return run(sys.stdin) if given.command == "run" else worker_task(sys.stdin)

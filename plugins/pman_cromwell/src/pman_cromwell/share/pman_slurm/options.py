@@ -6,8 +6,8 @@ import os
 import platform
 import re
 
-from . import outcome as ends
-from .outcome import CannotStart
+from . import reasons
+from .outcome import CannotStartError
 
 _LINE = re.compile(r"[\x20-\x7e]{0,4096}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -37,7 +37,7 @@ def split_environment(
             inherited[name] = value
         elif "\r" in value:
             words = f"Podman cannot give a variable {name!r} that holds a carriage return"
-            raise CannotStart(ends.CANNOT_START, words)
+            raise CannotStartError(reasons.CANNOT_START, words)
         else:
             shown[name] = value
     return simple, inherited, shown
@@ -64,8 +64,8 @@ def devices(gpus: int) -> list[str]:
     told = os.environ.get("SLURM_JOB_GPUS", "") if gpus else ""
     given = [one for one in told.split(",") if one]
     if len(given) != gpus:
-        raise CannotStart(
-            ends.CANNOT_START,
+        raise CannotStartError(
+            reasons.CANNOT_START,
             f"the job asks for {gpus} GPUs, and on node {platform.node()} SLURM gave it those of "
             f"SLURM_JOB_GPUS={told!r}",
         )

@@ -14,13 +14,12 @@ import subprocess
 import time
 from typing import NamedTuple
 
-from . import oom
-from . import outcome as ends
+from . import oom, reasons
 from .causes import MACHINE, cause_of, pauses_s
-from .errors import FAULTS
+from .errors import NODE_ERRORS
 from .job_spec import as_bytes
 from .options import devices, mount_words, split_environment
-from .outcome import CannotStart, Verdict, of_code, out_of_memory
+from .outcome import CannotStartError, Outcome, exited, out_of_memory
 from .runtime import Runtime
 
 #: Finds what outlived a job of SLURM.
@@ -62,22 +61,22 @@ class Podman(Runtime):
     @property
     def name(self) -> str:
         """The container's name."""
-        return f"pman-{self.order.workflow}-{self.worker}"
+        return f"pman-{self.spec.workflow}-{self.worker}"
 
     def prepare(self) -> None:
         """Pull the image if the node does not have it, and create the container."""
-        if _call("image", "exists", self.order.image).returncode:
-            self.fetch(["podman", "pull", "--quiet", self.order.image])
+        if _call("image", "exists", self.spec.image).returncode:
+            self.fetch(["podman", "pull", "--quiet", self.spec.image])
         for pause_s in pauses_s():
             done = self._create()
             if done.returncode == 0:
                 return
             self.clean()
             words = _said(done)
-            cause = cause_of(self.order.causes, words)
+            cause = cause_of(self.spec.causes, words)
             message = f"Podman cannot create the container: {words}"
             if cause.reason != MACHINE:
-                raise CannotStart(ends.CANNOT_START, message)
+                raise CannotStartError(reasons.CANNOT_START, message)
             self.wait_for_better(cause, message, pause_s)
 
     def _create(self) -> subprocess.CompletedProcess[bytes]:
@@ -110,7 +109,7 @@ class Podman(Runtime):
 
         The container's cgroup is there before its program runs, once Podman has initialized it.
         """
-        if self.order.memory_mib is None or not oom.is_needed():
+        if self.spec.memory_mib is None or not oom.is_needed():
             return
         # Podman hands the log on to the container, and writes the container's name there first.
         # What fails here fails in the start that comes next, which tells it.
@@ -132,35 +131,35 @@ class Podman(Runtime):
         """SLURM's suspension does not reach the container."""
         try:
             done = _call("pause" if held else "unpause", self.name, timeout_s=_ANSWER_S)
-        except FAULTS:
+        except NODE_ERRORS:
             return held  # perhaps Podman did it; and what was done is undone later
         return done.returncode == 0 or _NOT_PAUSED in done.stderr.decode(errors="replace")
 
-    def verdict(self, code: int) -> Verdict:
+    def outcome(self, code: int) -> Outcome:
         """Podman itself knows how the container ended."""
         state = self._state()
         if state is None and code:
             # It is that of the container, or of Podman's own trouble.
             words = f"Podman does not tell how the container ended; podman start gave {code}"
-            return Verdict(ends.LOST, f"lost: {words}")
+            return Outcome(reasons.LOST, f"lost: {words}")
         if state is None:
-            return of_code(code)
+            return exited(code)
         if state.status in (_MISSING, *_UNSTARTED):
             raise self._not_started(state.error or self.first_words() or "Podman gave no reason")
         said = _NOT_EXECUTED.fullmatch(self.first_words()) if state.code == 1 else None
         if said:
             raise self._not_started(said.group(1))
-        verdict = of_code(state.code)
-        if verdict.is_success:
-            return verdict
+        outcome = exited(state.code)
+        if outcome.is_success:
+            return outcome
         was_memory = state.out_of_memory or self._was_out_of_memory()
         if was_memory:
-            return out_of_memory(verdict.code)
-        if verdict.code == 137:
-            unknown = was_memory is None and self.order.memory_mib is not None
+            return out_of_memory(outcome.code)
+        if outcome.code == 137:
+            unknown = was_memory is None and self.spec.memory_mib is not None
             words = ", probably out of memory" if unknown else ""
-            return Verdict(ends.KILLED, "killed (137)" + words, 137)
-        return verdict
+            return Outcome(reasons.KILLED, "killed (137)" + words, 137)
+        return outcome
 
     def _was_out_of_memory(self) -> bool | None:
         """What the kernel says where Podman says nothing; ``None`` if nobody knows."""
@@ -176,7 +175,7 @@ class Podman(Runtime):
         self, env_file: str, inherited: dict[str, str], shown: dict[str, str], *, is_root: bool
     ) -> list[str]:
         """The words after ``podman``."""
-        order = self.order
+        spec = self.spec
         words = ["create", "--name", self.name, "--pull=never", "--log-driver=passthrough"]
         # An init as process 1: it reaps orphans, and signals that a job sends itself arrive.
         words += ["--init"]
@@ -187,32 +186,34 @@ class Podman(Runtime):
         words += ["--env-file", env_file]
         words += [f"--env={name}" for name in inherited]
         words += [f"--env={name}={value}" for name, value in shown.items()]
-        if order.uid is not None:
-            group = "" if order.gid is None else f":{order.gid}"
-            words += [f"--user={order.uid}{group}"]
-        if order.memory_mib is not None:
-            words += [f"--memory={order.memory_mib}m", f"--memory-swap={order.memory_mib}m"]
-        if order.cpu_millicores is not None:
-            words += [f"--cpus={order.cpu_millicores / 1000:.3f}"]
-        if order.shm_mib is not None:
-            words += [f"--shm-size={order.shm_mib}m"]
-        if order.workdir is not None:
-            words += ["--workdir", order.workdir]
-        if order.time_limit_s is not None:
-            words += [f"--timeout={order.time_limit_s + _SUSPENDED_S}"]
-        for mount in order.mounts:
+        if spec.uid is not None:
+            group = "" if spec.gid is None else f":{spec.gid}"
+            words += [f"--user={spec.uid}{group}"]
+        if spec.memory_mib is not None:
+            words += [f"--memory={spec.memory_mib}m", f"--memory-swap={spec.memory_mib}m"]
+        if spec.cpu_millicores is not None:
+            words += [f"--cpus={spec.cpu_millicores / 1000:.3f}"]
+        if spec.shm_mib is not None:
+            words += [f"--shm-size={spec.shm_mib}m"]
+        if spec.workdir is not None:
+            words += ["--workdir", spec.workdir]
+        if spec.time_limit_s is not None:
+            words += [f"--timeout={spec.time_limit_s + _SUSPENDED_S}"]
+        for mount in spec.mounts:
             words += ["--mount", mount_words(mount.source, mount.target, mount.read_only)]
-        for device in devices(order.gpus):
+        for device in devices(spec.gpus):
             words += ["--device", device]
-        return [*words, "--entrypoint", json.dumps([order.argv[0]]), order.image, *order.argv[1:]]
+        return [*words, "--entrypoint", json.dumps([spec.argv[0]]), spec.image, *spec.argv[1:]]
 
     def _is_root(self) -> bool:
         """Whether the job is root in its container: the order says, or else the image."""
-        if self.order.uid is not None:
-            return self.order.uid == 0
-        done = _call("image", "inspect", "--format={{.User}}", self.order.image)
+        if self.spec.uid is not None:
+            return self.spec.uid == 0
+        done = _call("image", "inspect", "--format={{.User}}", self.spec.image)
         if done.returncode:
-            raise CannotStart(ends.CANNOT_START, f"Podman cannot read the image: {_said(done)}")
+            raise CannotStartError(
+                reasons.CANNOT_START, f"Podman cannot read the image: {_said(done)}"
+            )
         user = done.stdout.decode(errors="replace").strip()
         return user.partition(":")[0] in ("", "0", "root")
 
@@ -222,16 +223,16 @@ class Podman(Runtime):
         for attempt in range(_ATTEMPTS):
             if attempt:
                 time.sleep(_PAUSE_S)
-            with contextlib.suppress(*FAULTS):
+            with contextlib.suppress(*NODE_ERRORS):
                 state = _state_of(_call(*words, timeout_s=_ANSWER_S))
                 # One that still runs was left by what was attached to it, and has no code yet.
                 if state and state.status != "running":
                     return state
         return None
 
-    def _not_started(self, words: str) -> CannotStart:
-        message = f"cannot start {self.order.argv[0]!r} in {self.order.image}: {words}"
-        return CannotStart(ends.CANNOT_START, message)
+    def _not_started(self, words: str) -> CannotStartError:
+        message = f"cannot start {self.spec.argv[0]!r} in {self.spec.image}: {words}"
+        return CannotStartError(reasons.CANNOT_START, message)
 
 
 def _state_of(done: subprocess.CompletedProcess[bytes]) -> _State | None:

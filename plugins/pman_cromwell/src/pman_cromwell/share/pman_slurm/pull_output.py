@@ -15,7 +15,7 @@ _ERROR = re.compile(r"^(Error|FATAL): .*", re.MULTILINE | re.DOTALL)
 _RETRY = re.compile(r'msg="Failed, retrying in .*?(Error: .*)"')
 
 
-class Words:
+class PullOutput:
     """Reads them all, however much it is, and keeps the end.
 
     :param on_retry: called in another thread with each error after which the program itself tries

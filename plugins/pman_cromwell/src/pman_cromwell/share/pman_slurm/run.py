@@ -10,13 +10,13 @@ import sys
 from collections.abc import Callable
 from typing import IO, TypeVar
 
-from . import outcome as ends
-from .errors import FAULTS, verdict_of
-from .job_spec import Order, decoded, order_of
-from .outcome import Verdict, by_pman, record, recorded
-from .run_files import BEGUN, VERDICT, insist, is_gone, worker_name
+from . import reasons
+from .errors import NODE_ERRORS, outcome_of
+from .job_spec import JobSpec, decoded, spec_of
+from .outcome import Outcome, by_pman, record, recorded
+from .run_files import BEGUN, OUTCOME, is_gone, retry, worker_name
 from .watch import Watch
-from .worker import attend
+from .worker import run_worker
 
 T = TypeVar("T")
 
@@ -36,47 +36,47 @@ def run(lines: IO[str]) -> int:
     in its file.
     """
     text = [lines.readline(), lines.readline()]
-    order, environment = order_of(decoded(text[0])), decoded(text[1])
-    watch = Watch(order.folder, order.time_limit_s)
+    spec, environment = spec_of(decoded(text[0])), decoded(text[1])
+    watch = Watch(spec.folder, spec.time_limit_s)
     try:
-        begun = _insist(order, lambda: _open(order), _MOUNT_PATIENCE_S)
+        begun = _retry(spec, lambda: _open(spec), _MOUNT_PATIENCE_S)
     except OSError as error:
         words = f"pman has removed this job, or its storage cannot be used here: {error}"
         sys.stderr.write(words + "\n")
         return 1
-    verdict = _earlier(order, begun)
-    if verdict is None:
+    outcome = _earlier(spec, begun)
+    if outcome is None:
         mark = b"%s\n" % os.environb.get(b"SLURM_JOB_ID", b"?")
-        _insist(order, lambda: os.write(begun, mark), _END_PATIENCE_S)
-        verdict = _record(order, _outcome(order, environment, text, watch))
+        _retry(spec, lambda: os.write(begun, mark), _END_PATIENCE_S)
+        outcome = _record(spec, _outcome(spec, environment, text, watch))
     with contextlib.suppress(OSError):  # NFS may tell only here that it could not keep the mark
         os.close(begun)
-    sys.stderr.write(verdict.message + "\n")
-    return 0 if verdict.is_success else 1
+    sys.stderr.write(outcome.message + "\n")
+    return 0 if outcome.is_success else 1
 
 
-def _open(order: Order) -> int:
-    return os.open(os.path.join(order.folder, BEGUN), os.O_RDWR | os.O_CREAT, 0o640)
+def _open(spec: JobSpec) -> int:
+    return os.open(os.path.join(spec.folder, BEGUN), os.O_RDWR | os.O_CREAT, 0o640)
 
 
-def _insist(order: Order, act: Callable[[], T], patience_s: float) -> T:
+def _retry(spec: JobSpec, act: Callable[[], T], patience_s: float) -> T:
     """Until pman has removed the job."""
-    return insist(act, lambda _: is_gone(order.folder), patience_s)
+    return retry(act, lambda _: is_gone(spec.folder), patience_s)
 
 
-def _record(order: Order, verdict: Verdict, name: str = VERDICT) -> Verdict:
+def _record(spec: JobSpec, outcome: Outcome, name: str = OUTCOME) -> Outcome:
     """Write an end down, which must not be lost.
 
     Where that never works, the exit code still tells a success: pman takes Cromwell's word for it.
     """
     try:
-        return _insist(order, lambda: record(order.folder, verdict, name), _END_PATIENCE_S)
+        return _retry(spec, lambda: record(spec.folder, outcome, name), _END_PATIENCE_S)
     except OSError as error:
         sys.stderr.write(f"this end cannot be written down for pman: {error}\n")
-        return verdict
+        return outcome
 
 
-def _earlier(order: Order, begun: int) -> Verdict | None:
+def _earlier(spec: JobSpec, begun: int) -> Outcome | None:
     """How an earlier run of the same job ended, if there was one; it is waited for.
 
     SLURM begins a job anew that it forgot to have begun (slurmctld killed soon after its start),
@@ -86,30 +86,30 @@ def _earlier(order: Order, begun: int) -> Verdict | None:
         fcntl.flock(begun, fcntl.LOCK_EX)
     if os.fstat(begun).st_size == 0:
         return None
-    lost = Verdict(ends.LOST, "lost: its first run came to no end, and a second one was refused")
-    found = _insist(order, lambda: recorded(order.folder), _END_PATIENCE_S)
-    return found or _record(order, lost)
+    lost = Outcome(reasons.LOST, "lost: its first run came to no end, and a second one was refused")
+    found = _retry(spec, lambda: recorded(spec.folder), _END_PATIENCE_S)
+    return found or _record(spec, lost)
 
 
 def _outcome(
-    order: Order,
+    spec: JobSpec,
     environment: dict[str, str],
     text: list[str],
     watch: Watch,
-) -> Verdict:
+) -> Outcome:
     site = os.environ.get(RUNTIME_VARIABLE, "")
-    if site != order.runtime:
-        differ = f"this cluster runs {site!r} images, but CROMWELL_RUNTIME is {order.runtime!r}"
-        return Verdict(ends.CANNOT_START, differ)
+    if site != spec.runtime:
+        differ = f"this cluster runs {site!r} images, but CROMWELL_RUNTIME is {spec.runtime!r}"
+        return Outcome(reasons.CANNOT_START, differ)
     cause = watch.cause()
     if cause:
         return cause
-    if order.workers == 1:
-        return attend(order, environment, 0, watch)
-    return _all_workers(order, text, watch)
+    if spec.workers == 1:
+        return run_worker(spec, environment, 0, watch)
+    return _all_workers(spec, text, watch)
 
 
-def _all_workers(order: Order, text: list[str], watch: Watch) -> Verdict:
+def _all_workers(spec: JobSpec, text: list[str], watch: Watch) -> Outcome:
     """One task for each worker; the job ends when all have ended."""
     script = os.path.abspath(sys.argv[0])
     try:
@@ -120,33 +120,33 @@ def _all_workers(order: Order, text: list[str], watch: Watch) -> Verdict:
             stderr=sys.stderr.fileno(),
             start_new_session=True,  # SLURM suspends its tasks itself
         )
-    except FAULTS as fault:
-        return verdict_of(fault, started=False)
+    except NODE_ERRORS as error:
+        return outcome_of(error, started=False)
     assert step.stdin  # noqa: S101 - it is a pipe
     with contextlib.suppress(BrokenPipeError), step.stdin as lines:
         lines.write("".join(text).encode())
     # Each worker looks at its own time limit, and for pman's word.
     cause = watch.wait(step, lambda force: step.kill() if force else step.terminate())
-    names = [worker_name(one) for one in range(order.workers)]
-    verdicts = _insist(
-        order, lambda: [recorded(order.folder, name) for name in names], _END_PATIENCE_S
+    names = [worker_name(one) for one in range(spec.workers)]
+    outcomes = _retry(
+        spec, lambda: [recorded(spec.folder, name) for name in names], _END_PATIENCE_S
     )
-    word = by_pman(order.folder)
-    if word and any(verdict is None or verdict.reason == word.reason for verdict in verdicts):
+    word = by_pman(spec.folder)
+    if word and any(outcome is None or outcome.reason == word.reason for outcome in outcomes):
         return word  # whatever others had come to before
-    for number, verdict in enumerate(verdicts):
-        if verdict is None:
-            return cause or Verdict(ends.LOST, f"lost: worker {number + 1} told of no end")
-        if not verdict.is_success:
-            message = f"worker {number + 1} of {order.workers}: {verdict.message}"
-            return verdict._replace(message=message)
-    return Verdict(None, "finished", 0)
+    for number, outcome in enumerate(outcomes):
+        if outcome is None:
+            return cause or Outcome(reasons.LOST, f"lost: worker {number + 1} told of no end")
+        if not outcome.is_success:
+            message = f"worker {number + 1} of {spec.workers}: {outcome.message}"
+            return outcome._replace(message=message)
+    return Outcome(None, "finished", 0)
 
 
-def work(lines: IO[str]) -> int:
+def worker_task(lines: IO[str]) -> int:
     """``worker``: one task of ``srun``."""
-    order, environment = order_of(decoded(lines.readline())), decoded(lines.readline())
+    spec, environment = spec_of(decoded(lines.readline())), decoded(lines.readline())
     number = int(os.environ["SLURM_PROCID"])
-    watch = Watch(order.folder, order.time_limit_s)
-    _record(order, attend(order, environment, number, watch), worker_name(number))
+    watch = Watch(spec.folder, spec.time_limit_s)
+    _record(spec, run_worker(spec, environment, number, watch), worker_name(number))
     return 0

@@ -33,7 +33,7 @@ PULLING = "pulling.json"
 TROUBLE = "trouble.json"
 STARTED = "started.json"
 SUSPENDED = "suspended.json"
-VERDICT = "verdict.json"
+OUTCOME = "verdict.json"
 CANCELLED = "cancelled"
 
 #: In the folder in which Cromwell runs a script: where the run's own folder is.
@@ -112,7 +112,7 @@ def is_gone(folder: str) -> bool:
     return False
 
 
-def insist(act: Callable[[], T], is_final: Callable[[OSError], bool], patience_s: float) -> T:
+def retry(act: Callable[[], T], is_final: Callable[[OSError], bool], patience_s: float) -> T:
     """Do what storage may refuse for a while (it is full, or its server starts anew), each second.
 
     :raises OSError: ``is_final`` says so of it, or it has come for longer than ``patience_s``.

@@ -10,13 +10,12 @@ import stat
 import subprocess
 import time
 
-from . import cgroup
-from . import outcome as ends
+from . import cgroup, reasons
 from .causes import Cause, cause_of, pauses_s
-from .job_spec import Order
-from .outcome import CannotStart, Verdict, of_code, out_of_memory
-from .pull_output import Words
-from .run_files import PULLING, TROUBLE, insist, jobs_folder, open_log, write, write_once
+from .job_spec import JobSpec
+from .outcome import CannotStartError, Outcome, exited, out_of_memory
+from .pull_output import PullOutput
+from .run_files import PULLING, TROUBLE, jobs_folder, open_log, retry, write, write_once
 from .watch import Watch
 
 #: How long a directory is waited for that is neither seen nor seen to be missing.
@@ -34,12 +33,12 @@ class Runtime:
 
     def __init__(
         self,
-        order: Order,
+        spec: JobSpec,
         environment: dict[str, str],
         worker: int,
         watch: Watch,
     ) -> None:
-        self.order = order
+        self.spec = spec
         self.environment = environment
         self.worker = worker
         self.watch = watch
@@ -65,12 +64,12 @@ class Runtime:
         """
         return True
 
-    def verdict(self, code: int) -> Verdict:
+    def outcome(self, code: int) -> Outcome:
         """What a process that ended with ``code`` means."""
-        verdict = of_code(code)
-        if not verdict.is_success and cgroup.oom_kills() != self._kills_before:
-            return out_of_memory(verdict.code)
-        return verdict
+        outcome = exited(code)
+        if not outcome.is_success and cgroup.oom_kills() != self._kills_before:
+            return out_of_memory(outcome.code)
+        return outcome
 
     def clean(self) -> None:
         """Leave nothing behind on the node."""
@@ -80,19 +79,19 @@ class Runtime:
 
         pman has looked at the paths; here a link may lead elsewhere.
         """
-        own = os.path.realpath(jobs_folder(self.order.folder))
-        for mount in self.order.mounts:
+        own = os.path.realpath(jobs_folder(self.spec.folder))
+        for mount in self.spec.mounts:
             _must_be_directory(mount.source)
             source = os.path.realpath(mount.source)
             if os.path.commonpath([own, source]) in (own, source):
-                raise CannotStart(
-                    ends.CANNOT_START,
+                raise CannotStartError(
+                    reasons.CANNOT_START,
                     f"the directory {mount.source} leads into pman's own records, or holds them",
                 )
 
     def first_words(self) -> str:
         """The first line of the log, where engines tell why nothing was started."""
-        with open(open_log(self.order.folder, self.worker, os.O_RDONLY), "rb") as log:
+        with open(open_log(self.spec.folder, self.worker, os.O_RDONLY), "rb") as log:
             said = log.read(4096).decode(errors="replace").splitlines()
         return said[0] if said else ""
 
@@ -102,14 +101,14 @@ class Runtime:
         if path is not None:
             try:
                 _must_be_directory(path)
-            except CannotStart as missing:
-                words = f"the working directory {self.order.workdir} cannot be had: {missing}"
-                raise CannotStart(ends.CANNOT_START, words) from missing
+            except CannotStartError as missing:
+                words = f"the working directory {self.spec.workdir} cannot be had: {missing}"
+                raise CannotStartError(reasons.CANNOT_START, words) from missing
 
     def workdir_on_node(self) -> str | None:
         """Where the node has the working directory; ``None`` if it is the image's."""
-        workdir = self.order.workdir or ""
-        for mount in reversed(self.order.mounts):  # the innermost first
+        workdir = self.spec.workdir or ""
+        for mount in reversed(self.spec.mounts):  # the innermost first
             if (workdir + "/").startswith(mount.target + "/"):
                 return mount.source + workdir[len(mount.target) :]
         return None
@@ -117,37 +116,37 @@ class Runtime:
     def fetch(self, command: list[str]) -> None:
         """Run the command that gets the image, again where the cause of its failure passes."""
         with contextlib.suppress(OSError):  # only a note
-            write_once(self.order.folder, PULLING, {"image": self.order.image})
+            write_once(self.spec.folder, PULLING, {"image": self.spec.image})
         for pause_s in pauses_s():
             words = self._try(command)
             if words is None:
                 return
             cause, message = self._cause(words)
             if cause.is_final:
-                raise CannotStart(ends.IMAGE_NOT_FOUND, message)
+                raise CannotStartError(reasons.IMAGE_NOT_FOUND, message)
             self.wait_for_better(cause, message, pause_s)
 
     def wait_for_better(self, trouble: Cause, message: str, pause_s: float) -> None:
         """Tell pman why the job cannot start now, and wait; raises ``Ended``."""
-        limit_s = self.order.start_deadline_s
+        limit_s = self.spec.start_deadline_s
         if limit_s is not None and time.monotonic() - self._began > limit_s:
             words = f"ended: it waited for more than {limit_s} s to start ({message})"
-            raise Ended(Verdict(ends.START_DEADLINE, words))
+            raise EndedError(Outcome(reasons.START_DEADLINE, words))
         self._tell(trouble, message)
         cause = self.watch.idle(pause_s)
         if cause:
-            raise Ended(cause._replace(message=f"{cause.message}; {message}"))
+            raise EndedError(cause._replace(message=f"{cause.message}; {message}"))
 
     def _cause(self, words: str) -> tuple[Cause, str]:
-        cause = cause_of(self.order.causes, words)
-        return cause, f"cannot get image {self.order.image}: {cause.wording} ({words})"
+        cause = cause_of(self.spec.causes, words)
+        return cause, f"cannot get image {self.spec.image}: {cause.wording} ({words})"
 
     def _tell(self, trouble: Cause, message: str) -> None:
         """What is final is told by the end of the job."""
         if not trouble.is_final:
             with contextlib.suppress(OSError):  # only a note
                 note = {"reason": trouble.reason, "message": message}
-                write(self.order.folder, TROUBLE, note)
+                write(self.spec.folder, TROUBLE, note)
 
     def _try(self, command: list[str]) -> str | None:
         """Run a command; what it complained of, if it failed."""
@@ -157,30 +156,30 @@ class Runtime:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        words = Words(process, lambda retry: self._tell(*self._cause(retry)))
+        words = PullOutput(process, lambda retry: self._tell(*self._cause(retry)))
         cause = self.watch.wait(process, lambda force: process.kill())
         if cause:
-            raise Ended(cause)
+            raise EndedError(cause)
         return words.end() if process.returncode else None
 
 
 def _must_be_directory(path: str) -> None:
     node = f"node {platform.node()}"
     try:
-        found = insist(lambda: os.stat(path), lambda error: error.errno in _MISSING, _PATIENCE_S)
+        found = retry(lambda: os.stat(path), lambda error: error.errno in _MISSING, _PATIENCE_S)
     except OSError as error:
         if error.errno not in _MISSING:
             words = f"the directory {path} cannot be used on {node}: {error.strerror}"
-            raise CannotStart(ends.CANNOT_START, words) from error
+            raise CannotStartError(reasons.CANNOT_START, words) from error
     else:
         if stat.S_ISDIR(found.st_mode):
             return
-    raise CannotStart(ends.CANNOT_START, f"there is no directory {path} on {node}")
+    raise CannotStartError(reasons.CANNOT_START, f"there is no directory {path} on {node}")
 
 
-class Ended(Exception):
+class EndedError(Exception):
     """The run was ended before its container began."""
 
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(verdict.message)
-        self.verdict = verdict
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome

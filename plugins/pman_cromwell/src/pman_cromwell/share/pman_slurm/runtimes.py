@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .apptainer import Apptainer
-from .bare import Plain
-from .job_spec import Order
+from .bare import Bare
+from .job_spec import JobSpec
 from .podman import Podman
 from .runtime import Runtime
 from .watch import Watch
@@ -12,15 +12,15 @@ from .watch import Watch
 _KINDS: dict[str, type[Runtime]] = {
     "podman": Podman,
     "apptainer": Apptainer,
-    "none": Plain,
+    "none": Bare,
 }
 
 
 def make(
-    order: Order,
+    spec: JobSpec,
     environment: dict[str, str],
     worker: int,
     watch: Watch,
 ) -> Runtime:
     """The runtime that the order names."""
-    return _KINDS[order.runtime](order, environment, worker, watch)
+    return _KINDS[spec.runtime](spec, environment, worker, watch)

@@ -10,21 +10,21 @@ import os
 import subprocess
 from typing import NamedTuple
 
-from . import outcome as ends
-from .outcome import Verdict
+from . import reasons
+from .outcome import Outcome
 
 #: A state from which a job does not come back.
 _ENDS = {
-    "BOOT_FAIL": (ends.LOST, "lost: its node failed to boot"),
-    "CANCELLED": (ends.KILLED, "cancelled in SLURM"),
-    "COMPLETED": (ends.LOST, "lost: SLURM says that it completed, and it told of no end"),
-    "DEADLINE": (ends.TIME_LIMIT, "ended by SLURM at its deadline"),
-    "FAILED": (ends.KILLED, "killed: SLURM says that it failed, and it told of no end"),
-    "NODE_FAIL": (ends.LOST, "lost: its node failed"),
-    "OUT_OF_MEMORY": (ends.OUT_OF_MEMORY, "out of memory: SLURM ended it at its memory limit"),
-    "PREEMPTED": (ends.KILLED, "killed: SLURM gave its place to another job"),
-    "REVOKED": (ends.LOST, "lost: SLURM revoked it"),
-    "TIMEOUT": (ends.TIME_LIMIT, "ended by SLURM at its time limit"),
+    "BOOT_FAIL": (reasons.LOST, "lost: its node failed to boot"),
+    "CANCELLED": (reasons.KILLED, "cancelled in SLURM"),
+    "COMPLETED": (reasons.LOST, "lost: SLURM says that it completed, and it told of no end"),
+    "DEADLINE": (reasons.TIME_LIMIT, "ended by SLURM at its deadline"),
+    "FAILED": (reasons.KILLED, "killed: SLURM says that it failed, and it told of no end"),
+    "NODE_FAIL": (reasons.LOST, "lost: its node failed"),
+    "OUT_OF_MEMORY": (reasons.OUT_OF_MEMORY, "out of memory: SLURM ended it at its memory limit"),
+    "PREEMPTED": (reasons.KILLED, "killed: SLURM gave its place to another job"),
+    "REVOKED": (reasons.LOST, "lost: SLURM revoked it"),
+    "TIMEOUT": (reasons.TIME_LIMIT, "ended by SLURM at its time limit"),
 }
 
 #: What the commands print where it is not the job that they cannot find.
@@ -32,7 +32,7 @@ _UNKNOWN = "invalid job id"
 _NO_ACCOUNTING = "accounting storage is disabled"
 
 
-class Silent(Exception):
+class NoAnswerError(Exception):
     """SLURM does not answer."""
 
 
@@ -47,11 +47,11 @@ class Job(NamedTuple):
         """Whether it will not run any more."""
         return self.state in _ENDS
 
-    def verdict(self) -> Verdict:
+    def outcome(self) -> Outcome:
         """The end of a job that told of none itself."""
         reason, message = _ENDS[self.state]
         detail = "" if self.reason in ("", "None") else f" ({self.reason})"
-        return Verdict(reason, message + detail)
+        return Outcome(reason, message + detail)
 
 
 def ask(job: str, execution: str | None = None) -> Job | None:
@@ -70,7 +70,7 @@ def ask(job: str, execution: str | None = None) -> Job | None:
         state, reason, folder = out.splitlines()[0].split("|", 2)
         return Job(state, reason) if _is_same(folder, execution) else None
     if code and _UNKNOWN not in err.lower():
-        raise Silent(err)
+        raise NoAnswerError(err)
     return _from_accounting(job, execution)
 
 
@@ -91,7 +91,7 @@ def _from_accounting(job: str, execution: str | None) -> Job | None:
         state, _, rest = states.partition(" ")
         return Job(state, rest) if _is_same(folder, execution) else None  # "CANCELLED by 1000"
     if code and _NO_ACCOUNTING not in err.lower():
-        raise Silent(err)
+        raise NoAnswerError(err)
     return None
 
 
@@ -113,9 +113,9 @@ def _run(*command: str) -> tuple[int, str, str]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise Silent(f"{command[0]} did not answer") from error
+        raise NoAnswerError(f"{command[0]} did not answer") from error
     except OSError as error:
-        raise Silent(f"{command[0]} cannot be run: {error.strerror}") from error
+        raise NoAnswerError(f"{command[0]} cannot be run: {error.strerror}") from error
     return (
         done.returncode,
         done.stdout.decode(errors="replace").strip(),

@@ -13,8 +13,8 @@ import subprocess
 import sys
 import time
 
-from . import outcome as ends
-from .outcome import Verdict, record
+from . import reasons
+from .outcome import Outcome, record
 from .run_files import CANCELLED, POINTER, WAITING, exists, is_gone, write
 
 #: What sbatch says where it may take the job later: the controller is away, or a limit of jobs that
@@ -59,7 +59,7 @@ def submit(folder: str, execution: str, command: list[str]) -> int:
                 return 0
             if late or not any(sign in words.lower() for sign in _LATER):
                 refused = f"SLURM refused the job: {_short(words)}"
-                record(folder, Verdict(ends.CANNOT_START, refused))
+                record(folder, Outcome(reasons.CANNOT_START, refused))
                 return 1
             with contextlib.suppress(OSError):
                 write(folder, WAITING, {"job": "", "reason": _short(words)})

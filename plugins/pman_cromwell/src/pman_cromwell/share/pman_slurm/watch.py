@@ -10,20 +10,20 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from . import outcome as ends
+from . import reasons
 from .clock import Clock
-from .outcome import Verdict, by_pman
+from .outcome import Outcome, by_pman
 from .run_files import (
+    OUTCOME,
     STARTED,
     SUSPENDED,
-    VERDICT,
     exists,
     is_gone,
     remove,
     write,
     write_once,
 )
-from .slurm import Silent, ask
+from .slurm import NoAnswerError, ask
 
 #: Between two looks for pman's word, which lies on shared storage.
 _LOOK_S = 1.0
@@ -79,7 +79,7 @@ class Watch:
         process: subprocess.Popen[bytes],
         stop: Callable[[bool], None],
         pause: Callable[[bool], bool] = lambda _: True,
-    ) -> Verdict | None:
+    ) -> Outcome | None:
         """Wait for the end of ``process``; why it was ended, if it was.
 
         :param stop: ends it; gently first, then, with ``True``, at once.
@@ -100,7 +100,7 @@ class Watch:
             self._sleep(_GRACE_S / 10)
         return self._cause_of_signal() if self._signalled and process.returncode else None
 
-    def idle(self, seconds: float) -> Verdict | None:
+    def idle(self, seconds: float) -> Outcome | None:
         """Wait so long, or until the run has to end; why it has to."""
         deadline = time.monotonic() + seconds
         while True:
@@ -110,7 +110,7 @@ class Watch:
                 return cause
             self._sleep(min(_LOOK_S, left))
 
-    def cause(self) -> Verdict | None:
+    def cause(self) -> Outcome | None:
         """Why the run has to end now, if it has to."""
         return self._own_cause() or (self._cause_of_signal() if self._signalled else None)
 
@@ -143,10 +143,10 @@ class Watch:
         while process.poll() is None and time.monotonic() < deadline:
             self._sleep(deadline - time.monotonic())
 
-    def _own_cause(self) -> Verdict | None:
+    def _own_cause(self) -> Outcome | None:
         if self._left_s() <= 0:
             message = f"ended at its time limit of {self._limit_s} s"
-            return Verdict(ends.TIME_LIMIT, message)
+            return Outcome(reasons.TIME_LIMIT, message)
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LOOK_S
             self._tell_start()
@@ -154,13 +154,13 @@ class Watch:
             if word:
                 return word
             if is_gone(self._folder):
-                return Verdict(ends.KILLED, "ended by pman")
-            if exists(self._folder, VERDICT):
+                return Outcome(reasons.KILLED, "ended by pman")
+            if exists(self._folder, OUTCOME):
                 # This node was thought to be lost: what was told of the job has to stay true.
-                return Verdict(ends.KILLED, "ended: it had been told as ended")
+                return Outcome(reasons.KILLED, "ended: it had been told as ended")
         return None
 
-    def _cause_of_signal(self) -> Verdict:
+    def _cause_of_signal(self) -> Outcome:
         """pman writes its word down before it has SLURM end a job."""
         return by_pman(self._folder) or _slurms_cause()
 
@@ -187,23 +187,23 @@ def _is_suspended() -> bool:
     """Whether SLURM suspends this job, as far as it tells."""
     try:
         found = ask(os.environ.get("SLURM_JOB_ID", ""))
-    except Silent:
+    except NoAnswerError:
         return True
     return found is not None and found.state == "SUSPENDED"
 
 
-def _slurms_cause() -> Verdict:
+def _slurms_cause() -> Outcome:
     """SLURM ends this job: ask it why, which takes long where slurmctld is away.
 
     While a job completes, only its reason tells.
     """
     try:
         found = ask(os.environ.get("SLURM_JOB_ID", ""))
-    except Silent:
+    except NoAnswerError:
         found = None
     if found and found.has_ended:
-        return found.verdict()
+        return found.outcome()
     if found and found.reason == "TimeLimit":
-        return Verdict(ends.TIME_LIMIT, "ended by SLURM at its time limit")
+        return Outcome(reasons.TIME_LIMIT, "ended by SLURM at its time limit")
     detail = f" ({found.reason})" if found and found.reason not in ("", "None") else ""
-    return Verdict(ends.KILLED, "cancelled in SLURM" + detail)
+    return Outcome(reasons.KILLED, "cancelled in SLURM" + detail)

@@ -6,17 +6,17 @@ import os
 import sys
 
 from . import runtimes
-from .errors import FAULTS, verdict_of, words_of
-from .job_spec import Order
-from .outcome import CannotStart, Verdict
+from .errors import NODE_ERRORS, described, outcome_of
+from .job_spec import JobSpec
+from .outcome import CannotStartError, Outcome
 from .run_files import open_log
-from .runtime import Ended, Runtime
+from .runtime import EndedError, Runtime
 from .watch import Watch
 
 
-def attend(order: Order, environment: dict[str, str], worker: int, watch: Watch) -> Verdict:
+def run_worker(spec: JobSpec, environment: dict[str, str], worker: int, watch: Watch) -> Outcome:
     """Run the container; returns when it has ended, however that came."""
-    runtime = runtimes.make(order, environment, worker, watch)
+    runtime = runtimes.make(spec, environment, worker, watch)
     started = False
     try:
         runtime.check_directories()
@@ -25,18 +25,18 @@ def attend(order: Order, environment: dict[str, str], worker: int, watch: Watch)
         cause = watch.cause()
         if cause:
             return cause
-        log = open_log(order.folder, worker, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        log = open_log(spec.folder, worker, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         process = runtime.start(log)
         started = True
         os.close(log)
         watch.start_clock()
-        return watch.wait(process, runtime.stop, runtime.pause) or runtime.verdict(
+        return watch.wait(process, runtime.stop, runtime.pause) or runtime.outcome(
             process.returncode
         )
-    except (CannotStart, Ended) as end:
-        return end.verdict
-    except FAULTS as fault:
-        return verdict_of(fault, started=started)
+    except (CannotStartError, EndedError) as end:
+        return end.outcome
+    except NODE_ERRORS as error:
+        return outcome_of(error, started=started)
     finally:
         _clean(runtime)
 
@@ -45,5 +45,5 @@ def _clean(runtime: Runtime) -> None:
     """What cannot be cleaned up changes nothing of how the job ended."""
     try:
         runtime.clean()
-    except FAULTS as fault:
-        sys.stderr.write(f"what is left of the job cannot be removed: {words_of(fault)}\n")
+    except NODE_ERRORS as error:
+        sys.stderr.write(f"what is left of the job cannot be removed: {described(error)}\n")

@@ -1,0 +1,10 @@
+"""Why a run failed: the words of pman's ``Reason``."""
+
+EXIT_CODE = "exit-code"
+KILLED = "killed"
+OUT_OF_MEMORY = "out-of-memory"
+TIME_LIMIT = "time-limit"
+IMAGE_NOT_FOUND = "image-not-found"
+CANNOT_START = "cannot-start"
+LOST = "lost"
+START_DEADLINE = "start-deadline"

@@ -23,7 +23,7 @@ from pman_core.kit.names import native_name
 from pman_core.testing import Subject
 from pman_core.testing.faulty_registry import faulty_images
 from pman_cromwell.backend import CromwellBackend
-from pman_cromwell.capabilities import NO_IMAGE
+from pman_cromwell.validate import NO_IMAGE
 
 SHARE = Path(str(files(pman_cromwell))) / "share"
 CONFIGURATION = SHARE / "cromwell-slurm.conf"

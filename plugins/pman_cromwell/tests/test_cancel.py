@@ -25,7 +25,7 @@ from pman_cromwell.share.pman_slurm import run_files as node_files
 def _begin(bench: Workbench, jid: str, reason: Reason | None = Reason.CANCELLED) -> Any:
     """What a pman does before it is killed: it writes down why it ends a job, and no more."""
     backend: Any = bench.subject.factory(bench.subject.environ)
-    spec = backend._jobs.find(jid)
+    spec = backend._store.find(jid)
     backend._store.cancel(spec, Cancelled(reason, "cancelled", datetime.now(UTC)))
     return backend
 
@@ -100,7 +100,7 @@ def test_a_job_that_was_cancelled_before_cromwell_had_it_is_not_posted(bench: Wo
     place = bench.place()
     job = bench.job(place, "count", place.job_out)
     backend: Any = bench.subject.factory(bench.subject.environ)
-    spec = backend._jobs.create(job)
+    spec = backend._submission.create(job)
     bench._jobs.append((bench.backend, job.jid))
     assert _is_cancelled(bench.cancel(job.jid))
     assert _is_cancelled(bench.submit(job))

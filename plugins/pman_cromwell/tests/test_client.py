@@ -13,6 +13,7 @@ from pman_cromwell import payload
 from pman_cromwell.client import Cromwell
 from pman_cromwell.errors import RefusedError
 from pman_cromwell.job_spec import encoded
+from pman_cromwell.labels import workflow_labels
 
 _ID = spec().workflow
 
@@ -25,7 +26,7 @@ def client(script: Script) -> Cromwell:
 def test_a_submission_has_cromwells_parts(script: Script, client: Cromwell) -> None:
     script.say(201, {"id": _ID, "status": "Submitted"})
     inputs = payload.inputs(spec(), job().env, settings())
-    client.submit(_ID, payload.document(), inputs, payload.OPTIONS, payload.labels(spec()))
+    client.submit(_ID, payload.document(), inputs, payload.OPTIONS, workflow_labels(spec()))
     ((method, path, body),) = script.asked
     assert (method, path) == ("POST", "/api/workflows/v1")
     for name in ("workflowSource", "workflowInputs", "workflowOptions", "labels"):

@@ -20,6 +20,7 @@ from pman_core.kit.causes import pull_cause
 from pman_core.testing.pytest_plugin import Engines
 from pman_cromwell import payload
 from pman_cromwell.job_spec import from_inputs, from_json, spec_of, to_json, workflow_id
+from pman_cromwell.labels import NAME_LABEL, REMOVED_LABEL, workflow_labels
 from pman_cromwell.share.pman_slurm.causes import cause_of
 from pman_cromwell.share.pman_slurm.job_spec import decoded
 from pman_cromwell.share.pman_slurm.job_spec import spec_of as node_spec
@@ -129,12 +130,12 @@ def test_no_text_of_a_client_is_in_an_input_that_cromwell_or_a_shell_reads() -> 
 
 def test_the_environment_is_not_in_the_order() -> None:
     assert "secret" not in to_json(spec())
-    assert "secret" not in json.dumps(payload.labels(spec()))
+    assert "secret" not in json.dumps(workflow_labels(spec()))
 
 
 def test_pmans_own_labels_cannot_be_set_by_a_job() -> None:
-    labels = payload.labels(spec(labels={payload.REMOVED_LABEL: "x", payload.NAME_LABEL: "x"}))
-    assert labels[payload.NAME_LABEL] == "chris-jid-1"
+    labels = workflow_labels(spec(labels={REMOVED_LABEL: "x", NAME_LABEL: "x"}))
+    assert labels[NAME_LABEL] == "chris-jid-1"
 
 
 def test_a_name_is_ascii_whatever_the_jid() -> None:

@@ -11,8 +11,9 @@ from pman_core.contract.job import Resources, User
 from pman_core.contract.mounts import Mount
 from pman_core.contract.storage import host_storage
 from pman_cromwell.backend import CromwellBackend
-from pman_cromwell.capabilities import capabilities, validate
+from pman_cromwell.capabilities import capabilities
 from pman_cromwell.settings import jobs_folder
+from pman_cromwell.validate import validate
 
 _FOLDER = "/data/.pman/pman"
 

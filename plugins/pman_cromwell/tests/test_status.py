@@ -11,7 +11,7 @@ from pman_core.contract.info import JobInfo, Reason, Status
 from pman_cromwell.job_spec import encoded
 from pman_cromwell.responses import Failure, Workflow, structured
 from pman_cromwell.run_files import Cancelled, Ended, RunFiles, Started, Suspended, Trouble, Waiting
-from pman_cromwell.status import RECORD_DELAY, info_of
+from pman_cromwell.status import RECORD_DELAY, Observation, info_of
 
 _LATER = CREATED + timedelta(minutes=5)
 _NOW = CREATED + timedelta(hours=1)
@@ -96,7 +96,7 @@ def _workflow(shape: dict[str, Any], **changes: Any) -> Workflow:
 
 
 def _look(workflow: Workflow | None, **run: Any) -> JobInfo:
-    return info_of(spec(), workflow, RunFiles(accepted=True, **run), _NOW)
+    return info_of(Observation(spec(), RunFiles(accepted=True, **run), workflow, _NOW))
 
 
 _CANCELLED = Cancelled(Reason.CANCELLED, "cancelled", _LATER)

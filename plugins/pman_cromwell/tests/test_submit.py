@@ -26,7 +26,7 @@ def backend(script: Script, tmp_path: Path) -> CromwellBackend:
     variables = {"CROMWELL_URL": script.url, "ENGINE_TIMEOUT": "20", "STOREBASE": str(tmp_path)}
     made = CromwellBackend(variables)
     # Only how long it waits for the summary: a single answer may take its time.
-    made._jobs._settings = settings(ENGINE_TIMEOUT="1")
+    made._submission._settings = settings(ENGINE_TIMEOUT="1")
     return made
 
 

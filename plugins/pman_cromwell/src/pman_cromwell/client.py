@@ -30,7 +30,7 @@ _ATTEMPTS = 5
 #: All that a state needs; ``includeKey`` takes beginnings of keys, of workflow and calls alike.
 _STATE_KEYS = (
     "id", "status", "submission", "start", "end", "failures",
-    "executionStatus", "backendStatus", "jobId",
+    "jobId",
 )  # fmt: skip
 
 

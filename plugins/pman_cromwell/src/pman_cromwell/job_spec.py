@@ -69,6 +69,17 @@ class JobSpec:
         """The job's name in SLURM, and that of its record."""
         return native_name(self.jid, self.instance)
 
+    def reported_job(self) -> Job:
+        """What a report quotes of the job, and nothing else of it."""
+        return Job(
+            jid=self.jid,
+            image=self.image,
+            argv=self.argv,
+            labels=self.labels,
+            owner=self.owner,
+            fingerprint=self.fingerprint,
+        )
+
 
 def workflow_id(instance: str, jid: str, generation: int) -> str:
     """Always the same for the same job, so that asking Cromwell twice is harmless."""

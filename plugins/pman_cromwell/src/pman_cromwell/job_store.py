@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.names import native_name
 from pman_cromwell import run_files
 from pman_cromwell.errors import storage_errors
 from pman_cromwell.job_spec import JobSpec, from_json, to_json
@@ -81,6 +82,17 @@ class JobStore:
             if spec.instance == self._instance and spec.name == name:
                 return spec
         return None
+
+    def find(self, jid: str) -> JobSpec | None:
+        """The job of that id."""
+        spec = self.spec(native_name(jid, self._instance))
+        return spec if spec and spec.jid == jid else None
+
+    def is_taken(self, name: str) -> bool:
+        """Whether something has that name, a job or not."""
+        with storage_errors(str(self._root)):
+            self._must_be_mounted()
+            return os.path.lexists(self._record(name))
 
     def is_foreign(self, name: str) -> bool:
         """Whether there is a file of that name that is no record of ours."""

@@ -1,4 +1,4 @@
-"""What a submission to Cromwell holds: pure translation.
+"""What a submission to Cromwell holds: pure translation of a job's spec.
 
 Parts of the form: ``cromwell.yaml``, ``PartialWorkflowSources.scala`` (develop of 2025).
 """
@@ -12,16 +12,8 @@ from importlib.resources import files
 from typing import Any
 
 from pman_core.kit.causes import PULL_CAUSES
-from pman_core.kit.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
 from pman_cromwell.job_spec import JobSpec, encoded, to_json
-from pman_cromwell.responses import QueryResult
 from pman_cromwell.settings import CromwellSettings
-
-#: The job's native name: plain ASCII, so it can be asked for.
-NAME_LABEL = LABEL_PREFIX + "name"
-GENERATION_LABEL = LABEL_PREFIX + "generation"
-#: On a workflow whose job was removed.
-REMOVED_LABEL = LABEL_PREFIX + "removed"
 
 #: Podman's own processes are in the cgroup of the SLURM job, the container is not.
 PODMAN_MIB = 128
@@ -75,28 +67,6 @@ def _for_nodes(settings: CromwellSettings) -> dict[str, Any]:
         for row in PULL_CAUSES
     ]
     return {"causes": causes, "start_deadline_s": settings.start_deadline_s}
-
-
-def labels(spec: JobSpec) -> dict[str, str]:
-    """The workflow's labels; pman's own cannot be set by a job."""
-    own = {
-        JID_LABEL: spec.jid,
-        NAME_LABEL: spec.name,
-        INSTANCE_LABEL: spec.instance,
-        FINGERPRINT_LABEL: spec.fingerprint,
-        GENERATION_LABEL: str(spec.generation),
-    }
-    return {**spec.labels, **own}
-
-
-def asked(instance: str, name: str | None = None) -> dict[str, str]:
-    """The labels of all workflows of an instance, or of the job of that name."""
-    return {INSTANCE_LABEL: instance} | ({NAME_LABEL: name} if name else {})
-
-
-def is_gone(found: QueryResult) -> bool:
-    """Whether it is no job any more: removed, or so old that it can be neither read nor marked."""
-    return REMOVED_LABEL in found.labels or found.is_archived
 
 
 def whole_cpus(spec: JobSpec) -> int:

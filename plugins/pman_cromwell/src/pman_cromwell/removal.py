@@ -5,26 +5,28 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from pman_core.contract.errors import EngineUnavailableError
-from pman_cromwell import payload
 from pman_cromwell.client import Cromwell
 from pman_cromwell.errors import RefusedError
 from pman_cromwell.job_spec import JobSpec
 from pman_cromwell.job_store import JobStore
+from pman_cromwell.labels import REMOVED_MARK, is_removed, selector
 from pman_cromwell.polling import until
 from pman_cromwell.run_files import Cancelled
-from pman_cromwell.settings import CromwellSettings
 
 #: A workflow that Cromwell does not list after this time is gone: its summary is never so late.
 _SUMMARY_DELAY = timedelta(minutes=10)
 
 
 class Removal:
-    """The end of a job for good."""
+    """What ``pman_remove`` does.
 
-    def __init__(self, cromwell: Cromwell, store: JobStore, settings: CromwellSettings) -> None:
+    :param timeout_s: how long to wait for each of Cromwell and the node, in seconds.
+    """
+
+    def __init__(self, cromwell: Cromwell, store: JobStore, timeout_s: float) -> None:
         self._cromwell = cromwell
         self._store = store
-        self._timeout_s = settings.engine_timeout_s
+        self._timeout_s = timeout_s
 
     def remove(self, spec: JobSpec) -> None:
         """End it, mark its workflow as removed, forget it; every step may be repeated."""
@@ -40,14 +42,13 @@ class Removal:
 
         :raises EngineUnavailableError: it should have one, and does not list it.
         """
-        marks = {payload.REMOVED_LABEL: "yes"}
         try:
-            if until(lambda: self._cromwell.label(spec.workflow, marks), self._timeout_s):
+            if until(lambda: self._cromwell.label(spec.workflow, REMOVED_MARK), self._timeout_s):
                 return True
         except RefusedError as refusal:
             if refusal.code != 400:
                 raise
-            return False  # it is in the archive: see payload.is_gone
+            return False  # it is in the archive: see labels.is_gone
         run = self._store.run(spec)
         old = datetime.now(UTC) - spec.created > _SUMMARY_DELAY
         if run is None or old or not run.accepted:
@@ -60,8 +61,8 @@ class Removal:
             raise _unlisted(spec)
 
     def _is_marked(self, spec: JobSpec) -> bool:
-        found = self._cromwell.query(payload.asked(spec.instance, spec.name))
-        return any(one.id == spec.workflow and payload.REMOVED_LABEL in one.labels for one in found)
+        found = self._cromwell.query(selector(spec.instance, spec.name))
+        return any(one.id == spec.workflow and is_removed(one) for one in found)
 
 
 def _unlisted(spec: JobSpec) -> EngineUnavailableError:

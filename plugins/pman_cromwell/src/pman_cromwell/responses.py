@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 
 import attrs
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
+
+from pman_core.kit.times import parsed_time
 
 T = TypeVar("T")
 
@@ -43,8 +45,6 @@ class Failure:
 class Call:
     """A task that was called."""
 
-    execution_status: str = ""
-    backend_status: str | None = None
     job_id: str | None = None
 
 
@@ -125,16 +125,10 @@ def structured(content: Any, kind: type[T]) -> T:
         raise ValueError(f"no {kind.__name__}") from error
 
 
-def utc_time(value: Any, _: Any = None) -> datetime:
-    """A time of Cromwell's, as aware UTC."""
-    parsed = datetime.fromisoformat(value)
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-
-
 @cache
 def _converter() -> Converter:
     converter = Converter()
-    converter.register_structure_hook(datetime, utc_time)
+    converter.register_structure_hook(datetime, lambda text, _: parsed_time(text))
     converter.register_structure_hook_factory(attrs.has, lambda kind: _by_camel(kind, converter))
     return converter
 

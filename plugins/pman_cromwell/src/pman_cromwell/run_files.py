@@ -13,6 +13,7 @@ import attrs
 from cattrs import Converter
 
 from pman_core import Reason
+from pman_core.kit.outcome import Outcome
 
 T = TypeVar("T")
 
@@ -26,24 +27,44 @@ ENDED = "verdict.json"
 
 @attrs.frozen
 class Ended:
-    """How a run ended; a success has no reason."""
+    """How a run ended, and when, as the cluster writes it; a success has no reason."""
 
     reason: Reason | None
     message: str
     code: int | None
     time: datetime
 
+    @classmethod
+    def with_outcome(cls, outcome: Outcome, time: datetime) -> Ended:
+        """The end with that outcome."""
+        return cls(outcome.reason, outcome.message, outcome.exit_code, time)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended."""
+        return Outcome(self.message, self.reason, self.code)
+
 
 @attrs.frozen
 class Cancelled:
     """That pman ended the job, and why.
 
-    :param reason: what the job is told to have failed for; ``None`` if it is being removed.
+    :param reason: why the job is reported to have failed; ``None`` if it is being removed.
     """
 
     reason: Reason | None
     message: str
     time: datetime
+
+    @classmethod
+    def because(cls, outcome: Outcome, time: datetime) -> Cancelled:
+        """What ends a job with that outcome, which is a failure."""
+        return cls(outcome.reason, outcome.message, time)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How a job ends that pman ended; not of one that is being removed."""
+        return Outcome(self.message, self.reason)
 
 
 @attrs.frozen

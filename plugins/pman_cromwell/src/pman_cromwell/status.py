@@ -1,10 +1,10 @@
-"""From Cromwell's view of a workflow, and the notes of its run, to pman's of the job: pure.
+"""What a job is, by what Cromwell says and by the files of its run: pure.
 
-Who has the say, in this order:
+The first of these that applies decides:
 
-1. the verdict that was written on the cluster: the run has ended, whatever Cromwell still says;
-2. pman's own word that a job is cancelled or waited too long, if it had not begun to run;
-3. an end that Cromwell tells, where no verdict will come any more;
+1. the end that was written down on the cluster, whatever Cromwell still says;
+2. that pman cancelled the job, or ended it since it waited too long, if it had not begun to run;
+3. an end that Cromwell reports, where none will be written down on the cluster any more;
 4. that the container runs;
 5. what it waits for: its image, SLURM, Cromwell.
 
@@ -15,81 +15,122 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pman_core import JobInfo, Reason, Status
+import attrs
+
+from pman_core import JobInfo, Reason
+from pman_core.kit import job_info
+from pman_core.kit.outcome import Outcome, cannot_start, exited, lost
 from pman_cromwell.errors import without_payload
 from pman_cromwell.job_spec import JobSpec
 from pman_cromwell.responses import Workflow
-from pman_cromwell.run_files import Ended, RunFiles
+from pman_cromwell.run_files import Cancelled, Ended, RunFiles
 
-#: How long after Cromwell's end of a run that began its verdict may still come: shared storage
-#: is slow to show a new file, and SLURM gives a cancelled job time to end.
+#: How long after the end that Cromwell reports the cluster may still write down its own: shared
+#: storage is slow to show a new file, and SLURM gives a cancelled job time to end.
 RECORD_DELAY = timedelta(seconds=5)
 
+#: What Cromwell can still abort.
+_ABORTABLE = ("On Hold", "Submitted", "Running")
 
-def info_of(spec: JobSpec, workflow: Workflow | None, run: RunFiles, now: datetime) -> JobInfo:
-    """The job as it is.
+#: How much of Cromwell's own words a message quotes, in characters.
+_QUOTED = 1900
 
-    :param workflow: what Cromwell tells, or ``None`` where it knows nothing (yet).
+
+@attrs.frozen
+class Observation:
+    """All that is known of a job at one moment.
+
+    :param workflow: what Cromwell says; ``None`` where it does not list it (yet), or was not asked.
     """
-    ended = run.ended or unrecorded_end(spec, workflow, run, now)
-    if ended is not None:
-        return _ended(spec, ended, run)
+
+    spec: JobSpec
+    run: RunFiles
+    workflow: Workflow | None
+    now: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Due:
+    """What has to be done before a job is reported.
+
+    :param abort: whether Cromwell has to abort the workflow.
+    :param end: the end that has to be written down.
+    :param cancellation: why pman has to end the job.
+    """
+
+    abort: bool
+    end: Ended | None
+    cancellation: Cancelled | None
+
+
+def work_due(seen: Observation, start_deadline_s: int) -> Due:
+    """What has to be done for a job.
+
+    :param start_deadline_s: after how many seconds a job that has not started is ended.
+    """
+    run = seen.run
+    late = job_info.overdue(info_of(seen), seen.now, start_deadline_s)
+    return Due(
+        abort=bool(run.cancelled and not run.ended and _is_abortable(seen.workflow)),
+        end=None if run.ended else unrecorded_end(seen),
+        cancellation=Cancelled.because(late, seen.now) if late and not run.cancelled else None,
+    )
+
+
+def info_of(seen: Observation) -> JobInfo:
+    """The job as it is."""
+    spec, run = seen.spec, seen.run
+    reason, message = _waiting(seen.workflow, run)
+    info = job_info.waiting(
+        spec.reported_job(), message, reason, created=spec.created, native=spec.workflow
+    )
+    end = run.ended or unrecorded_end(seen)
+    is_aborting = seen.workflow is not None and seen.workflow.status == "Aborting"
     started = run.started.time if run.started else None
-    if started or (workflow and workflow.status == "Aborting"):
-        return _info(spec, Status.STARTED, _running(run), started=_after(spec, started))
-    reason, message = _waiting(workflow, run)
-    return _info(spec, Status.NOT_STARTED, message, reason=reason)
+    if started or is_aborting:
+        info = job_info.running(info, started, _running(run))
+    return job_info.ended(info, _reported(end, run), end.time) if end else info
 
 
-def unrecorded_end(
-    spec: JobSpec, workflow: Workflow | None, run: RunFiles, now: datetime
-) -> Ended | None:
+def unrecorded_end(seen: Observation) -> Ended | None:
     """The end of a job that the cluster did not write down, if it has ended."""
-    cancelled = run.cancelled
-    if cancelled and cancelled.reason and not run.begun:
-        # With pman's word in its folder it does not begin any more.
-        return Ended(cancelled.reason, cancelled.message, None, cancelled.time)
+    run, workflow = seen.run, seen.workflow
+    if run.cancelled and run.cancelled.reason and not run.begun:
+        # With that file in its folder it does not begin any more.
+        return Ended.with_outcome(run.cancelled.outcome, run.cancelled.time)
     if workflow is None or not workflow.has_ended:
         return None
-    end = workflow.end or now
-    if run.begun and now - end < RECORD_DELAY:
+    end = workflow.end or seen.now
+    if run.begun and seen.now - end < RECORD_DELAY:
         return None
-    return _cromwells(spec, workflow, run, end)
+    return Ended.with_outcome(_outcome_in_cromwell(workflow, run), end)
 
 
-def _cromwells(spec: JobSpec, workflow: Workflow, run: RunFiles, end: datetime) -> Ended:
+def _outcome_in_cromwell(workflow: Workflow, run: RunFiles) -> Outcome:
     if workflow.status == "Succeeded":
-        return Ended(None, "finished", 0, end)
+        return exited(0)
     if workflow.status == "Aborted" and run.cancelled and run.cancelled.reason:
-        return Ended(run.cancelled.reason, run.cancelled.message, None, end)
+        return run.cancelled.outcome
     if workflow.status == "Aborted":
-        return Ended(Reason.KILLED, "aborted in Cromwell", None, end)
+        return Outcome("aborted in Cromwell", Reason.KILLED)
     roots = dict.fromkeys(root for failure in workflow.failures for root in failure.roots())
-    words = without_payload("; ".join(roots))
-    call = workflow.call
-    if call.job_id is None:
-        message = f"Cromwell could not start the job: {words}"
-        return Ended(Reason.CANNOT_START, message[:2000], None, end)
-    message = f"lost: SLURM job {call.job_id} left no word of its end; Cromwell says: {words}"
-    return Ended(Reason.LOST, message[:2000], None, end)
+    words = without_payload("; ".join(roots))[:_QUOTED]
+    job = workflow.call.job_id
+    if job is None:
+        return cannot_start(f"Cromwell says: {words}")
+    return lost(f"SLURM job {job} left no word of its end; Cromwell says: {words}")
 
 
-def _ended(spec: JobSpec, ended: Ended, run: RunFiles) -> JobInfo:
-    reason, message = ended.reason, ended.message
-    if run.cancelled and reason is run.cancelled.reason:
-        message = run.cancelled.message  # the node says only that it was pman
-    started = _after(spec, run.started.time if run.started else None)
-    begin = started or spec.created
-    return _info(
-        spec,
-        Status.SUCCEEDED if reason is None else Status.FAILED,
-        message,
-        reason=reason,
-        exit_code=ended.code,
-        # Where a container could not be started, the mark of its start was made too early.
-        started=None if reason is Reason.CANNOT_START else started,
-        finished=max(begin, ended.time),
-    )
+def _reported(end: Ended, run: RunFiles) -> Outcome:
+    """In pman's own words where pman ended it: the node says only that it was pman."""
+    if run.cancelled and end.reason is run.cancelled.reason:
+        return attrs.evolve(end.outcome, message=run.cancelled.message)
+    return end.outcome
+
+
+def _is_abortable(workflow: Workflow | None) -> bool:
+    """What Cromwell does not list yet, it may have."""
+    return workflow is None or workflow.status in _ABORTABLE
 
 
 def _running(run: RunFiles) -> str:
@@ -112,42 +153,10 @@ def _waiting(workflow: Workflow | None, run: RunFiles) -> tuple[Reason, str]:
         job, reason = run.waiting.job, run.waiting.reason
         where = f"SLURM job {job} waits" if job else "SLURM does not take the job yet"
         return Reason.QUEUED, f"{where}: {reason}"
+    if workflow is None and run.accepted:
+        return Reason.QUEUED, "Cromwell has it and does not list it yet"
     if workflow is None:
-        told = "Cromwell has it and does not list it yet"
-        return Reason.QUEUED, told if run.accepted else "not handed to Cromwell yet"
+        return Reason.QUEUED, "not handed to Cromwell yet"
     if workflow.status in ("On Hold", "Submitted"):
         return Reason.QUEUED, "waits to be picked up by Cromwell"
     return Reason.QUEUED, "waits to be started by SLURM"
-
-
-def _after(spec: JobSpec, time: datetime | None) -> datetime | None:
-    """A time of a node's clock, which may be behind pman's."""
-    return max(spec.created, time) if time else None
-
-
-def _info(
-    spec: JobSpec,
-    status: Status,
-    message: str,
-    *,
-    reason: Reason | None = None,
-    exit_code: int | None = None,
-    started: datetime | None = None,
-    finished: datetime | None = None,
-) -> JobInfo:
-    return JobInfo(
-        jid=spec.jid,
-        image=spec.image,
-        argv=spec.argv,
-        status=status,
-        message=message,
-        fingerprint=spec.fingerprint,
-        exit_code=exit_code,
-        reason=reason,
-        created=spec.created,
-        started=started,
-        finished=finished,
-        labels=spec.labels,
-        owner=spec.owner,
-        native=spec.workflow,
-    )

@@ -76,10 +76,7 @@ def test_a_note_that_cannot_be_written_changes_nothing_of_the_answer(
     [
         ("CANCELLED|None", outcome.Outcome("cancelled", "ended by pman")),
         (None, outcome.Outcome("cancelled", "ended by pman")),
-        (
-            "OUT_OF_MEMORY|None",
-            outcome.Outcome("out-of-memory", "out of memory: SLURM ended it at its memory limit"),
-        ),
+        ("OUT_OF_MEMORY|None", outcome.out_of_memory()),
     ],
 )
 def test_what_slurm_ended_at_pmans_word_is_told_so(

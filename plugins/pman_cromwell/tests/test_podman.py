@@ -176,7 +176,8 @@ class TestPodmanOnSlurm:
         containers = _containers(slurm_job(native_name(info.jid)))
         assert _podman("kill", *containers).returncode == 0
         info = bench.end_of(info.jid)
-        assert (info.reason, info.exit_code, info.message) == (Reason.KILLED, 137, "killed (137)")
+        assert (info.reason, info.exit_code) == (Reason.KILLED, 137)
+        assert info.message == "killed by signal 9 (SIGKILL, exit code 137)"
 
     def test_a_bad_executable_is_told(self, bench: Workbench) -> None:
         job = bench.job(bench.place(), "exit", "0", argv=("no-such-executable",))

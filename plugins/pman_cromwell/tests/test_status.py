@@ -260,7 +260,7 @@ def test_a_cancelled_job_that_runs_goes_on_until_its_node_says_that_it_ended() -
     "ended",
     [
         _ended_with(None, "finished", 0),
-        _ended_with(Reason.KILLED, "killed by signal 9 (137)", 137),
+        _ended_with(Reason.KILLED, "killed by signal 9 (SIGKILL, exit code 137)", 137),
         _ended_with(Reason.KILLED, "cancelled in SLURM", None),
     ],
 )

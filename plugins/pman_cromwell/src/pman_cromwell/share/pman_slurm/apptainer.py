@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 
-from . import reasons
 from .options import mount_words
 from .outcome import CannotStartError, Outcome
 from .runtime import Runtime
@@ -63,7 +62,7 @@ class Apptainer(Runtime):
         """Start it in a session of its own."""
         is_images = self.spec.workdir is not None and self.workdir_on_node() is None
         if is_images and self.program == "singularity":
-            raise CannotStartError(reasons.CANNOT_START, _IGNORES.format(self.spec.workdir))
+            raise CannotStartError(_IGNORES.format(self.spec.workdir))
         try:
             self._process = subprocess.Popen(
                 [self.program.encode(), *[word.encode() for word in self.run_words()]],
@@ -75,14 +74,14 @@ class Apptainer(Runtime):
             )
         except OSError as error:
             message = f"{self.program} cannot be run on this node: {error}"
-            raise CannotStartError(reasons.CANNOT_START, message) from error
+            raise CannotStartError(message) from error
         return self._process
 
     def outcome(self, code: int) -> Outcome:
         """Only its words tell that it did not find the working directory."""
         if code == _FAILED and _NO_WORKDIR in self.first_words():
             words = f"the working directory {self.spec.workdir} cannot be had"
-            raise CannotStartError(reasons.CANNOT_START, f"{words}: {self.first_words()}")
+            raise CannotStartError(f"{words}: {self.first_words()}")
         return super().outcome(code)
 
     def stop(self, force: bool) -> None:

@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 
-from . import reasons
 from .job_spec import as_bytes
 from .outcome import CannotStartError
 from .runtime import Runtime
@@ -54,8 +53,8 @@ class Bare(Runtime):
                 preexec_fn=self._enter,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            message = f"cannot start {self.spec.argv[0]!r}: {error}"
-            raise CannotStartError(reasons.CANNOT_START, message) from error
+            message = f"{self.spec.argv[0]!r}: {error}"
+            raise CannotStartError(message) from error
         return self._process
 
     def stop(self, force: bool) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from . import reasons
-from .outcome import Outcome, by_pman, record
+from .outcome import by_pman, lost, record
 from .run_files import POINTER, WAITING, write
 from .slurm import Job, NoAnswerError, ask
 
@@ -41,8 +41,7 @@ def _note(job: str, found: Job | None, execution: str) -> None:
     if folder is None:
         return
     if found is None:
-        lost = Outcome(reasons.LOST, f"lost: SLURM does not know job {job} any more")
-        record(folder, by_pman(folder) or lost)
+        record(folder, by_pman(folder) or lost(f"SLURM does not know job {job} any more"))
     elif found.has_ended:
         own = found.outcome()
         word = by_pman(folder) if own.reason == reasons.KILLED else None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 
-from . import reasons
-from .outcome import CannotStartError, Outcome
+from .outcome import CannotStartError, Outcome, lost
 
 #: What any call of a program or of storage may raise.
 NODE_ERRORS = (OSError, subprocess.SubprocessError)
@@ -16,9 +15,8 @@ def outcome_of(error: Exception, *, started: bool) -> Outcome:
     """The end of a job whose node could not do its part."""
     where = f"node {platform.node()}"
     if started:
-        return Outcome(reasons.LOST, f"lost: {where} could not watch the job: {described(error)}")
-    message = f"{where} cannot run the job: {described(error)}"
-    return CannotStartError(reasons.CANNOT_START, message).outcome
+        return lost(f"{where} could not watch the job: {described(error)}")
+    return CannotStartError(f"{where} cannot run the job: {described(error)}").outcome
 
 
 def described(error: Exception) -> str:

@@ -6,7 +6,6 @@ import os
 import platform
 import re
 
-from . import reasons
 from .outcome import CannotStartError
 
 _LINE = re.compile(r"[\x20-\x7e]{0,4096}")
@@ -37,7 +36,7 @@ def split_environment(
             inherited[name] = value
         elif "\r" in value:
             words = f"Podman cannot give a variable {name!r} that holds a carriage return"
-            raise CannotStartError(reasons.CANNOT_START, words)
+            raise CannotStartError(words)
         else:
             shown[name] = value
     return simple, inherited, shown
@@ -65,7 +64,6 @@ def devices(gpus: int) -> list[str]:
     given = [one for one in told.split(",") if one]
     if len(given) != gpus:
         raise CannotStartError(
-            reasons.CANNOT_START,
             f"the job asks for {gpus} GPUs, and on node {platform.node()} SLURM gave it those of "
             f"SLURM_JOB_GPUS={told!r}",
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import Any, NamedTuple
 
 from . import reasons
 from .run_files import CANCELLED, OUTCOME, read, write_once
 
-_NO_PROGRAM = 127
+#: The exit codes of a program that is not there, and of a process that SIGKILL ended.
+_NO_PROGRAM, SIGKILLED = 127, 128 + signal.SIGKILL
 
 
 class Outcome(NamedTuple):
@@ -28,27 +30,73 @@ class Outcome(NamedTuple):
 
 
 class CannotStartError(Exception):
-    """There is no container to wait for."""
+    """There is no container to wait for.
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        code = _NO_PROGRAM if reason == reasons.CANNOT_START else None
-        self.outcome = Outcome(reason, message, code)
+    :param why: what is wrong, for a person.
+    """
+
+    def __init__(self, why: str, reason: str = reasons.CANNOT_START) -> None:
+        super().__init__(why)
+        is_plain = reason == reasons.CANNOT_START
+        self.outcome = cannot_start(why, _NO_PROGRAM) if is_plain else Outcome(reason, why)
 
 
-def exited(code: int) -> Outcome:
-    """What a return code of ``subprocess`` means; a signal's is below 0."""
+# The words of these are those of pman_core.kit.outcome; a test compares them.
+
+
+def exited(code: int, *, probably_memory: bool = False) -> Outcome:
+    """The main process ended with this return code of ``subprocess``; a signal's is below 0.
+
+    :param probably_memory: whether nobody knows if memory was the cause of a SIGKILL.
+    """
     if code == 0:
         return Outcome(None, "finished", 0)
     if code < 0:
-        return Outcome(reasons.KILLED, f"killed by signal {-code} ({128 - code})", 128 - code)
+        return signalled(-code)
+    if code == SIGKILLED:
+        killed = signalled(signal.SIGKILL)
+        suspicion = ", probably out of memory" if probably_memory else ""
+        return killed._replace(message=killed.message + suspicion)
     return Outcome(reasons.EXIT_CODE, f"exited with code {code}", code)
 
 
-def out_of_memory(code: int | None) -> Outcome:
+def signalled(number: int) -> Outcome:
+    """A signal ended the main process."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = "a real-time signal"
+    code = 128 + number
+    message = f"killed by signal {number} ({name}, exit code {code})"
+    return Outcome(reasons.KILLED, message, code)
+
+
+def out_of_memory(code: int | None = SIGKILLED) -> Outcome:
     """The kernel ended it at its memory limit."""
-    message = f"out of memory: it wanted more than its memory limit (exit code {code})"
+    detail = "" if code is None else f" (exit code {code})"
+    message = f"out of memory: it wanted more than its memory limit{detail}"
     return Outcome(reasons.OUT_OF_MEMORY, message, code)
+
+
+def over_time_limit(limit_s: int) -> Outcome:
+    """It ran for longer than so many seconds."""
+    message = f"ended: it ran for longer than its time limit of {limit_s} s"
+    return Outcome(reasons.TIME_LIMIT, message, SIGKILLED)
+
+
+def cannot_start(why: str, code: int | None = None) -> Outcome:
+    """Its process could not be started."""
+    return Outcome(reasons.CANNOT_START, f"cannot start: {why}", code)
+
+
+def not_started_in_time(deadline_s: int, waited_for: str) -> Outcome:
+    """It did not start within pman's ``START_DEADLINE``."""
+    return Outcome(reasons.START_DEADLINE, f"not started within {deadline_s} s: {waited_for}")
+
+
+def lost(why: str) -> Outcome:
+    """Nobody knows how it ended, and it does not run."""
+    return Outcome(reasons.LOST, f"lost: {why}")
 
 
 def record(folder: str, outcome: Outcome, name: str = OUTCOME) -> Outcome:

@@ -14,12 +14,12 @@ import subprocess
 import time
 from typing import NamedTuple
 
-from . import oom, reasons
+from . import oom
 from .causes import MACHINE, cause_of, pauses_s
 from .errors import NODE_ERRORS
 from .job_spec import as_bytes
 from .options import devices, mount_words, split_environment
-from .outcome import CannotStartError, Outcome, exited, out_of_memory
+from .outcome import CannotStartError, Outcome, exited, lost, out_of_memory
 from .runtime import Runtime
 
 #: Finds what outlived a job of SLURM.
@@ -76,7 +76,7 @@ class Podman(Runtime):
             cause = cause_of(self.spec.causes, words)
             message = f"Podman cannot create the container: {words}"
             if cause.reason != MACHINE:
-                raise CannotStartError(reasons.CANNOT_START, message)
+                raise CannotStartError(message)
             self.wait_for_better(cause, message, pause_s)
 
     def _create(self) -> subprocess.CompletedProcess[bytes]:
@@ -141,7 +141,7 @@ class Podman(Runtime):
         if state is None and code:
             # It is that of the container, or of Podman's own trouble.
             words = f"Podman does not tell how the container ended; podman start gave {code}"
-            return Outcome(reasons.LOST, f"lost: {words}")
+            return lost(words)
         if state is None:
             return exited(code)
         if state.status in (_MISSING, *_UNSTARTED):
@@ -149,17 +149,13 @@ class Podman(Runtime):
         said = _NOT_EXECUTED.fullmatch(self.first_words()) if state.code == 1 else None
         if said:
             raise self._not_started(said.group(1))
-        outcome = exited(state.code)
-        if outcome.is_success:
-            return outcome
+        if state.code == 0:
+            return exited(0)
         was_memory = state.out_of_memory or self._was_out_of_memory()
         if was_memory:
-            return out_of_memory(outcome.code)
-        if outcome.code == 137:
-            unknown = was_memory is None and self.spec.memory_mib is not None
-            words = ", probably out of memory" if unknown else ""
-            return Outcome(reasons.KILLED, "killed (137)" + words, 137)
-        return outcome
+            return out_of_memory(state.code)
+        is_unknown = was_memory is None and self.spec.memory_mib is not None
+        return exited(state.code, probably_memory=is_unknown)
 
     def _was_out_of_memory(self) -> bool | None:
         """What the kernel says where Podman says nothing; ``None`` if nobody knows."""
@@ -211,9 +207,7 @@ class Podman(Runtime):
             return self.spec.uid == 0
         done = _call("image", "inspect", "--format={{.User}}", self.spec.image)
         if done.returncode:
-            raise CannotStartError(
-                reasons.CANNOT_START, f"Podman cannot read the image: {_said(done)}"
-            )
+            raise CannotStartError(f"Podman cannot read the image: {_said(done)}")
         user = done.stdout.decode(errors="replace").strip()
         return user.partition(":")[0] in ("", "0", "root")
 
@@ -231,8 +225,7 @@ class Podman(Runtime):
         return None
 
     def _not_started(self, words: str) -> CannotStartError:
-        message = f"cannot start {self.spec.argv[0]!r} in {self.spec.image}: {words}"
-        return CannotStartError(reasons.CANNOT_START, message)
+        return CannotStartError(f"{self.spec.argv[0]!r} in {self.spec.image}: {words}")
 
 
 def _state_of(done: subprocess.CompletedProcess[bytes]) -> _State | None:

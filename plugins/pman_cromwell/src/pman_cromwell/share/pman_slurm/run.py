@@ -10,10 +10,9 @@ import sys
 from collections.abc import Callable
 from typing import IO, TypeVar
 
-from . import reasons
 from .errors import NODE_ERRORS, outcome_of
 from .job_spec import JobSpec, decoded, spec_of
-from .outcome import Outcome, by_pman, record, recorded
+from .outcome import Outcome, by_pman, cannot_start, exited, lost, record, recorded
 from .run_files import BEGUN, OUTCOME, is_gone, retry, worker_name
 from .watch import Watch
 from .worker import run_worker
@@ -86,9 +85,9 @@ def _earlier(spec: JobSpec, begun: int) -> Outcome | None:
         fcntl.flock(begun, fcntl.LOCK_EX)
     if os.fstat(begun).st_size == 0:
         return None
-    lost = Outcome(reasons.LOST, "lost: its first run came to no end, and a second one was refused")
     found = _retry(spec, lambda: recorded(spec.folder), _END_PATIENCE_S)
-    return found or _record(spec, lost)
+    words = "its first run came to no end, and a second one was refused"
+    return found or _record(spec, lost(words))
 
 
 def _outcome(
@@ -100,7 +99,7 @@ def _outcome(
     site = os.environ.get(RUNTIME_VARIABLE, "")
     if site != spec.runtime:
         differ = f"this cluster runs {site!r} images, but CROMWELL_RUNTIME is {spec.runtime!r}"
-        return Outcome(reasons.CANNOT_START, differ)
+        return cannot_start(differ)
     cause = watch.cause()
     if cause:
         return cause
@@ -136,11 +135,11 @@ def _all_workers(spec: JobSpec, text: list[str], watch: Watch) -> Outcome:
         return word  # whatever others had come to before
     for number, outcome in enumerate(outcomes):
         if outcome is None:
-            return cause or Outcome(reasons.LOST, f"lost: worker {number + 1} told of no end")
+            return cause or lost(f"worker {number + 1} reported no end")
         if not outcome.is_success:
             message = f"worker {number + 1} of {spec.workers}: {outcome.message}"
             return outcome._replace(message=message)
-    return Outcome(None, "finished", 0)
+    return exited(0)
 
 
 def worker_task(lines: IO[str]) -> int:

@@ -13,7 +13,7 @@ import time
 from . import cgroup, reasons
 from .causes import Cause, cause_of, pauses_s
 from .job_spec import JobSpec
-from .outcome import CannotStartError, Outcome, exited, out_of_memory
+from .outcome import CannotStartError, Outcome, exited, not_started_in_time, out_of_memory
 from .pull_output import PullOutput
 from .run_files import PULLING, TROUBLE, jobs_folder, open_log, retry, write, write_once
 from .watch import Watch
@@ -85,7 +85,6 @@ class Runtime:
             source = os.path.realpath(mount.source)
             if os.path.commonpath([own, source]) in (own, source):
                 raise CannotStartError(
-                    reasons.CANNOT_START,
                     f"the directory {mount.source} leads into pman's own records, or holds them",
                 )
 
@@ -103,7 +102,7 @@ class Runtime:
                 _must_be_directory(path)
             except CannotStartError as missing:
                 words = f"the working directory {self.spec.workdir} cannot be had: {missing}"
-                raise CannotStartError(reasons.CANNOT_START, words) from missing
+                raise CannotStartError(words) from missing
 
     def workdir_on_node(self) -> str | None:
         """Where the node has the working directory; ``None`` if it is the image's."""
@@ -123,15 +122,14 @@ class Runtime:
                 return
             cause, message = self._cause(words)
             if cause.is_final:
-                raise CannotStartError(reasons.IMAGE_NOT_FOUND, message)
+                raise CannotStartError(message, reasons.IMAGE_NOT_FOUND)
             self.wait_for_better(cause, message, pause_s)
 
     def wait_for_better(self, trouble: Cause, message: str, pause_s: float) -> None:
         """Tell pman why the job cannot start now, and wait; raises ``Ended``."""
         limit_s = self.spec.start_deadline_s
         if limit_s is not None and time.monotonic() - self._began > limit_s:
-            words = f"ended: it waited for more than {limit_s} s to start ({message})"
-            raise EndedError(Outcome(reasons.START_DEADLINE, words))
+            raise EndedError(not_started_in_time(limit_s, message))
         self._tell(trouble, message)
         cause = self.watch.idle(pause_s)
         if cause:
@@ -170,11 +168,11 @@ def _must_be_directory(path: str) -> None:
     except OSError as error:
         if error.errno not in _MISSING:
             words = f"the directory {path} cannot be used on {node}: {error.strerror}"
-            raise CannotStartError(reasons.CANNOT_START, words) from error
+            raise CannotStartError(words) from error
     else:
         if stat.S_ISDIR(found.st_mode):
             return
-    raise CannotStartError(reasons.CANNOT_START, f"there is no directory {path} on {node}")
+    raise CannotStartError(f"there is no directory {path} on {node}")
 
 
 class EndedError(Exception):

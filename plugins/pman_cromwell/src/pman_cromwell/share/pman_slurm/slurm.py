@@ -11,20 +11,20 @@ import subprocess
 from typing import NamedTuple
 
 from . import reasons
-from .outcome import Outcome
+from .outcome import Outcome, lost, out_of_memory
 
 #: A state from which a job does not come back.
 _ENDS = {
-    "BOOT_FAIL": (reasons.LOST, "lost: its node failed to boot"),
-    "CANCELLED": (reasons.KILLED, "cancelled in SLURM"),
-    "COMPLETED": (reasons.LOST, "lost: SLURM says that it completed, and it told of no end"),
-    "DEADLINE": (reasons.TIME_LIMIT, "ended by SLURM at its deadline"),
-    "FAILED": (reasons.KILLED, "killed: SLURM says that it failed, and it told of no end"),
-    "NODE_FAIL": (reasons.LOST, "lost: its node failed"),
-    "OUT_OF_MEMORY": (reasons.OUT_OF_MEMORY, "out of memory: SLURM ended it at its memory limit"),
-    "PREEMPTED": (reasons.KILLED, "killed: SLURM gave its place to another job"),
-    "REVOKED": (reasons.LOST, "lost: SLURM revoked it"),
-    "TIMEOUT": (reasons.TIME_LIMIT, "ended by SLURM at its time limit"),
+    "BOOT_FAIL": lost("its node failed to boot"),
+    "CANCELLED": Outcome(reasons.KILLED, "cancelled in SLURM"),
+    "COMPLETED": lost("SLURM says that it completed, and it reported no end"),
+    "DEADLINE": Outcome(reasons.TIME_LIMIT, "ended by SLURM at its deadline"),
+    "FAILED": Outcome(reasons.KILLED, "killed: SLURM says that it failed, and it reported no end"),
+    "NODE_FAIL": lost("its node failed"),
+    "OUT_OF_MEMORY": out_of_memory(),
+    "PREEMPTED": Outcome(reasons.KILLED, "killed: SLURM gave its place to another job"),
+    "REVOKED": lost("SLURM revoked it"),
+    "TIMEOUT": Outcome(reasons.TIME_LIMIT, "ended by SLURM at its time limit"),
 }
 
 #: What the commands print where it is not the job that they cannot find.
@@ -48,10 +48,10 @@ class Job(NamedTuple):
         return self.state in _ENDS
 
     def outcome(self) -> Outcome:
-        """The end of a job that told of none itself."""
-        reason, message = _ENDS[self.state]
+        """The end of a job that reported none itself."""
+        outcome = _ENDS[self.state]
         detail = "" if self.reason in ("", "None") else f" ({self.reason})"
-        return Outcome(reason, message + detail)
+        return outcome._replace(message=outcome.message + detail)
 
 
 def ask(job: str, execution: str | None = None) -> Job | None:

@@ -13,8 +13,7 @@ import subprocess
 import sys
 import time
 
-from . import reasons
-from .outcome import Outcome, record
+from .outcome import cannot_start, record
 from .run_files import CANCELLED, POINTER, WAITING, exists, is_gone, write
 
 #: What sbatch says where it may take the job later: the controller is away, or a limit of jobs that
@@ -58,8 +57,7 @@ def submit(folder: str, execution: str, command: list[str]) -> int:
                     os.unlink(os.path.join(folder, WAITING))
                 return 0
             if late or not any(sign in words.lower() for sign in _LATER):
-                refused = f"SLURM refused the job: {_short(words)}"
-                record(folder, Outcome(reasons.CANNOT_START, refused))
+                record(folder, cannot_start(f"SLURM refused the job: {_short(words)}"))
                 return 1
             with contextlib.suppress(OSError):
                 write(folder, WAITING, {"job": "", "reason": _short(words)})

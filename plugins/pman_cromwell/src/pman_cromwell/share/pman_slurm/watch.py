@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from . import reasons
 from .clock import Clock
-from .outcome import Outcome, by_pman
+from .outcome import Outcome, by_pman, over_time_limit
 from .run_files import (
     OUTCOME,
     STARTED,
@@ -144,9 +144,8 @@ class Watch:
             self._sleep(deadline - time.monotonic())
 
     def _own_cause(self) -> Outcome | None:
-        if self._left_s() <= 0:
-            message = f"ended at its time limit of {self._limit_s} s"
-            return Outcome(reasons.TIME_LIMIT, message)
+        if self._limit_s is not None and self._left_s() <= 0:
+            return over_time_limit(self._limit_s)
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LOOK_S
             self._tell_start()
@@ -157,7 +156,7 @@ class Watch:
                 return Outcome(reasons.KILLED, "ended by pman")
             if exists(self._folder, OUTCOME):
                 # This node was thought to be lost: what was told of the job has to stay true.
-                return Outcome(reasons.KILLED, "ended: it had been told as ended")
+                return Outcome(reasons.KILLED, "ended: it had been reported as ended")
         return None
 
     def _cause_of_signal(self) -> Outcome:

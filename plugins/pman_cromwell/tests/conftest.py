@@ -33,7 +33,7 @@ def bench(cromwell: Server, tmp_path: Path) -> Iterator[Workbench]:
 
 @pytest.fixture
 def script() -> Iterator[Script]:
-    """A server in Cromwell's place that says what the test tells it to."""
+    """A server in Cromwell's place that answers what the test chose."""
     with scripted() as made:
         yield made
 

@@ -31,7 +31,7 @@ CONFIGURATION = SHARE / "cromwell-slurm.conf"
 #: An image with Python; ``engines/up`` makes it.
 IMAGE = os.environ.get("PMAN_TEST_IMAGE", "localhost/pman-test:1")
 
-#: ``engines/up cromwell`` tells of these.
+#: ``engines/up cromwell`` prints these.
 _SERVER, _PYTHON = "PMAN_CROMWELL_SERVER", "PMAN_CROMWELL_PYTHON"
 
 

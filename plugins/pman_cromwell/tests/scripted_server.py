@@ -1,4 +1,4 @@
-"""A server that answers what a test tells it to, in Cromwell's words."""
+"""A server that answers what a test chose, in the form of Cromwell."""
 
 import contextlib
 import json

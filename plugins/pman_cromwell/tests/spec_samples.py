@@ -1,4 +1,4 @@
-"""Jobs and orders that tests share."""
+"""Jobs and specs that tests share."""
 
 from datetime import UTC, datetime
 

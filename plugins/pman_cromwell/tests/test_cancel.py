@@ -61,7 +61,7 @@ def test_a_job_whose_cancellation_was_begun_ends_without_any_pman(bench: Workben
 
 
 @pytest.mark.parametrize("who", ["status", "list", "resume", "cancel"])
-def test_a_cancellation_that_was_begun_is_finished_by_who_comes_next(
+def test_a_cancellation_that_was_begun_is_finished_by_the_next_call(
     bench: Workbench, who: str
 ) -> None:
     jid = _waiting(bench)
@@ -108,7 +108,7 @@ def test_a_job_that_was_cancelled_before_cromwell_had_it_is_not_posted(bench: Wo
     assert place.runs() == 0
 
 
-def test_an_end_that_was_told_stays_where_slurm_begins_the_job_all_the_same(
+def test_a_reported_end_stays_where_slurm_begins_the_job_all_the_same(
     script: Script, tmp_path: Path
 ) -> None:
     made = spec()
@@ -118,10 +118,10 @@ def test_an_end_that_was_told_stays_where_slurm_begins_the_job_all_the_same(
     store = JobStore(str(tmp_path / ".pman" / "pman"), "pman")
     store.create(made)
     store.cancel(made, Cancelled(Reason.CANCELLED, "cancelled", datetime.now(UTC)))
-    told = backend.pman_status(made.jid)
-    assert _is_cancelled(told)
+    reported = backend.pman_status(made.jid)
+    assert _is_cancelled(reported)
     (tmp_path / ".pman" / "pman" / "runs" / made.workflow / node_files.BEGUN).touch()
-    assert backend.pman_status(made.jid) == told
+    assert backend.pman_status(made.jid) == reported
 
 
 def test_several_workers_are_cancelled_whatever_one_of_them_came_to_before(node: Node) -> None:
@@ -138,7 +138,7 @@ def test_several_workers_are_cancelled_whatever_one_of_them_came_to_before(node:
     assert node.run("none", workers=2).reason == Reason.CANCELLED
 
 
-def test_a_word_that_cannot_be_read_ends_nothing_and_is_read_again(
+def test_a_cancellation_that_cannot_be_read_ends_nothing_and_is_read_again(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node.cancel("start-deadline")

@@ -85,7 +85,7 @@ def test_a_label_before_the_summary_is_not_set(script: Script, client: Cromwell)
     assert client.label(_ID, {"a": "b"}) is False
 
 
-def test_a_refusal_gives_cromwells_words(script: Script, client: Cromwell) -> None:
+def test_a_refusal_has_cromwells_message(script: Script, client: Cromwell) -> None:
     script.say(400, fail("Error(s): Unexpected body part name: x"))
     with pytest.raises(RefusedError, match="Unexpected body part"):
         client.submit(_ID, "", {}, {}, {})
@@ -99,13 +99,15 @@ def test_a_server_in_trouble_is_unavailable(script: Script, client: Cromwell, co
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "[]", "{}", '{"status": 1}'])
-def test_an_answer_that_makes_no_sense_is_told(script: Script, client: Cromwell, text: str) -> None:
+def test_a_response_that_makes_no_sense_is_reported(
+    script: Script, client: Cromwell, text: str
+) -> None:
     script.say(200, text)
     with pytest.raises(EngineUnavailableError, match="unexpected answer"):
         client.status(_ID)
 
 
-def test_a_proxys_answer_is_told_in_short(script: Script, client: Cromwell) -> None:
+def test_a_proxys_response_is_reported_in_short(script: Script, client: Cromwell) -> None:
     script.say(403, "<html>" + "x" * 5000)
     with pytest.raises(EngineUnavailableError) as caught:
         client.status(_ID)
@@ -162,7 +164,7 @@ def test_no_value_of_the_environment_is_in_an_error(script: Script, client: Crom
     assert encoded("secret") not in str(caught.value)
 
 
-def test_the_password_of_a_malformed_proxy_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_of_a_malformed_proxy_is_not_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://pman:secret/x@127.0.0.1:1")
     with pytest.raises(EngineUnavailableError, match="a proxy") as caught:
         Cromwell("http://192.0.2.1:8000", 2).version()

@@ -96,8 +96,8 @@ def test_slurmctld_may_be_away_when_a_job_comes(cromwell: Server, bench: Workben
     place = bench.place()
     with without("slurmctld"):
         info = bench.submit(bench.job(place, "count", place.job_out))
-        told = _execution(cromwell, info) / "stderr.submit"
-        until(lambda: told.exists() and "Unable to contact" in told.read_text())
+        errors = _execution(cromwell, info) / "stderr.submit"
+        until(lambda: errors.exists() and "Unable to contact" in errors.read_text())
         assert bench.status(info.jid).status is Status.NOT_STARTED
     assert bench.end_of(info.jid).status is Status.SUCCEEDED
     assert place.runs() == 1
@@ -126,7 +126,7 @@ def test_a_second_start_of_the_batch_job_runs_nothing(cromwell: Server, bench: W
     info = bench.submit(bench.job(place, "count", place.job_out))
     first = bench.end_of(info.jid)
     script = _execution(cromwell, info) / "script"
-    # The batch job writes it after the verdict.
+    # The batch job writes it after the outcome.
     until((script.parent / "rc").exists)
     (script.parent / "rc").unlink()
     node = f"PMAN_NODE={SHARE / 'pman-slurm'},PMAN_RUNTIME=none"
@@ -150,7 +150,7 @@ def test_a_second_start_beside_the_first_waits_for_its_end(
     assert release().status is Status.SUCCEEDED
 
 
-def test_an_administrators_scancel_is_told(bench: Workbench) -> None:
+def test_an_administrators_scancel_is_reported(bench: Workbench) -> None:
     info, _, number = _held(bench)
     slurm("scancel", number)
     ended = bench.end_of(info.jid)
@@ -158,7 +158,7 @@ def test_an_administrators_scancel_is_told(bench: Workbench) -> None:
     assert "cancelled in SLURM" in ended.message
 
 
-def test_an_administrators_scancel_of_a_waiting_job_is_told(bench: Workbench) -> None:
+def test_an_administrators_scancel_of_a_waiting_job_is_reported(bench: Workbench) -> None:
     backend = bench.fresh(SLURM_PARTITION="closed")
     info = bench.submit(bench.job(bench.place(), "exit", "0"), backend)
     waiting = bench.until(
@@ -171,7 +171,7 @@ def test_an_administrators_scancel_of_a_waiting_job_is_told(bench: Workbench) ->
     assert "cancelled in SLURM" in ended.message
 
 
-def test_what_slurm_can_never_run_is_told_in_its_words(bench: Workbench) -> None:
+def test_what_slurm_can_never_run_fails_with_slurms_message(bench: Workbench) -> None:
     job = bench.resources(bench.job(bench.place(), "exit", "0"), memory_mib=10**8)
     bench.submit(job)
     ended = bench.end_of(job.jid)
@@ -179,14 +179,14 @@ def test_what_slurm_can_never_run_is_told_in_its_words(bench: Workbench) -> None
     assert "Memory" in ended.message
 
 
-def test_slurms_own_time_limit_is_told(bench: Workbench) -> None:
+def test_slurms_own_time_limit_is_reported(bench: Workbench) -> None:
     info, _, number = _held(bench)
     slurm("scontrol", "update", f"jobid={number}", "EndTime=now")
     ended = bench.end_of(info.jid)
     assert (ended.status, ended.reason) == (Status.FAILED, Reason.TIME_LIMIT), ended
 
 
-def test_a_lost_node_is_told_and_what_runs_there_ends(bench: Workbench) -> None:
+def test_a_lost_node_is_reported_and_what_runs_there_ends(bench: Workbench) -> None:
     place = bench.place()
     info = bench.hold(place)
     number = slurm_job(native_name(info.jid))
@@ -201,7 +201,7 @@ def test_a_lost_node_is_told_and_what_runs_there_ends(bench: Workbench) -> None:
     bench.until("the process to end", place.is_held, lambda held: not held)
 
 
-def test_a_run_that_was_killed_without_a_word_is_told(bench: Workbench) -> None:
+def test_a_run_that_was_killed_without_an_outcome_is_reported(bench: Workbench) -> None:
     info, _, number = _held(bench)
     kill_processes(number)
     ended = bench.end_of(info.jid)
@@ -234,7 +234,9 @@ def test_a_jid_that_was_removed_runs_again_as_another_workflow(bench: Workbench)
     assert not os.listdir(bench.subject.storebase / ".pman" / "pman" / "runs")
 
 
-def test_a_pman_with_another_runtime_than_the_cluster_is_told(bench: Workbench) -> None:
+def test_a_pman_with_another_runtime_than_the_cluster_fails_its_jobs_with_the_reason(
+    bench: Workbench,
+) -> None:
     backend = bench.fresh(CROMWELL_RUNTIME="apptainer")
     job = bench.job(bench.place(), "exit", "0")
     bench.submit(job, backend)

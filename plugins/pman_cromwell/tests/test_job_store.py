@@ -1,4 +1,4 @@
-"""The jobs folder: what is written there, by whom, and what is swept."""
+"""The jobs folder: what is written there, by whom, and what is deleted."""
 
 import errno
 import fcntl
@@ -65,7 +65,7 @@ def test_a_file_that_is_no_record_is_foreign(store: JobStore, root: Path, text: 
     store.delete_leftovers()
 
 
-def test_what_is_made_is_for_whom_the_folder_is_for(store: JobStore, root: Path) -> None:
+def test_new_files_have_the_owner_and_group_of_the_folder(store: JobStore, root: Path) -> None:
     base = root.parent
     base.chmod(0o2770)
     if os.geteuid() == 0:
@@ -80,7 +80,7 @@ def test_what_is_made_is_for_whom_the_folder_is_for(store: JobStore, root: Path)
     assert (record.stat().st_uid, record.stat().st_gid) == (base.stat().st_uid, base.stat().st_gid)
 
 
-def test_the_first_end_and_the_first_word_stand(store: JobStore) -> None:
+def test_the_first_end_and_the_first_cancellation_stay(store: JobStore) -> None:
     store.create(spec())
     first = Ended(Reason.LOST, "first", None, CREATED)
     for ended in (first, attrs.evolve(first, message="second")):
@@ -88,12 +88,12 @@ def test_the_first_end_and_the_first_word_stand(store: JobStore) -> None:
     deadline = Cancelled(Reason.START_DEADLINE, "waited", CREATED)
     for why in (deadline, _REMOVED):
         store.cancel(spec(), why)
-    seen = store.run(spec())
+    seen = store.run_files(spec())
     assert seen
     assert (seen.ended, seen.cancelled, seen.accepted) == (first, deadline, False)
 
 
-def test_a_job_that_pman_ended_is_unended_until_it_has_a_verdict(store: JobStore) -> None:
+def test_a_cancellation_is_unfinished_until_the_job_has_an_end(store: JobStore) -> None:
     for jid in ("1", "2", "3"):
         store.create(_spec(jid))
     store.cancel(_spec("1"), Cancelled(Reason.CANCELLED, "cancelled", CREATED))
@@ -103,16 +103,16 @@ def test_a_job_that_pman_ended_is_unended_until_it_has_a_verdict(store: JobStore
     assert list(store.unfinished_cancellations()) == []
 
 
-def test_a_job_that_is_gone_gets_no_notes(store: JobStore, root: Path) -> None:
+def test_nothing_is_written_for_a_job_that_is_gone(store: JobStore, root: Path) -> None:
     store.create(spec())
     store.delete(spec())
     store.delete(spec())
     store.mark_accepted(spec())
-    assert store.run(spec()) is None
+    assert store.run_files(spec()) is None
     assert os.listdir(root / "runs") == os.listdir(root / "jobs") == []
 
 
-def test_only_what_a_removal_left_is_swept(store: JobStore, root: Path) -> None:
+def test_only_what_a_removal_left_is_deleted(store: JobStore, root: Path) -> None:
     store.create(spec())
     store.cancel(spec(), _REMOVED)  # its record is still there
     for name in ("new", "left", ".removed-1"):
@@ -122,7 +122,7 @@ def test_only_what_a_removal_left_is_swept(store: JobStore, root: Path) -> None:
     assert set(os.listdir(root / "runs")) == {spec().workflow, "new"}
 
 
-def test_a_removal_that_was_not_brought_to_its_end_is_swept(
+def test_what_an_unfinished_removal_left_is_deleted(
     store: JobStore, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed after its first files, among them the mark; or NFS keeps one that is open."""
@@ -136,7 +136,7 @@ def test_a_removal_that_was_not_brought_to_its_end_is_swept(
         patch.setattr(shutil, "rmtree", some)
         store.delete(spec())
     assert len(os.listdir(root / "runs")) == 1
-    assert store.run(spec()) is None
+    assert store.run_files(spec()) is None
     assert store.create(spec())
     store.delete_leftovers()
     assert os.listdir(root / "runs") == [spec().workflow]
@@ -150,7 +150,7 @@ def test_a_log_is_never_read_through_a_link(store: JobStore, root: Path) -> None
         store.log(spec(), 10, 100)
 
 
-def test_the_lock_of_a_run_tells_whether_it_goes_on(store: JobStore, root: Path) -> None:
+def test_the_lock_of_a_run_shows_whether_it_goes_on(store: JobStore, root: Path) -> None:
     store.create(spec())
     assert not store.is_running(spec())
     with (root / "runs" / spec().workflow / "begun").open("w") as begun:
@@ -183,7 +183,7 @@ def test_storage_that_is_not_mounted_is_unavailable_and_nothing_is_made_there(
         store.names,
         store.delete_leftovers,
         lambda: store.spec(spec().name),
-        lambda: store.run(spec()),
+        lambda: store.run_files(spec()),
         lambda: store.create(spec()),
         lambda: store.mark_accepted(spec()),
         lambda: store.cancel(spec(), _REMOVED),
@@ -198,18 +198,18 @@ def test_a_storage_without_a_job_yet_knows_none(store: JobStore) -> None:
     assert store.spec(spec().name) is None
 
 
-def test_a_note_that_is_lost_is_no_removal(store: JobStore, root: Path) -> None:
+def test_a_lost_file_of_a_run_is_no_removal(store: JobStore, root: Path) -> None:
     """As NFS shows a file that has just been replaced."""
     store.create(spec())
     note = root / "runs" / spec().workflow / "waiting.json"
     note.symlink_to("nowhere")
     with pytest.raises(EngineUnavailableError):
-        store.run(spec())
+        store.run_files(spec())
     note.unlink()
-    assert store.run(spec())
+    assert store.run_files(spec())
 
 
-def test_a_note_that_is_lost_for_a_moment_is_read_again(
+def test_a_file_of_a_run_that_is_lost_for_a_moment_is_read_again(
     store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.create(spec())
@@ -221,7 +221,7 @@ def test_a_note_that_is_lost_for_a_moment_is_read_again(
         return read(folder)
 
     monkeypatch.setattr(run_files, "read", stale)
-    assert store.run(spec())
+    assert store.run_files(spec())
 
 
 def test_a_log_is_read_from_its_end(store: JobStore, root: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the nodes run: command lines, verdicts, and the files between them and pman."""
+"""What the nodes run: command lines, outcomes, and the files between them and pman."""
 
 import ast
 import json
@@ -156,7 +156,7 @@ def test_tokens_are_on_no_command_line() -> None:
     assert shown == {"PATH": "/ü", "A B": "1"}
 
 
-def test_a_variable_that_podman_would_change_is_told() -> None:
+def test_a_variable_that_podman_would_change_is_refused() -> None:
     with pytest.raises(CannotStartError, match="PATH"):
         split_environment({"PATH": "a\rb"})
 
@@ -166,7 +166,7 @@ def test_a_path_may_hold_what_csv_would_split() -> None:
     assert words == 'type=bind,"source=/a,b""c:d",destination=/share/incoming,ro=true'
 
 
-def test_the_first_verdict_stands(tmp_path: Path) -> None:
+def test_the_first_outcome_stays(tmp_path: Path) -> None:
     folder = str(tmp_path)
     outcomes = [Outcome("killed", f"number {number}") for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
@@ -175,7 +175,7 @@ def test_the_first_verdict_stands(tmp_path: Path) -> None:
     assert os.listdir(folder) == [node_files.OUTCOME]
 
 
-def test_pman_reads_every_note_that_a_node_writes(tmp_path: Path) -> None:
+def test_pman_reads_every_file_that_a_node_writes(tmp_path: Path) -> None:
     folder = str(tmp_path)
     node_files.write(folder, node_files.WAITING, {"job": "17", "reason": "Priority"})
     node_files.write_once(folder, node_files.PULLING, {"image": "x"})
@@ -202,19 +202,19 @@ def test_every_reason_of_a_node_is_one_of_pmans() -> None:
     assert {str(Reason(word)) for word in words} == words
 
 
-def test_a_half_written_note_counts_as_not_written(tmp_path: Path) -> None:
+def test_a_half_written_file_counts_as_not_written(tmp_path: Path) -> None:
     (tmp_path / node_files.OUTCOME).write_text('{"reason": "kil')
     assert run_files.read(tmp_path).ended is None
 
 
 @pytest.mark.parametrize(
-    ("code", "reason", "told"), [(0, None, 0), (3, "exit-code", 3), (-9, "killed", 137)]
+    ("code", "reason", "expected"), [(0, None, 0), (3, "exit-code", 3), (-9, "killed", 137)]
 )
-def test_a_return_code_is_told_as_a_shell_tells_it(
-    code: int, reason: str | None, told: int
+def test_a_return_code_is_reported_as_a_shell_does(
+    code: int, reason: str | None, expected: int
 ) -> None:
     made = outcome.exited(code)
-    assert (made.reason, made.code) == (reason, told)
+    assert (made.reason, made.code) == (reason, expected)
 
 
 def test_storage_that_does_not_answer_is_no_removal(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_missing_command_is_no_death(node: Node, execution: str, has_squeue: b
         ("TIMEOUT|TimeLimit", node_files.OUTCOME, _GONE),
     ],
 )
-def test_a_note_that_cannot_be_written_changes_nothing_of_the_answer(
+def test_a_file_that_cannot_be_written_does_not_change_the_answer(
     node: Node,
     execution: str,
     capsys: pytest.CaptureFixture[str],
@@ -72,24 +72,24 @@ def test_a_note_that_cannot_be_written_changes_nothing_of_the_answer(
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "expected"),
     [
         ("CANCELLED|None", outcome.Outcome("cancelled", "ended by pman")),
         (None, outcome.Outcome("cancelled", "ended by pman")),
         ("OUT_OF_MEMORY|None", outcome.out_of_memory()),
     ],
 )
-def test_what_slurm_ended_at_pmans_word_is_told_so(
-    node: Node, execution: str, state: str | None, told: outcome.Outcome
+def test_what_slurm_ended_since_pman_asked_for_it_has_pmans_reason(
+    node: Node, execution: str, state: str | None, expected: outcome.Outcome
 ) -> None:
     squeue(node, state)
     node.has("sacct", "")
     node.cancel("cancelled")
     assert check_alive.check("17", execution) == _GONE
-    assert outcome.recorded(str(node.folder)) == told
+    assert outcome.recorded(str(node.folder)) == expected
 
 
-def test_a_note_that_cannot_be_written_leaves_no_draft(node: Node) -> None:
+def test_a_file_that_cannot_be_written_leaves_no_draft(node: Node) -> None:
     (node.folder / node_files.WAITING / "x").mkdir(parents=True)
     with pytest.raises(OSError, match=node_files.WAITING):
         node_files.write(str(node.folder), node_files.WAITING, {})
@@ -213,7 +213,7 @@ def test_a_node_without_the_program_that_it_needs_says_so(
     assert f"{program}: No such file" in ended.message
 
 
-def test_what_cannot_be_cleaned_up_changes_nothing_of_the_verdict(node: Node) -> None:
+def test_an_error_while_cleaning_up_does_not_change_the_outcome(node: Node) -> None:
     node.has("podman", '[ "$1" = pull ] && /bin/rm "$0" && echo unauthorized >&2; exit 1')
     ended = node.run("podman")
     assert ended.reason == reasons.IMAGE_NOT_FOUND
@@ -257,7 +257,7 @@ def test_a_container_that_stands_still_goes_on_before_it_is_asked_to_end(node: N
     assert calls[calls.index("pause") :][:3] == ["pause", "unpause", "kill"]
 
 
-def test_a_command_that_does_not_answer_is_told_without_its_words() -> None:
+def test_a_command_that_does_not_answer_is_reported_without_its_arguments() -> None:
     fault = subprocess.TimeoutExpired(["podman", "create", "--env=TOKEN=secret"], 300)
     for started, reason in ((False, reasons.CANNOT_START), (True, reasons.LOST)):
         ended = errors.outcome_of(fault, started=started)

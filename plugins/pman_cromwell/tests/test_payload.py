@@ -38,34 +38,34 @@ def test_another_jid_instance_or_generation_has_another_workflow() -> None:
     assert len(ids) == 12
 
 
-def test_an_order_survives_being_written_down() -> None:
+def test_a_spec_survives_being_written_down() -> None:
     made = spec(time_limit_s=5, uid=7, workdir="/a b", owner="Ünï @x/y 🧠")
     assert from_json(to_json(made)) == made
 
 
 @pytest.mark.parametrize("workflow", ["../../etc", "5a3f3a44-7d0c-4f3e-9d1b-6f0c2b9d4e51"])
-def test_an_order_cannot_name_the_workflow_of_another(workflow: str) -> None:
+def test_a_spec_cannot_name_the_workflow_of_another(workflow: str) -> None:
     with pytest.raises(ValueError, match="not its workflow"):
         from_json(to_json(spec(workflow=workflow)))
 
 
-def test_an_order_of_a_newer_pman_can_be_read() -> None:
+def test_a_spec_of_a_newer_pman_can_be_read() -> None:
     content = {**json.loads(to_json(spec())), "novelty": [1]}
     assert from_json(json.dumps(content)) == spec()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"jid": 1}', "somebody else's"])
-def test_what_is_no_order_is_told(text: str) -> None:
+def test_what_is_no_spec_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="not an order"):
         from_json(text)
 
 
-def test_the_order_comes_back_from_the_inputs() -> None:
+def test_the_spec_comes_back_from_the_inputs() -> None:
     sent = json.dumps(payload.inputs(spec(), job().env, settings()))
     assert from_inputs(sent) == spec()
 
 
-def test_inputs_of_somebody_else_are_told() -> None:
+def test_inputs_of_somebody_else_are_an_error() -> None:
     with pytest.raises(ValueError, match="not pman's"):
         from_inputs('{"other.order": "1"}')
 
@@ -78,7 +78,7 @@ def test_argv_and_environment_arrive_on_the_node_byte_for_byte() -> None:
     assert decoded(sent["pman.environment"]) == dict(job().env)
 
 
-def test_an_order_of_an_older_pman_can_be_read() -> None:
+def test_a_spec_of_an_older_pman_can_be_read() -> None:
     content = json.loads(to_json(spec()))
     del content["workdir"], content["owner"]
     assert from_json(json.dumps(content)) == spec()
@@ -128,7 +128,7 @@ def test_no_text_of_a_client_is_in_an_input_that_cromwell_or_a_shell_reads() -> 
     assert {type(value) for value in sent.values()} == {str, int}
 
 
-def test_the_environment_is_not_in_the_order() -> None:
+def test_the_environment_is_not_in_the_spec() -> None:
     assert "secret" not in to_json(spec())
     assert "secret" not in json.dumps(workflow_labels(spec()))
 
@@ -238,7 +238,7 @@ def test_every_document_and_inputs_file_is_accepted_by_miniwdl(
     python = os.environ["PMAN_CROMWELL_PYTHON"]
     miniwdl = [python, "-m", "WDL", "check", "--suppress", "UnknownRuntimeKey", "--strict"]
     subprocess.run([*miniwdl, str(document)], check=True, timeout=120)
-    told = subprocess.run(
+    commands = subprocess.run(
         [python, "-c", _CHECK, str(document)],
         input="\n".join(json.dumps(one) for one in sent),
         capture_output=True,
@@ -246,8 +246,8 @@ def test_every_document_and_inputs_file_is_accepted_by_miniwdl(
         timeout=120,
         check=True,
     ).stdout.splitlines()
-    assert len(told) == len(sent)
-    for line, one in zip(told, sent, strict=True):
+    assert len(commands) == len(sent)
+    for line, one in zip(commands, sent, strict=True):
         words = json.loads(line).strip().splitlines()
         assert [word.strip() for word in words[1:]] == [
             one["pman.order"],
@@ -256,7 +256,7 @@ def test_every_document_and_inputs_file_is_accepted_by_miniwdl(
         ]
 
 
-def test_a_user_is_in_the_order() -> None:
+def test_a_user_is_in_the_spec() -> None:
     made = spec_of(
         job(user=User(uid=1, gid=2)),
         instance="pman",

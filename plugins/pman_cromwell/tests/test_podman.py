@@ -159,7 +159,7 @@ class TestPodmanOnSlurm:
             Reason.EXIT_CODE,
         )
 
-    def test_a_process_that_ran_out_of_memory_is_told_whatever_the_exit_code(
+    def test_a_process_that_ran_out_of_memory_is_reported_whatever_the_exit_code(
         self, bench: Workbench
     ) -> None:
         """Also where it is not the main one, and in the first moment of a container."""
@@ -169,7 +169,7 @@ class TestPodmanOnSlurm:
         info = bench.end_of(job.jid)
         assert (info.reason, info.exit_code) == (Reason.OUT_OF_MEMORY, 3), info
 
-    def test_a_container_that_somebody_kills_is_not_told_as_out_of_memory(
+    def test_a_container_that_somebody_kills_is_not_reported_as_out_of_memory(
         self, bench: Workbench
     ) -> None:
         info = bench.hold(bench.place())

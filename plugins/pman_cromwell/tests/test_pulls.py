@@ -1,4 +1,4 @@
-"""An image that a node cannot get: what passes is tried again, and pman is told why."""
+"""An image that a node cannot get: a transient cause is tried again, and reported."""
 
 import json
 
@@ -49,7 +49,9 @@ def _calls(node: Node, command: str) -> int:
         ("words that nobody knows", Reason.PULLING),
     ],
 )
-def test_what_passes_is_told_and_tried_again(node: Node, words: str, reason: Reason) -> None:
+def test_a_transient_cause_is_reported_and_tried_again(
+    node: Node, words: str, reason: Reason
+) -> None:
     _has_podman(node, "pull", f"echo '{words}' >&2; exit 125")
     assert node.run("podman", uid=7) == outcome.exited(0)
     assert _calls(node, "pull") == 2
@@ -63,21 +65,21 @@ def test_what_passes_is_told_and_tried_again(node: Node, words: str, reason: Rea
         "Error: reading manifest 1 in x: unauthorized: authentication required",
     ],
 )
-def test_what_waiting_does_not_mend_ends_the_job(node: Node, words: str) -> None:
+def test_a_final_cause_ends_the_job(node: Node, words: str) -> None:
     _has_podman(node, "pull", f"echo 'Trying to pull'; echo '{words}' >&2; exit 125")
     ended = node.run("podman", uid=7)
     assert (ended.reason, ended.message) == (reasons.IMAGE_NOT_FOUND, pull_message(_IMAGE, words))
     assert _calls(node, "pull") == 1
 
 
-def test_an_error_of_several_lines_is_told_whole(node: Node) -> None:
+def test_an_error_of_several_lines_is_reported_whole(node: Node) -> None:
     page = "Error: reading manifest: StatusCode: 403, <html>\n<h1>No</h1>\n</html>"
     _has_podman(node, "pull", f"printf '{page}\n' >&2; exit 125")
     node.run("podman", uid=7)
     assert _trouble(node).message == pull_message(_IMAGE, page.replace("\n", " "))
 
 
-def test_why_podman_tries_again_itself_is_told_meanwhile(node: Node) -> None:
+def test_why_podman_tries_again_itself_is_reported_meanwhile(node: Node) -> None:
     told = f"[ -e '{node.folder}/{node_files.TROUBLE}' ]"
     warning = 'level=warning msg="Failed, retrying in 1s ... (1/3). Error: toomanyrequests: x"'
     wait = f'exec /bin/timeout 30 /bin/sh -c "until {told}; do /bin/sleep 0.05; done"'

@@ -56,7 +56,7 @@ def test_a_job_is_ended_before_and_while_it_runs(slow: Server, bench: Workbench)
     place = bench.place()
     running = bench.hold(place)
     slurm("scancel", slurm_job(native_name(running.jid)))
-    # What runs there tells it, once nothing runs any more: Cromwell has not asked for the job.
+    # What runs there writes it, once nothing runs any more: Cromwell has not asked for the job.
     assert "cancelled in SLURM" in bench.end_of(running.jid).message
     assert not list(slow.folder.glob(f"executions/pman/{running.native}/*/*/script.check"))
     assert not place.is_held()

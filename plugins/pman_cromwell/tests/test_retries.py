@@ -25,7 +25,7 @@ _PODMAN = """#!/bin/sh
 [ "$1" != inspect ] || echo '{"Status": "exited", "ExitCode": 0}'
 """
 
-#: What it may say that tells nothing of how a container ended.
+#: Answers that do not say how a container ended.
 _TELLS_NOTHING = (
     "echo 'Error: database is locked' >&2; exit 125",
     "echo '{\"Status\": '",
@@ -153,7 +153,9 @@ def test_a_job_that_pman_has_removed_does_not_begin(
     assert "pman has removed this job" in capsys.readouterr().err
 
 
-def test_notes_that_cannot_be_written_cost_no_job(node: Node, refuse: Callable[..., None]) -> None:
+def test_files_that_only_inform_cost_no_job_where_they_cannot_be_written(
+    node: Node, refuse: Callable[..., None]
+) -> None:
     refuse({node_files.PULLING, node_files.STARTED})
     node.has_podman(_PODMAN.replace("#!/bin/sh", "#!/bin/sh\n[ $1 != image ] || exit 1", 1))
     assert node.run(uid=7) == 0
@@ -161,7 +163,7 @@ def test_notes_that_cannot_be_written_cost_no_job(node: Node, refuse: Callable[.
     assert not set(os.listdir(node.folder)) & {node_files.PULLING, node_files.STARTED}
 
 
-def test_pman_is_told_of_the_start_as_soon_as_there_is_room(
+def test_the_start_is_written_as_soon_as_there_is_room(
     node: Node, refuse: Callable[..., None]
 ) -> None:
     refuse({node_files.STARTED}, times=1)
@@ -188,7 +190,7 @@ def test_a_directory_that_cannot_be_seen_for_a_moment_is_no_missing_one(
     assert not node.pauses
 
 
-def test_a_directory_that_cannot_be_seen_at_all_is_told_in_the_systems_words(
+def test_a_directory_that_cannot_be_seen_at_all_is_reported_with_the_systems_message(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = node.root / "in"
@@ -204,7 +206,7 @@ def test_a_directory_that_cannot_be_seen_at_all_is_told_in_the_systems_words(
 
 
 @pytest.mark.parametrize("path", ["missing", "podman", "podman/x"])
-def test_a_directory_that_is_missing_is_told_at_once(node: Node, path: str) -> None:
+def test_a_directory_that_is_missing_is_reported_at_once(node: Node, path: str) -> None:
     given = str(node.root / path)
     assert node.run(mounts=(Bind(given, "/share/incoming", True),)) == 1
     ended = recorded(str(node.folder))
@@ -216,7 +218,7 @@ def test_a_directory_that_is_missing_is_told_at_once(node: Node, path: str) -> N
 
 
 @pytest.mark.parametrize("answer", _TELLS_NOTHING)
-def test_a_podman_that_tells_nothing_for_a_moment_is_asked_again(node: Node, answer: str) -> None:
+def test_a_podman_that_does_not_answer_for_a_moment_is_asked_again(node: Node, answer: str) -> None:
     nothing = f"#!/bin/sh\n[ $1 != inspect ] || {{ {answer}; exit; }}\n"
     node.has_podman(nothing)
     node.pauses.append(lambda: node.has_podman(_PODMAN))
@@ -226,7 +228,7 @@ def test_a_podman_that_tells_nothing_for_a_moment_is_asked_again(node: Node, ans
 
 @pytest.mark.parametrize("answer", _TELLS_NOTHING)
 @pytest.mark.parametrize(("code", "reason"), [(0, None), (125, reasons.LOST)])
-def test_where_podman_never_tells_only_a_success_of_its_start_is_believed(
+def test_where_podman_never_answers_only_a_success_of_its_start_is_believed(
     node: Node, answer: str, code: int, reason: str | None
 ) -> None:
     script = f"#!/bin/sh\n[ $1 != inspect ] || {{ {answer}; exit; }}\n"
@@ -246,7 +248,7 @@ def test_where_podman_never_tells_only_a_success_of_its_start_is_believed(
         ('echo \'{"Status": "created", "ExitCode": 0, "Error": "crun: no"}\'', "crun: no"),
     ],
 )
-def test_a_container_that_was_never_started_is_told_at_once(
+def test_a_container_that_was_never_started_is_reported_at_once(
     node: Node, answer: str, words: str
 ) -> None:
     node.has_podman(f"#!/bin/sh\n[ $1 != inspect ] || {{ {answer}; exit; }}\n")
@@ -274,17 +276,17 @@ _REFUSES = "#!/bin/sh\necho 'sbatch: error: {}' >&2\nexit 1\n"
         "QOSMaxSubmitJobPerUserLimit",
     ],
 )
-def test_a_refusal_that_passes_is_waited_out_and_pman_is_told_of_it(node: Node, words: str) -> None:
+def test_a_transient_refusal_is_waited_out_and_reported(node: Node, words: str) -> None:
     node.has("sbatch", _REFUSES.format(words))
-    told = []
+    reported = []
 
     def accept() -> None:
-        told.append(run_files.read(node.folder).waiting)
+        reported.append(run_files.read(node.folder).waiting)
         node.has("sbatch", "#!/bin/sh\nexit 0\n")
 
     node.pauses.append(accept)
     assert node.submit() == 0
-    assert told == [run_files.Waiting("", words)]
+    assert reported == [run_files.Waiting("", words)]
     assert os.listdir(node.folder) == []
 
 

@@ -19,7 +19,7 @@ _FOLDER = "/data/.pman/pman"
 
 
 @pytest.mark.parametrize("user", ["pman:secret@", "pman@"])
-def test_an_address_with_a_password_is_refused_and_not_told(user: str) -> None:
+def test_an_address_with_a_password_is_refused_and_not_shown(user: str) -> None:
     with pytest.raises(SettingsError, match="NETRC") as caught:
         settings(CROMWELL_URL=f"https://{user}cromwell:8000/a@b")
     assert "secret" not in str(caught.value)
@@ -27,13 +27,13 @@ def test_an_address_with_a_password_is_refused_and_not_told(user: str) -> None:
 
 
 @pytest.mark.parametrize("login", ["pman:secret/x@", "pman:secret#x@", "pman:secret x@"])
-def test_a_malformed_address_is_told_without_its_password(login: str) -> None:
+def test_a_malformed_address_is_reported_without_its_password(login: str) -> None:
     with pytest.raises(SettingsError, match="must be an address") as caught:
         settings(CROMWELL_URL=f"https://{login}cromwell:8000")
     assert "secret" not in str(caught.value)
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_every_fault_is_reported_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         settings(CROMWELL_URL="cromwell", CROMWELL_RUNTIME="docker", SLURM_PARTITION="a'b")
     assert len(caught.value.problems) >= 3
@@ -78,7 +78,7 @@ def test_user_and_shared_memory_are_podmans_only() -> None:
 
 
 @pytest.mark.parametrize("value", ["no", "yes"])
-def test_a_removed_setting_ends_the_start_with_what_to_do(value: str) -> None:
+def test_a_removed_setting_ends_the_start_and_says_what_to_do(value: str) -> None:
     environment = {
         "CROMWELL_URL": "http://cromwell:8000",
         "STOREBASE": "/data",

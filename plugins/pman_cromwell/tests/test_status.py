@@ -1,4 +1,4 @@
-"""Which state a job is in, by what Cromwell and the notes of its run say."""
+"""Which state a job is in, by what Cromwell and the files of its run say."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from pman_core.contract.info import JobInfo, Reason, Status
 from pman_cromwell.job_spec import encoded
 from pman_cromwell.responses import Failure, Workflow, structured
 from pman_cromwell.run_files import Cancelled, Ended, RunFiles, Started, Suspended, Trouble, Waiting
-from pman_cromwell.status import RECORD_DELAY, Observation, info_of
+from pman_cromwell.status import RECORD_DELAY, Due, Observation, info_of, work_due
 
 _LATER = CREATED + timedelta(minutes=5)
 _NOW = CREATED + timedelta(hours=1)
@@ -123,7 +123,7 @@ def test_a_workflow_that_runs_is_started_when_its_container_is() -> None:
     assert (info.status, info.started, info.exit_code) == (Status.STARTED, _LATER, None)
 
 
-def test_a_failed_workflow_without_a_verdict_is_lost() -> None:
+def test_a_failed_workflow_without_an_outcome_is_lost() -> None:
     info = _look(_workflow(_FAILED))
     assert (info.status, info.reason) == (Status.FAILED, Reason.LOST)
     assert "3421" in info.message
@@ -147,7 +147,7 @@ def test_a_workflow_that_failed_before_slurm_had_it_could_not_start() -> None:
         (Reason.LOST, None, Status.FAILED),
     ],
 )
-def test_a_verdict_has_the_first_say(
+def test_an_outcome_on_the_cluster_decides(
     status: str, reason: Reason | None, code: int | None, expected: Status
 ) -> None:
     info = _look(
@@ -160,7 +160,7 @@ def test_a_verdict_has_the_first_say(
     assert (info.message, info.finished) == ("words", _LATER)
 
 
-def test_a_verdict_needs_no_cromwell() -> None:
+def test_an_outcome_needs_no_cromwell() -> None:
     assert _look(None, ended=_ended_with(None, "finished", 0)).status is Status.SUCCEEDED
 
 
@@ -169,12 +169,12 @@ def test_aborting_is_no_end() -> None:
     assert info.status is Status.STARTED
 
 
-def test_an_abort_by_somebody_else_is_told() -> None:
+def test_an_abort_by_somebody_else_is_reported() -> None:
     info = _look(_workflow(_SUBMITTED, status="Aborted", end=_LATER))
     assert (info.status, info.reason, info.finished) == (Status.FAILED, Reason.KILLED, _LATER)
 
 
-def test_the_end_of_a_run_that_began_waits_for_its_verdict() -> None:
+def test_the_end_of_a_run_that_began_waits_for_its_outcome() -> None:
     run = {"begun": True, "started": Started(_LATER)}
     just_now = _workflow(_FAILED, end=_NOW)
     assert _look(just_now, **run).status is Status.STARTED
@@ -187,7 +187,7 @@ def test_the_image_on_its_way_is_not_started() -> None:
     assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.PULLING)
 
 
-def test_why_an_image_cannot_be_had_now_is_told() -> None:
+def test_why_an_image_cannot_be_had_now_is_reported() -> None:
     trouble = Trouble(Reason.QUEUED, "cannot get image x: a disk of the engine is full (words)")
     info = _look(_workflow(_RUNNING), begun=True, pulling=True, trouble=trouble)
     assert (info.status, info.reason, info.message) == (
@@ -207,14 +207,14 @@ def test_a_job_that_slurm_suspends_says_so() -> None:
     assert "suspended" in info.message
 
 
-def test_slurms_reason_to_wait_is_told() -> None:
+def test_slurms_reason_to_wait_is_reported() -> None:
     info = _look(_workflow(_RUNNING), waiting=Waiting("17", "PartitionDown"))
     assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
     assert "17" in info.message
     assert "PartitionDown" in info.message
 
 
-def test_why_slurm_does_not_take_a_job_yet_is_told() -> None:
+def test_why_slurm_does_not_take_a_job_yet_is_reported() -> None:
     info = _look(_workflow(_QUEUED), waiting=Waiting("", "AssocMaxSubmitJobLimit"))
     assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
     assert info.message == "SLURM does not take the job yet: AssocMaxSubmitJobLimit"
@@ -269,10 +269,10 @@ def test_an_end_that_was_written_down_before_a_cancellation_stays(ended: Ended) 
     assert (info.reason, info.message) == (ended.reason, ended.message)
 
 
-def test_a_cancelled_job_that_left_no_verdict_has_ended_when_cromwell_says_so() -> None:
+def test_a_cancelled_job_without_an_outcome_has_ended_when_cromwell_says_so() -> None:
     begun = {"cancelled": _CANCELLED, "begun": True, "started": Started(_LATER)}
     for status in ("Running", "Aborting"):
-        running = _workflow(_RUNNING, start=CREATED, status=status)
+        running = _workflow(_RUNNING, status=status)
         assert _look(running, **begun).status is Status.STARTED
     end = _NOW - RECORD_DELAY
     info = _look(_workflow(_RUNNING, status="Aborted", end=end), **begun)
@@ -280,6 +280,48 @@ def test_a_cancelled_job_that_left_no_verdict_has_ended_when_cromwell_says_so() 
     assert info.finished == end
     succeeded = _workflow(_RUNNING, status="Succeeded", end=end)
     assert _look(succeeded, **begun).status is Status.SUCCEEDED
+
+
+def _due(workflow: Workflow | None, deadline_s: int = 10**6, **run: Any) -> Due:
+    return work_due(Observation(spec(), RunFiles(**run), workflow, _NOW), deadline_s)
+
+
+def test_nothing_is_due_for_a_job_that_waits_or_runs_or_has_its_end() -> None:
+    nothing = Due(abort=False, end=None, cancellation=None)
+    running = {"begun": True, "started": Started(_LATER)}
+    end = _ended_with(None, "finished", 0)
+    assert _due(_workflow(_QUEUED)) == nothing
+    assert _due(_workflow(_RUNNING), deadline_s=1, **running) == nothing
+    assert _due(None, deadline_s=1, ended=end, cancelled=_CANCELLED) == nothing
+
+
+@pytest.mark.parametrize("shape", [None, _SUBMITTED, _RUNNING])
+def test_a_cancelled_job_has_to_be_aborted_while_cromwell_may_have_it(
+    shape: dict[str, Any] | None,
+) -> None:
+    workflow = _workflow(shape) if shape else None
+    assert _due(workflow, cancelled=_CANCELLED).abort
+    assert not _due(_workflow(_FAILED), cancelled=_CANCELLED).abort
+
+
+def test_an_end_that_the_cluster_did_not_write_has_to_be_written() -> None:
+    end = _due(_workflow(_FAILED)).end
+    assert end
+    assert end.reason is Reason.LOST
+    assert _due(None, cancelled=_CANCELLED).end == Ended(
+        Reason.CANCELLED, "cancelled", None, _CANCELLED.time
+    )
+
+
+def test_a_job_that_waits_too_long_has_to_be_ended_once() -> None:
+    waited_s = int((_NOW - CREATED).total_seconds())
+    due = _due(_workflow(_QUEUED), deadline_s=waited_s - 1)
+    assert due.cancellation
+    assert due.cancellation.reason is Reason.START_DEADLINE
+    assert due.cancellation.message.startswith(f"not started within {waited_s - 1} s: ")
+    assert _due(_workflow(_QUEUED), deadline_s=waited_s).cancellation is None
+    begun = {"begun": True, "cancelled": _CANCELLED}
+    assert _due(_workflow(_QUEUED), deadline_s=1, **begun).cancellation is None
 
 
 def test_the_clocks_of_nodes_may_be_behind() -> None:
@@ -294,7 +336,7 @@ def test_a_container_that_could_not_start_was_never_started() -> None:
     assert _look(None, begun=True, started=Started(_LATER), ended=ended).started is None
 
 
-def test_everything_else_is_told_as_the_job_had_it() -> None:
+def test_everything_else_is_reported_as_the_job_had_it() -> None:
     info, made = _look(None), spec()
     assert (info.jid, info.image, info.argv) == (made.jid, made.image, made.argv)
     assert (info.fingerprint, dict(info.labels), info.created) == (
@@ -304,12 +346,12 @@ def test_everything_else_is_told_as_the_job_had_it() -> None:
     )
 
 
-def test_an_answer_with_what_nobody_knows_yet_is_read() -> None:
+def test_a_response_with_unknown_keys_is_read() -> None:
     assert structured({**_FAILED, "novelty": {"a": 1}}, Workflow).call.job_id == "3421"
 
 
 @pytest.mark.parametrize("shape", [[], None, {}, {"id": "x", "end": "yesterday"}])
-def test_an_answer_of_another_form_is_told(shape: Any) -> None:
+def test_a_response_of_another_form_is_an_error(shape: Any) -> None:
     with pytest.raises(ValueError, match="no Workflow"):
         structured(shape, Workflow)
 
@@ -322,7 +364,7 @@ def test_an_answer_of_another_form_is_told(shape: Any) -> None:
         encoded('{"TOKEN": "abcdefghijklmnopqrstuvwxyz"}')[7:],
     ],
 )
-def test_what_a_client_sent_is_not_quoted_from_cromwells_words(secret: str) -> None:
+def test_what_a_client_sent_is_not_quoted_from_cromwells_message(secret: str) -> None:
     calls = {"call": [attrs.evolve(_workflow(_FAILED).call, job_id=None)]}
     failure = Failure(f"cannot evaluate {secret} in job")
     info = _look(_workflow(_FAILED, calls=calls, failures=[failure]))

@@ -52,12 +52,12 @@ def test_a_job_that_cromwell_has_and_does_not_list_in_time_keeps_its_record(
     script.otherwise = _UNLISTED
     with pytest.raises(EngineUnavailableError, match="submit it again"):
         backend.pman_submit(job())
-    assert store.run(spec())
+    assert store.run_files(spec())
     script.say(400, fail(words))
     script.say(200, {"id": _ID, "status": "Running"})
     script.say(200, _NONE)
     assert backend.pman_submit(job()).status is Status.NOT_STARTED
-    seen = store.run(spec())
+    seen = store.run_files(spec())
     assert seen
     assert seen.accepted
 
@@ -71,10 +71,10 @@ def test_a_refusal_of_what_was_posted_before_never_deletes_a_record(
     with pytest.raises(EngineUnavailableError, match="nobody promises"):
         backend.pman_submit(job())
     assert store.spec(spec().name) == spec()
-    assert store.run(spec())
+    assert store.run_files(spec())
 
 
-def test_a_refusal_of_a_new_job_is_told_at_once_and_leaves_nothing(
+def test_a_refusal_of_a_new_job_is_reported_at_once_and_leaves_nothing(
     script: Script, backend: CromwellBackend, store: JobStore
 ) -> None:
     script.say(200, _NONE)
@@ -83,7 +83,7 @@ def test_a_refusal_of_a_new_job_is_told_at_once_and_leaves_nothing(
         backend.pman_submit(job())
     assert script.methods() == ["GET", "POST"]
     assert store.spec(spec().name) is None
-    assert store.run(spec()) is None
+    assert store.run_files(spec()) is None
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_refusal_of_a_new_job_is_told_at_once_and_leaves_nothing(
         (404, "<html>no such service</html>"),
     ],
 )
-def test_a_refusal_that_tells_nothing_of_the_job_keeps_its_record(
+def test_a_refusal_that_is_not_about_the_job_keeps_its_record(
     script: Script, backend: CromwellBackend, store: JobStore, code: int, answer: str
 ) -> None:
     script.say(200, _NONE)

@@ -1,4 +1,4 @@
-"""A SLURM without accounting: what the verdicts of jobs must not depend on."""
+"""A SLURM without accounting: what the outcomes of jobs must not depend on."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Where a job begins on its node, and what is told where that cannot be."""
+"""Where a job begins on its node, and what is reported where that cannot be."""
 
 import pytest
 from node_kit import Node
@@ -18,7 +18,7 @@ esac
 
 
 @pytest.mark.parametrize("runtime", ["podman", "apptainer", "none"])
-def test_one_that_is_missing_in_a_directory_of_the_job_is_told_and_not_made(
+def test_one_that_is_missing_in_a_directory_of_the_job_is_reported_and_not_made(
     node: Node, runtime: str
 ) -> None:
     out, inner = node.storebase / "out", node.storebase / "inner"
@@ -31,7 +31,9 @@ def test_one_that_is_missing_in_a_directory_of_the_job_is_told_and_not_made(
     assert not (inner / "missing").exists()
 
 
-def test_apptainers_word_on_one_that_the_image_does_not_have_is_understood(node: Node) -> None:
+def test_apptainers_message_about_one_that_the_image_does_not_have_is_understood(
+    node: Node,
+) -> None:
     node.has("apptainer", _APPTAINER)
     ended = node.run("apptainer", workdir="/no-such")
     assert ended.reason == reasons.CANNOT_START
@@ -56,7 +58,7 @@ def test_a_singularity_that_would_begin_elsewhere_is_not_asked(node: Node) -> No
     assert node.run("apptainer", mounts=mounts, workdir=_OUT).is_success
 
 
-def test_on_the_node_itself_one_that_is_missing_is_told(node: Node) -> None:
+def test_on_the_node_itself_one_that_is_missing_is_reported(node: Node) -> None:
     ended = node.run("none", argv=("/bin/true",), workdir="/no-such")
     assert ended.reason == reasons.CANNOT_START
     assert "/no-such" in ended.message

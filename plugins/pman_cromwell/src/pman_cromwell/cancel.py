@@ -49,7 +49,7 @@ class Cancellation:
 
     def _is_deleting(self, spec: JobSpec) -> bool:
         """Whether somebody began to remove it."""
-        run = self._store.run(spec)
+        run = self._store.run_files(spec)
         return bool(run and run.cancelled and run.cancelled.reason is None)
 
     def _is_over(self, spec: JobSpec) -> bool:

@@ -24,14 +24,11 @@ T = TypeVar("T")
 _API = "/api/workflows/v1"
 _PAGE = 1000
 
-#: How often a list that changes while it is read is read anew.
+#: How often a list is read again that changes while it is read.
 _ATTEMPTS = 5
 
-#: All that a state needs; ``includeKey`` takes beginnings of keys, of workflow and calls alike.
-_STATE_KEYS = (
-    "id", "status", "submission", "start", "end", "failures",
-    "jobId",
-)  # fmt: skip
+#: All that a status needs; ``includeKey`` takes prefixes of keys, of workflow and calls alike.
+_STATE_KEYS = ("id", "status", "end", "failures", "jobId")
 
 
 class Cromwell:
@@ -40,7 +37,7 @@ class Cromwell:
     All methods raise :class:`~pman_core.contract.errors.EngineUnavailableError` where it does not
     answer or gives an answer that makes no sense.
 
-    :param timeout_s: for each call, whole.
+    :param timeout_s: for each whole call, in seconds.
     """
 
     def __init__(self, url: str, timeout_s: float) -> None:
@@ -62,7 +59,7 @@ class Cromwell:
     ) -> None:
         """Submit under an id of our own, so that asking twice makes one workflow.
 
-        :raises Refused: it does not take it; also where it has that id already.
+        :raises RefusedError: it does not take it; also where it has that id already.
         """
         parts = {
             "workflowSource": source,
@@ -87,7 +84,7 @@ class Cromwell:
         return Workflow(id=found.id, status=found.status)
 
     def state(self, workflow: str) -> Workflow | None:
-        """All that its state depends on."""
+        """All that the status of its job depends on."""
         return self._metadata(workflow, _STATE_KEYS)
 
     def submitted(self, workflow: str) -> Workflow | None:
@@ -130,7 +127,7 @@ class Cromwell:
     def label(self, workflow: str, labels: Mapping[str, str]) -> bool:
         """Set labels; ``False`` before the summary has the workflow.
 
-        :raises Refused: it cannot be labelled, since it is archived.
+        :raises RefusedError: it cannot be labelled, since it is archived.
         """
         try:
             with engine_errors(self.url):
@@ -168,6 +165,6 @@ class Cromwell:
 
 
 def _must_be_unknown(workflow: str, refusal: RefusedError) -> None:
-    """Cromwell names what it does not know; a proxy before it may say 404 while it starts anew."""
+    """Cromwell names an unknown workflow; a proxy before it may answer 404 while it restarts."""
     if refusal.code != 404 or workflow not in refusal.words:
         raise refusal

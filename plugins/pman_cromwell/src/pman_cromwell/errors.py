@@ -14,7 +14,7 @@ from pman_core.kit.engine_http import is_late, why_no_answer
 
 
 class RefusedError(EngineUnavailableError):
-    """Cromwell said no. Who asked what it may refuse catches this; else it is a riddle to us."""
+    """Cromwell refused a call. A caller that expects a refusal catches this."""
 
     def __init__(self, code: int, message: str) -> None:
         self.code = code
@@ -24,7 +24,7 @@ class RefusedError(EngineUnavailableError):
 
 @contextlib.contextmanager
 def engine_errors(url: str) -> Iterator[None]:
-    """Errors of ``requests`` as ours; ``Refused`` passes.
+    """Errors of ``requests`` as ours; a ``RefusedError`` goes through unchanged.
 
     The messages of ``requests`` name the address and never what was sent.
 
@@ -44,10 +44,10 @@ def engine_errors(url: str) -> Iterator[None]:
 
 
 def check(answer: requests.Response) -> None:
-    """Pass an answer that says yes.
+    """Return if the call succeeded.
 
-    :raises Refused: it says no, with Cromwell's words.
-    :raises EngineUnavailableError: it says not now.
+    :raises RefusedError: Cromwell refused; with its message.
+    :raises EngineUnavailableError: the server cannot answer now.
     """
     if answer.status_code < 400:
         return
@@ -75,7 +75,7 @@ def storage_errors(folder: str) -> Iterator[None]:
 
 
 def _message(answer: requests.Response) -> str:
-    """Cromwell's ``message``; of other servers between us, the beginning of what they say."""
+    """Cromwell's ``message``; of other servers in between, the beginning of their answer."""
     with contextlib.suppress(ValueError):
         content = json.loads(answer.text)
         if isinstance(content, dict) and isinstance(content.get("message"), str):
@@ -84,7 +84,7 @@ def _message(answer: requests.Response) -> str:
 
 
 def without_payload(text: str) -> str:
-    """Words of Cromwell's that may quote an input: what looks like our base64 is taken out."""
+    """A message of Cromwell, which may quote an input: what looks like our base64 is cut out."""
     return re.sub(r"ey[IJ][A-Za-z0-9+/=]{8,}|[A-Za-z0-9+/=]{40,}", "...", text)
 
 

@@ -1,4 +1,4 @@
-"""What pman keeps of a job and orders from the cluster: one JSON object for both."""
+"""The spec of a job: one JSON object, which pman keeps and the nodes read."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def workflow_id(instance: str, jid: str, generation: int) -> str:
 def spec_of(
     job: Job, *, instance: str, generation: int, runs: str, runtime: str, created: datetime
 ) -> JobSpec:
-    """The order for a new job.
+    """The spec of a new job.
 
     :param runs: the folder that holds those of all runs.
     """
@@ -126,12 +126,12 @@ def _binds(job: Job) -> tuple[Bind, ...]:
 
 
 def to_json(spec: JobSpec) -> str:
-    """The order as ASCII text."""
+    """The spec as ASCII text."""
     return json.dumps(_converter().unstructure(spec))
 
 
 def from_json(text: str) -> JobSpec:
-    """The order that :func:`to_json` wrote.
+    """The spec that :func:`to_json` wrote.
 
     :raises ValueError: the text is none of that.
     """
@@ -139,7 +139,7 @@ def from_json(text: str) -> JobSpec:
         spec = _converter().structure(json.loads(text), JobSpec)
     except Exception as error:  # cattrs raises groups of whatever the parts raised
         raise ValueError("not an order as pman writes it down") from error
-    # It becomes a part of paths and addresses, and nobody else's word is taken for it.
+    # It becomes a part of paths and addresses, so it must be the one that pman derives.
     if spec.workflow != workflow_id(spec.instance, spec.jid, spec.generation):
         raise ValueError("not an order as pman writes it down: this is not its workflow")
     return spec
@@ -151,7 +151,7 @@ def encoded(value: str) -> str:
 
 
 def from_inputs(inputs: str) -> JobSpec:
-    """The order in the inputs of a workflow, as Cromwell gives them back.
+    """The spec in the inputs of a workflow, as Cromwell gives them back.
 
     :raises ValueError: there is none.
     """

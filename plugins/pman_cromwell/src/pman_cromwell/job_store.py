@@ -2,8 +2,8 @@
 
 ::
 
-    jobs/NAME.json     the record of a job: its order. Its name is the lock.
-    runs/WORKFLOW/     the notes and logs of its run
+    jobs/NAME.json     the record of a job: its spec. Its name is the lock.
+    runs/WORKFLOW/     what the nodes write of its run, and its logs
     runs/.removed-*    what is being deleted; NFS may keep files that somebody has open
 
 A record appears whole or not at all, by ``link``; the first of several wins on any file server.
@@ -35,7 +35,7 @@ _REMOVED = ".removed-"
 
 
 class JobStore:
-    """What pman remembers of its jobs: orders by their names, and the notes of their runs.
+    """What pman keeps of its jobs: specs by their names, and the files of their runs.
 
     All methods raise :class:`~pman_core.contract.errors.EngineUnavailableError` where the folder
     cannot be used.
@@ -113,8 +113,8 @@ class JobStore:
         """Mark that Cromwell has taken the job."""
         self._write(spec, run_files.ACCEPTED, "")
 
-    def run(self, spec: JobSpec) -> RunFiles | None:
-        """The notes in the run's folder; ``None`` if the job has been removed meanwhile."""
+    def run_files(self, spec: JobSpec) -> RunFiles | None:
+        """The files in the run's folder; ``None`` if the job has been removed meanwhile."""
         with storage_errors(str(self._root)):
             try:
                 return run_files.read(self._run_folder(spec))
@@ -137,32 +137,32 @@ class JobStore:
             return False
 
     def cancel(self, spec: JobSpec, why: Cancelled) -> None:
-        """Keep the run from beginning, or end it; the first word stands.
+        """Keep the run from beginning, or end it; the first reason stays.
 
         The run looks for this file before it begins, and every second while it runs.
         """
         self._write(spec, run_files.CANCELLED, run_files.as_json(why))
 
     def unfinished_cancellations(self) -> Iterable[str]:
-        """Those without a verdict; one that is being removed is left to who removes it."""
+        """The names of jobs that pman ended and that have no end yet, without removed ones."""
         for name in self.names():
             spec = self.spec(name)
-            seen = self.run(spec) if spec else None
+            seen = self.run_files(spec) if spec else None
             if seen and seen.cancelled and seen.cancelled.reason and not seen.ended:
                 yield name
 
     def record_end(self, spec: JobSpec, ended: Ended) -> None:
-        """In the place where the cluster would have written it."""
+        """Write an end that the cluster did not write; the first one stays."""
         self._write(spec, run_files.ENDED, run_files.as_json(ended))
 
     def delete(self, spec: JobSpec) -> None:
-        """First the record, then the run under a name that is swept, whatever is left in it."""
+        """First the record, then the run, under a name by which leftovers are found."""
         with storage_errors(str(self._root)):
             self._record(spec.name).unlink(missing_ok=True)
             self._discard(spec.workflow)
 
     def delete_leftovers(self) -> None:
-        """Only cancelled runs: a new one has its folder before its record."""
+        """Delete what removals left: only cancelled runs, since a new one has no record yet."""
         kept = {spec.workflow for spec in map(self.spec, self.names()) if spec}
         with storage_errors(str(self._root)):
             for run in set(os.listdir(self._runs)) - kept:
@@ -172,7 +172,7 @@ class JobStore:
                     self._discard(run)
 
     def log(self, spec: JobSpec, tail_lines: int, max_bytes: int) -> bytes:
-        """From the files that the workers write."""
+        """The end of the log, from the files that the workers write."""
         with storage_errors(str(self._root)):
             return log_end(self._run_folder(spec), spec.workers, tail_lines, max_bytes)
 
@@ -180,7 +180,7 @@ class JobStore:
         return self._jobs / (name + _SUFFIX)
 
     def _run_folder(self, spec: JobSpec) -> Path:
-        # Not order.folder: that is the cluster's path for it.
+        # Not spec.folder: that is the cluster's path for it.
         return self._runs / spec.workflow
 
     def _discard(self, run: str) -> None:
@@ -190,7 +190,7 @@ class JobStore:
         shutil.rmtree(removed, ignore_errors=True)
 
     def _is_gone(self, spec: JobSpec) -> bool:
-        """Whether the run was deleted; storage that is not there tells nothing."""
+        """Whether the run was deleted; that cannot be known of storage that is not there."""
         try:
             os.stat(self._run_folder(spec))
         except FileNotFoundError:

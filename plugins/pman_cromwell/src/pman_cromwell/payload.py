@@ -56,7 +56,7 @@ def inputs(spec: JobSpec, env: Mapping[str, str], settings: CromwellSettings) ->
 
 
 def _for_nodes(settings: CromwellSettings) -> dict[str, Any]:
-    """What nodes need besides the order, since they have nothing of pman."""
+    """What nodes need besides the spec, since pman is not installed there."""
     causes = [
         {
             "words": row.words.pattern,

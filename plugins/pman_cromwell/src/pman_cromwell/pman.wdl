@@ -1,7 +1,7 @@
 version 1.0
 
 # The only document that pman sends, always the same: a job is in the inputs.
-# The order and the environment are base64, one line each, so nothing on the way can change them.
+# The order (the spec of the job) and the environment are base64, one line each, so nothing on the way can change them.
 
 task job {
   input {

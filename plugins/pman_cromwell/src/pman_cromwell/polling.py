@@ -1,4 +1,4 @@
-"""Waits for what Cromwell or a node does a moment later."""
+"""Waits until Cromwell or a node has done something."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _PAUSE_S = 0.1
 
 
 def until(look: Callable[[], T], timeout_s: float) -> T:
-    """Look again until there is something, within the time-out; what was seen last."""
+    """Look again until the result is true, or the time is over; returns the last result.
+
+    :param timeout_s: how long, in seconds.
+    """
     deadline = time.monotonic() + timeout_s
     while not (seen := look()) and time.monotonic() < deadline:
         time.sleep(_PAUSE_S)

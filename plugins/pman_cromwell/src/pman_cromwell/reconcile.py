@@ -55,7 +55,7 @@ class Reconciler:
                 self.look(spec)
 
     def _gathered(self, spec: JobSpec) -> Observation | None:
-        run = self._store.run(spec)
+        run = self._store.run_files(spec)
         if run is None:
             return None
         workflow = None if run.ended else self._workflow(spec)
@@ -72,7 +72,7 @@ class Reconciler:
         """With the end that stands in the run's folder: the first one."""
         try:
             self._store.record_end(seen.spec, end)
-            return attrs.evolve(seen, run=self._store.run(seen.spec) or seen.run)
+            return attrs.evolve(seen, run=self._store.run_files(seen.spec) or seen.run)
         except EngineUnavailableError:
             if not listing:
                 raise

@@ -49,7 +49,7 @@ class Removal:
             if refusal.code != 400:
                 raise
             return False  # it is in the archive: see labels.is_gone
-        run = self._store.run(spec)
+        run = self._store.run_files(spec)
         old = datetime.now(UTC) - spec.created > _SUMMARY_DELAY
         if run is None or old or not run.accepted:
             return False

@@ -1,4 +1,4 @@
-"""Cromwell's answers as values: ``RESTAPI``, of which pman reads these keys only."""
+"""Cromwell's responses as values, with the keys that pman reads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Failure:
     caused_by: list[Failure] = attrs.field(factory=list)
 
     def roots(self) -> Iterator[str]:
-        """The messages at the ends: those that say something."""
+        """The messages of the innermost causes."""
         if not self.caused_by:
             yield self.message
         for cause in self.caused_by:
@@ -57,20 +57,14 @@ class SubmittedFiles:
 
 @attrs.frozen
 class Workflow:
-    """``GET /{id}/metadata``.
-
-    :param metadata_archive_status: on an answer without anything else but the id.
-    """
+    """``GET /{id}/metadata``."""
 
     id: str
     status: str = ""
-    submission: datetime | None = None
-    start: datetime | None = None
     end: datetime | None = None
     calls: dict[str, list[Call]] = attrs.field(factory=dict)
     failures: list[Failure] = attrs.field(factory=list)
     submitted_files: SubmittedFiles = attrs.field(factory=SubmittedFiles)
-    metadata_archive_status: str = ""
 
     @property
     def has_ended(self) -> bool:
@@ -89,7 +83,6 @@ class QueryResult:
     """One result of ``/query``."""
 
     id: str
-    status: str = ""
     labels: dict[str, str] = attrs.field(factory=dict)
     metadata_archive_status: str = ""
 
@@ -115,7 +108,7 @@ class Version:
 
 
 def structured(content: Any, kind: type[T]) -> T:
-    """An answer as a value; what is not known is ignored.
+    """A response as a value; unknown keys are ignored.
 
     :raises ValueError: something is missing, or has another form.
     """

@@ -69,7 +69,7 @@ class Cancelled:
 
 @attrs.frozen
 class Waiting:
-    """Why SLURM lets a job wait, in SLURM's word.
+    """Why SLURM lets a job wait; the reason is SLURM's term.
 
     :param job: its number; empty where SLURM has not taken it yet.
     """
@@ -119,7 +119,7 @@ class RunFiles:
 
 
 def read(folder: Path) -> RunFiles:
-    """The notes of a run.
+    """The files of a run.
 
     :raises OSError: the folder cannot be read.
     """
@@ -141,9 +141,9 @@ def read(folder: Path) -> RunFiles:
     )
 
 
-def as_json(note: Cancelled | Ended) -> str:
-    """A note as it is written."""
-    return json.dumps(_converter().unstructure(note))
+def as_json(value: Cancelled | Ended) -> str:
+    """The content of its file."""
+    return json.dumps(_converter().unstructure(value))
 
 
 def _structured(written: str, kind: type[T]) -> T | None:

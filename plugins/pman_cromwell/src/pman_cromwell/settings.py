@@ -85,7 +85,7 @@ class CromwellSettings(EngineSettings):
 def jobs_folder(settings: CromwellSettings, environment: Mapping[str, str]) -> str:
     """Where this pman's records, and the logs of its jobs, are.
 
-    :raises SettingsError: neither CROMWELL_JOBS_DIR nor STOREBASE tells, or the variable is set
+    :raises SettingsError: neither CROMWELL_JOBS_DIR nor STOREBASE is set, or the variable is set
         that once said that pman cannot see this folder.
     """
     if environment.get("CROMWELL_SEES_JOBS"):
@@ -113,5 +113,5 @@ def jobs_folder(settings: CromwellSettings, environment: Mapping[str, str]) -> s
 
 
 def lies_in(path: str, folder: str) -> bool:
-    """Whether a path is that folder, or below it, as far as their names tell."""
+    """Whether a path is that folder, or below it, by their names alone."""
     return (normpath(path) + "/").startswith(normpath(folder).rstrip("/") + "/")

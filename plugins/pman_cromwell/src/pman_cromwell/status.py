@@ -32,7 +32,7 @@ RECORD_DELAY = timedelta(seconds=5)
 #: What Cromwell can still abort.
 _ABORTABLE = ("On Hold", "Submitted", "Running")
 
-#: How much of Cromwell's own words a message quotes, in characters.
+#: How much of Cromwell's message is quoted, in characters.
 _QUOTED = 1900
 
 
@@ -122,7 +122,7 @@ def _outcome_in_cromwell(workflow: Workflow, run: RunFiles) -> Outcome:
 
 
 def _reported(end: Ended, run: RunFiles) -> Outcome:
-    """In pman's own words where pman ended it: the node says only that it was pman."""
+    """With pman's message where pman ended it: the node writes only that it was pman."""
     if run.cancelled and end.reason is run.cancelled.reason:
         return attrs.evolve(end.outcome, message=run.cancelled.message)
     return end.outcome

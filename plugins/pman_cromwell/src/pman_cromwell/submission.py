@@ -91,7 +91,7 @@ class Submission:
         return self._jobs.look(spec)
 
     def _found(self, job: Job) -> JobInfo | None:
-        """The job that there is; posted, if whoever created it was killed before that."""
+        """The existing job; posted now, if the process that created it was killed before that."""
         spec = self._store.find(job.jid)
         if spec is None:
             return None
@@ -101,13 +101,13 @@ class Submission:
 
     def _must_be_posted(self, spec: JobSpec) -> bool:
         """Whether Cromwell is not known to have it, and is to have it."""
-        run = self._store.run(spec)
+        run = self._store.run_files(spec)
         return run is None or not (run.accepted or run.cancelled)
 
     def _post(self, spec: JobSpec, env: Mapping[str, str], *, first: bool) -> None:
         """Hand the job to Cromwell; to do that again is harmless.
 
-        :param first: this very call made the record, so nobody can have posted it long ago.
+        :param first: this call created the record, so no other process posted it long ago.
         """
         try:
             self._cromwell.submit(
@@ -125,7 +125,7 @@ class Submission:
         self._store.mark_accepted(spec)
 
     def _must_be_known(self, spec: JobSpec, refusal: RefusedError) -> None:
-        """Wait for the summary; the record stays, since a job may run by it.
+        """Wait until Cromwell lists it. The record stays, since the job may run.
 
         :raises EngineUnavailableError: Cromwell does not list it in time, or it is being removed.
         """
@@ -140,7 +140,7 @@ class Submission:
                 raise EngineUnavailableError(f"job {spec.jid!r} is still being removed")
 
     def _adopt(self, found: QueryResult) -> None:
-        """Write the record of a workflow that has lost it."""
+        """Write the record of a workflow whose record is missing."""
         workflow = self._cromwell.submitted(found.id)
         if workflow:
             spec = _submitted_spec(workflow.submitted_files.inputs)

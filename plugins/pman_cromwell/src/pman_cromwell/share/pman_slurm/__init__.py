@@ -6,11 +6,11 @@ nothing of pman. The commands, as the shipped Cromwell configuration and the WDL
 ``submit``
     hands a script to ``sbatch``, beside Cromwell.
 ``check``
-    tells Cromwell whether a SLURM job is alive, and writes down how one ended that is not.
+    says whether a SLURM job is alive, for Cromwell, and writes down how one ended.
 ``batch``
     is the batch job: it runs Cromwell's script.
 ``run``
-    is what that script calls: it reads an order, and runs the container.
+    is what that script calls: it reads the spec of a job, and runs the container.
 ``worker``
     runs one of several copies of the container, as a task of ``srun``.
 ``epilog``

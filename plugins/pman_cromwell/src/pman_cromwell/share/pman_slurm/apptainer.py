@@ -78,7 +78,7 @@ class Apptainer(Runtime):
         return self._process
 
     def outcome(self, code: int) -> Outcome:
-        """Only its words tell that it did not find the working directory."""
+        """Only its message says that it did not find the working directory."""
         if code == _FAILED and _NO_WORKDIR in self.first_words():
             words = f"the working directory {self.spec.workdir} cannot be had"
             raise CannotStartError(f"{words}: {self.first_words()}")
@@ -91,13 +91,13 @@ class Apptainer(Runtime):
                 os.killpg(self._process.pid, signal.SIGKILL if force else signal.SIGTERM)
 
     def pull_words(self) -> list[str]:
-        """The words that get the image."""
+        """The arguments that get the image."""
         return ["pull", "--force", self.file + ".new", "docker://" + self.spec.image]
 
     def run_words(self) -> list[str]:
-        """The words that run the job.
+        """The arguments that run the job.
 
-        ``exec`` passes the image's own entrypoint by; ``--no-eval`` keeps it from reading ``$``
+        ``exec`` ignores the image's own entrypoint; ``--no-eval`` keeps it from reading ``$``
         in values of the environment.
         """
         words = ["exec", "--containall", "--no-eval", "--writable-tmpfs"]

@@ -2,8 +2,8 @@
 
 SLURM sends SIGTERM before it kills a job, SIGTSTP two seconds before it suspends one, and SIGCONT
 when that one goes on; but only to the process that it started itself (proctrack/cgroup of 22.05).
-The shells of the script must not hear them, or they end or stop, and nobody writes down why;
-``run`` must.
+The shells of the script must ignore them, or they end or stop, and the reason is not written down;
+``run`` must not.
 """
 
 from __future__ import annotations

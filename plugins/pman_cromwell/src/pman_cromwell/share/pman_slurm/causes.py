@@ -1,6 +1,6 @@
 """Why an image cannot be had, or a container cannot be made (``pman_core.kit.causes``).
 
-pman sends the table along with each order: this stands alone, and the table is kept in one place.
+pman sends the table with each spec, since this imports nothing of pman.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MACHINE = "queued"
 
 
 class Cause(NamedTuple):
-    """One row: a pattern for the words of engine and registry, and what they mean."""
+    """One row: a pattern for messages of engine and registry, and what they mean."""
 
     words: str
     is_final: bool
@@ -25,7 +25,7 @@ class Cause(NamedTuple):
     wording: str
 
 
-#: Without a table (the order is that of an older pman) nothing is tried again.
+#: Without a table (the spec is that of an older pman) nothing is tried again.
 _NO_TABLE = Cause("", True, IMAGE_NOT_FOUND, "the node cannot get it")
 
 

@@ -1,4 +1,4 @@
-"""``check``: Cromwell's check-alive. It also leaves pman the verdict of a job that SLURM ended."""
+"""``check``: Cromwell's check-alive. It also writes the outcome of a job that SLURM ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ALIVE, _GONE = 0, 3
 
 
 def check(job: str, execution: str) -> int:
-    """3 for a job that is gone, 0 while it may still come to an end of its own or nobody can tell.
+    """3 for a job that is gone; 0 while it may still end by itself, or SLURM does not answer.
 
     Cromwell gives a job up that is gone, and after its own restart asks only once: silence must
     not look like death.
@@ -26,7 +26,7 @@ def check(job: str, execution: str) -> int:
         sys.stderr.write(f"SLURM does not answer, so the job counts as alive: {silent}\n")
         return _ALIVE
     try:
-        _note(job, found, execution)
+        _write_down(job, found, execution)
     except OSError as error:
         sys.stderr.write(f"this cannot be written down for pman: {error}\n")
     return _ALIVE if _is_alive(found) else _GONE
@@ -36,7 +36,7 @@ def _is_alive(found: Job | None) -> bool:
     return found is not None and not found.has_ended
 
 
-def _note(job: str, found: Job | None, execution: str) -> None:
+def _write_down(job: str, found: Job | None, execution: str) -> None:
     folder = _folder(execution)
     if folder is None:
         return
@@ -44,8 +44,8 @@ def _note(job: str, found: Job | None, execution: str) -> None:
         record(folder, by_pman(folder) or lost(f"SLURM does not know job {job} any more"))
     elif found.has_ended:
         own = found.outcome()
-        word = by_pman(folder) if own.reason == reasons.KILLED else None
-        record(folder, word or own)
+        asked = by_pman(folder) if own.reason == reasons.KILLED else None
+        record(folder, asked or own)
     elif found.state == "PENDING":
         write(folder, WAITING, {"job": job, "reason": found.reason})
 

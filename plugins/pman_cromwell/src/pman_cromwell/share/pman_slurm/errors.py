@@ -1,4 +1,4 @@
-"""What goes wrong on a node that is not as it should be, as a verdict that names what to mend."""
+"""Errors of a node that is not set up as it should be, as outcomes that name what to repair."""
 
 from __future__ import annotations
 

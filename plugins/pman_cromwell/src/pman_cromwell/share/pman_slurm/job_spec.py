@@ -1,4 +1,4 @@
-"""What pman orders: the two lines that the WDL document feeds to ``run``."""
+"""The spec and the environment of a job: the two lines that ``run`` reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Mount(NamedTuple):
 
 
 class JobSpec(NamedTuple):
-    """One job, with the names and units of pman's ``Order``, and what its setting says.
+    """One job, with the names and units of pman's ``JobSpec``, and a setting of pman.
 
     ``start_deadline_s`` is how long an image or a container is tried for; pman itself counts from
     when it made the job.
@@ -49,7 +49,7 @@ def decoded(line: str) -> Any:
 
 
 def spec_of(content: dict[str, Any]) -> JobSpec:
-    """An order; what this version does not know is pman's own, and an older pman knows less."""
+    """A spec; unknown keys are for pman alone, and an older pman sends fewer."""
     known = {name: content[name] for name in JobSpec._fields if name in content}
     known["causes"] = [Cause(**one) for one in content.get("causes", [])]
     mounts = [Mount(one["source"], one["target"], one["read_only"]) for one in content["mounts"]]

@@ -16,7 +16,7 @@ from .submit import submit
 
 def main(words: list[str]) -> int:
     """Do one command; its exit code."""
-    os.umask(0o007)  # what the job folder holds is for pman's group, and for nobody else
+    os.umask(0o007)  # only pman's group may read the job folder
     parser = argparse.ArgumentParser(prog="pman-slurm", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     commands.required = True

@@ -1,6 +1,6 @@
 """Whether the kernel killed something in a container for want of memory, with cgroup v1.
 
-Podman 4.3 does not tell that there (with v2 it does), and the container's cgroup goes with the
+Podman 4.3 does not report that there (with v2 it does), and the container's cgroup goes with the
 container. So the kernel is asked for a notice before the program starts: it writes to an eventfd
 each time that the cgroup is out of memory, and once when it is removed (Linux,
 ``Documentation/admin-guide/cgroup-v1/memory.rst``, "OOM Control"; ``memcg_event_remove``).
@@ -46,7 +46,7 @@ class Notices:
         self._reader.start()
 
     def happened(self) -> bool | None:
-        """After the container's end: whether it was out of memory; ``None`` if nobody knows."""
+        """After the container's end: whether it was out of memory; ``None`` if that is unknown."""
         self._reader.join(_REMOVAL_S)
         return None if self._reader.is_alive() else self._happened
 

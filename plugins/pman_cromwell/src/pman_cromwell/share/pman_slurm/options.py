@@ -60,11 +60,11 @@ def devices(gpus: int) -> list[str]:
     SLURM_JOB_GPUS has their numbers on the node. CUDA_VISIBLE_DEVICES may count from 0 in the
     cgroup of the job, and the container is outside of that.
     """
-    told = os.environ.get("SLURM_JOB_GPUS", "") if gpus else ""
-    given = [one for one in told.split(",") if one]
+    numbers = os.environ.get("SLURM_JOB_GPUS", "") if gpus else ""
+    given = [one for one in numbers.split(",") if one]
     if len(given) != gpus:
         raise CannotStartError(
             f"the job asks for {gpus} GPUs, and on node {platform.node()} SLURM gave it those of "
-            f"SLURM_JOB_GPUS={told!r}",
+            f"SLURM_JOB_GPUS={numbers!r}",
         )
     return [f"nvidia.com/gpu={one}" for one in given]

@@ -1,4 +1,4 @@
-"""How a run ended; the words for ``reason`` are those of pman's ``Reason``."""
+"""How a run ended: its reason, its message and its exit code, and the file that keeps them."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class CannotStartError(Exception):
         self.outcome = cannot_start(why, _NO_PROGRAM) if is_plain else Outcome(reason, why)
 
 
-# The words of these are those of pman_core.kit.outcome; a test compares them.
+# The messages of these are those of pman_core.kit.outcome; a test compares them.
 
 
 def exited(code: int, *, probably_memory: bool = False) -> Outcome:
     """The main process ended with this return code of ``subprocess``; a signal's is below 0.
 
-    :param probably_memory: whether nobody knows if memory was the cause of a SIGKILL.
+    :param probably_memory: whether it is unknown if memory was the cause of a SIGKILL.
     """
     if code == 0:
         return Outcome(None, "finished", 0)
@@ -100,7 +100,7 @@ def lost(why: str) -> Outcome:
 
 
 def record(folder: str, outcome: Outcome, name: str = OUTCOME) -> Outcome:
-    """Write a verdict down; returns the one that stands: the first has the say."""
+    """Write an outcome down, unless there is one; returns the one that stays."""
     content = dict(outcome._asdict(), time=time.time())
     if write_once(folder, name, content):
         return outcome
@@ -108,18 +108,20 @@ def record(folder: str, outcome: Outcome, name: str = OUTCOME) -> Outcome:
 
 
 def by_pman(folder: str) -> Outcome | None:
-    """The end that pman's word asks for, if there is one; without a reason it is a removal."""
+    """The outcome that pman asks for, if it does; without a reason it is a removal."""
     try:
-        note: dict[str, Any] | None = read(folder, CANCELLED)
-    except OSError:  # it cannot be read now; who waits looks again
+        content: dict[str, Any] | None = read(folder, CANCELLED)
+    except OSError:  # it cannot be read now; the caller looks again
         return None
     except ValueError:
-        note = {}
-    return None if note is None else Outcome(note.get("reason") or reasons.KILLED, "ended by pman")
+        content = {}
+    if content is None:
+        return None
+    return Outcome(content.get("reason") or reasons.KILLED, "ended by pman")
 
 
 def recorded(folder: str, name: str = OUTCOME) -> Outcome | None:
-    """The verdict that was written down."""
+    """The outcome that was written down."""
     content: dict[str, Any] | None = read(folder, name)
     if content is None:
         return None

@@ -28,12 +28,12 @@ LABEL = "pman.chrisproject.org/slurm-job"
 #: What a root job keeps: it must write folders that pfcon owns, and may become another user.
 _ROOT_KEEPS = "CAP_CHOWN,CAP_DAC_OVERRIDE,CAP_FOWNER,CAP_SETUID,CAP_SETGID"
 
-#: States of a container that was never started, and the word for one that is not there.
+#: States of a container that was never started, and the message for one that is not there.
 _UNSTARTED = ("created", "configured", "initialized")
 _MISSING = "no such container"
 #: What the init (catatonit 0.1.7) says of a program that it cannot run, before it ends with 1.
 _NOT_EXECUTED = re.compile(r"ERROR \(catatonit:\d+\): failed to exec pid1: (.+)")
-#: What Podman says of a container that need not be told to go on.
+#: What Podman says of a container that is not paused.
 _NOT_PAUSED = "is not paused"
 
 #: Podman ends a container even where SLURM killed what watches it, this long after its time limit.
@@ -72,12 +72,12 @@ class Podman(Runtime):
             if done.returncode == 0:
                 return
             self.clean()
-            words = _said(done)
+            words = _last_line(done)
             cause = cause_of(self.spec.causes, words)
             message = f"Podman cannot create the container: {words}"
             if cause.reason != MACHINE:
                 raise CannotStartError(message)
-            self.wait_for_better(cause, message, pause_s)
+            self.wait_to_retry(cause, message, pause_s)
 
     def _create(self) -> subprocess.CompletedProcess[bytes]:
         path = os.path.join(os.environ.get("TMPDIR", "/tmp"), f".env-{self.name}")  # noqa: S108
@@ -105,14 +105,14 @@ class Podman(Runtime):
         )
 
     def _watch_memory(self, log: int) -> None:
-        """Hear of an end for want of memory, where Podman does not tell it.
+        """Get the kernel's notices of memory, where Podman does not report an end by it.
 
         The container's cgroup is there before its program runs, once Podman has initialized it.
         """
         if self.spec.memory_mib is None or not oom.is_needed():
             return
         # Podman hands the log on to the container, and writes the container's name there first.
-        # What fails here fails in the start that comes next, which tells it.
+        # What fails here fails in the start that comes next, which reports it.
         size = os.fstat(log).st_size
         words = ["podman", "init", self.name]
         subprocess.run(
@@ -120,7 +120,7 @@ class Podman(Runtime):
         )
         os.ftruncate(log, size)
         done = _call("inspect", "--type=container", "--format={{.State.Pid}}", self.name)
-        with contextlib.suppress(OSError, ValueError):  # then nobody knows
+        with contextlib.suppress(OSError, ValueError):  # then it stays unknown
             self._notices = oom.Notices(int(done.stdout))
 
     def stop(self, force: bool) -> None:
@@ -158,9 +158,9 @@ class Podman(Runtime):
         return exited(state.code, probably_memory=is_unknown)
 
     def _was_out_of_memory(self) -> bool | None:
-        """What the kernel says where Podman says nothing; ``None`` if nobody knows."""
+        """What the kernel says where Podman says nothing; ``None`` if unknown."""
         if not oom.is_needed():
-            return False  # Podman tells it
+            return False  # Podman reports it
         return self._notices.happened() if self._notices else None
 
     def clean(self) -> None:
@@ -170,7 +170,7 @@ class Podman(Runtime):
     def create_words(
         self, env_file: str, inherited: dict[str, str], shown: dict[str, str], *, is_root: bool
     ) -> list[str]:
-        """The words after ``podman``."""
+        """The arguments of ``podman``."""
         spec = self.spec
         words = ["create", "--name", self.name, "--pull=never", "--log-driver=passthrough"]
         # An init as process 1: it reaps orphans, and signals that a job sends itself arrive.
@@ -202,17 +202,17 @@ class Podman(Runtime):
         return [*words, "--entrypoint", json.dumps([spec.argv[0]]), spec.image, *spec.argv[1:]]
 
     def _is_root(self) -> bool:
-        """Whether the job is root in its container: the order says, or else the image."""
+        """Whether the job is root in its container: the spec says, or else the image."""
         if self.spec.uid is not None:
             return self.spec.uid == 0
         done = _call("image", "inspect", "--format={{.User}}", self.spec.image)
         if done.returncode:
-            raise CannotStartError(f"Podman cannot read the image: {_said(done)}")
+            raise CannotStartError(f"Podman cannot read the image: {_last_line(done)}")
         user = done.stdout.decode(errors="replace").strip()
         return user.partition(":")[0] in ("", "0", "root")
 
     def _state(self) -> _State | None:
-        """The container; ``None`` if Podman does not tell, also when it is asked again."""
+        """The container; ``None`` if Podman does not answer, also when it is asked again."""
         words = ("inspect", "--type=container", "--format={{json .State}}", self.name)
         for attempt in range(_ATTEMPTS):
             if attempt:
@@ -234,9 +234,9 @@ def _state_of(done: subprocess.CompletedProcess[bytes]) -> _State | None:
         is_missing = _MISSING in done.stderr.decode(errors="replace").lower()
         return _State(_MISSING, 0, False, "") if is_missing else None
     try:
-        told = json.loads(done.stdout)
-        code, killed, error = int(told["ExitCode"]), told.get("OOMKilled"), told.get("Error")
-        return _State(told["Status"], code, bool(killed), error or "")
+        answer = json.loads(done.stdout)
+        code, killed, error = int(answer["ExitCode"]), answer.get("OOMKilled"), answer.get("Error")
+        return _State(answer["Status"], code, bool(killed), error or "")
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
@@ -254,6 +254,6 @@ def _call(
     )
 
 
-def _said(done: subprocess.CompletedProcess[bytes]) -> str:
+def _last_line(done: subprocess.CompletedProcess[bytes]) -> str:
     lines = done.stderr.decode(errors="replace").strip().splitlines()
     return lines[-1][:1000] if lines else "it gave no reason"

@@ -1,4 +1,4 @@
-"""Why a run failed: the words of pman's ``Reason``."""
+"""Why a run failed: the values of pman's ``Reason``."""
 
 EXIT_CODE = "exit-code"
 KILLED = "killed"

@@ -1,4 +1,4 @@
-"""``run``: runs the order that it reads, once, on a node, and tells how that ended."""
+"""``run``: runs the job whose spec it reads, once, on a node, and writes its outcome."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _STEP = ("--export=ALL", "--input=all", "--kill-on-bad-exit=0", "--wait=0")
 
 
 def run(lines: IO[str]) -> int:
-    """Run the job that these two lines order; 0 for success.
+    """Run the job of these two lines; 0 for success, else 1.
 
-    Another code would say nothing more, and some codes mean an abort to Cromwell: the verdict is
-    in its file.
+    Other codes would say nothing more, and some mean an abort to Cromwell: the outcome is in its
+    file.
     """
     text = [lines.readline(), lines.readline()]
     spec, environment = spec_of(decoded(text[0])), decoded(text[1])
@@ -48,7 +48,7 @@ def run(lines: IO[str]) -> int:
         mark = b"%s\n" % os.environb.get(b"SLURM_JOB_ID", b"?")
         _retry(spec, lambda: os.write(begun, mark), _END_PATIENCE_S)
         outcome = _record(spec, _outcome(spec, environment, text, watch))
-    with contextlib.suppress(OSError):  # NFS may tell only here that it could not keep the mark
+    with contextlib.suppress(OSError):  # only here NFS may report that the mark is lost
         os.close(begun)
     sys.stderr.write(outcome.message + "\n")
     return 0 if outcome.is_success else 1
@@ -66,7 +66,7 @@ def _retry(spec: JobSpec, act: Callable[[], T], patience_s: float) -> T:
 def _record(spec: JobSpec, outcome: Outcome, name: str = OUTCOME) -> Outcome:
     """Write an end down, which must not be lost.
 
-    Where that never works, the exit code still tells a success: pman takes Cromwell's word for it.
+    Where that never works, the exit code still reports a success to Cromwell, and so to pman.
     """
     try:
         return _retry(spec, lambda: record(spec.folder, outcome, name), _END_PATIENCE_S)
@@ -124,15 +124,15 @@ def _all_workers(spec: JobSpec, text: list[str], watch: Watch) -> Outcome:
     assert step.stdin  # noqa: S101 - it is a pipe
     with contextlib.suppress(BrokenPipeError), step.stdin as lines:
         lines.write("".join(text).encode())
-    # Each worker looks at its own time limit, and for pman's word.
+    # Each worker looks at its own time limit, and for the file ``cancelled``.
     cause = watch.wait(step, lambda force: step.kill() if force else step.terminate())
     names = [worker_name(one) for one in range(spec.workers)]
     outcomes = _retry(
         spec, lambda: [recorded(spec.folder, name) for name in names], _END_PATIENCE_S
     )
-    word = by_pman(spec.folder)
-    if word and any(outcome is None or outcome.reason == word.reason for outcome in outcomes):
-        return word  # whatever others had come to before
+    asked = by_pman(spec.folder)
+    if asked and any(outcome is None or outcome.reason == asked.reason for outcome in outcomes):
+        return asked  # however other workers ended before
     for number, outcome in enumerate(outcomes):
         if outcome is None:
             return cause or lost(f"worker {number + 1} reported no end")

@@ -3,7 +3,7 @@
 pman makes the folder, and reads what is written here::
 
     waiting.json    why SLURM lets the job wait
-    begun           whoever holds its lock runs the job
+    begun           the process that holds its lock runs the job
     pulling.json    since when an image is fetched
     trouble.json    why an image or a container cannot be had now; it is tried again
     started.json    when the first container began
@@ -12,7 +12,7 @@ pman makes the folder, and reads what is written here::
     worker.N.json   how worker N ended, where there are several
     verdict.json    how the job ended
 
-``cancelled`` is pman's: it tells the run to end, and for which reason.
+``cancelled`` is written by pman: the run has to end, and for which reason.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def exists(folder: str, name: str) -> bool:
 
 
 def is_gone(folder: str) -> bool:
-    """Whether pman has deleted the folder; storage that does not answer tells nothing."""
+    """Whether pman has deleted the folder; that cannot be known of storage that does not answer."""
     try:
         os.stat(folder)
     except FileNotFoundError:
@@ -113,7 +113,7 @@ def is_gone(folder: str) -> bool:
 
 
 def retry(act: Callable[[], T], is_final: Callable[[OSError], bool], patience_s: float) -> T:
-    """Do what storage may refuse for a while (it is full, or its server starts anew), each second.
+    """Try again each second what storage may refuse for a while (it is full, or restarts).
 
     :raises OSError: ``is_final`` says so of it, or it has come for longer than ``patience_s``.
     """

@@ -46,11 +46,11 @@ class Runtime:
         self._kills_before = cgroup.oom_kills()
 
     def prepare(self) -> None:
-        """Have the image; raises ``CannotStart``."""
+        """Have the image; raises ``CannotStartError``."""
         raise NotImplementedError
 
     def start(self, log: int) -> subprocess.Popen[bytes]:
-        """Begin, with both streams in the file ``log``; raises ``CannotStart``."""
+        """Begin, with both streams in the file ``log``; raises ``CannotStartError``."""
         raise NotImplementedError
 
     def stop(self, force: bool) -> None:
@@ -75,9 +75,9 @@ class Runtime:
         """Leave nothing behind on the node."""
 
     def check_directories(self) -> None:
-        """A directory that is missing is told, never made; pman's own are not for jobs.
+        """Report a missing directory, and never make one; pman's own are not for jobs.
 
-        pman has looked at the paths; here a link may lead elsewhere.
+        pman has checked the paths; here a link may lead elsewhere.
         """
         own = os.path.realpath(jobs_folder(self.spec.folder))
         for mount in self.spec.mounts:
@@ -89,7 +89,7 @@ class Runtime:
                 )
 
     def first_words(self) -> str:
-        """The first line of the log, where engines tell why nothing was started."""
+        """The first line of the log, where engines say why nothing was started."""
         with open(open_log(self.spec.folder, self.worker, os.O_RDONLY), "rb") as log:
             said = log.read(4096).decode(errors="replace").splitlines()
         return said[0] if said else ""
@@ -113,8 +113,8 @@ class Runtime:
         return None
 
     def fetch(self, command: list[str]) -> None:
-        """Run the command that gets the image, again where the cause of its failure passes."""
-        with contextlib.suppress(OSError):  # only a note
+        """Run the command that gets the image, again after a transient failure."""
+        with contextlib.suppress(OSError):  # it only informs
             write_once(self.spec.folder, PULLING, {"image": self.spec.image})
         for pause_s in pauses_s():
             words = self._try(command)
@@ -123,14 +123,14 @@ class Runtime:
             cause, message = self._cause(words)
             if cause.is_final:
                 raise CannotStartError(message, reasons.IMAGE_NOT_FOUND)
-            self.wait_for_better(cause, message, pause_s)
+            self.wait_to_retry(cause, message, pause_s)
 
-    def wait_for_better(self, trouble: Cause, message: str, pause_s: float) -> None:
-        """Tell pman why the job cannot start now, and wait; raises ``Ended``."""
+    def wait_to_retry(self, trouble: Cause, message: str, pause_s: float) -> None:
+        """Report why the job cannot start now, and wait; raises ``EndedError``."""
         limit_s = self.spec.start_deadline_s
         if limit_s is not None and time.monotonic() - self._began > limit_s:
             raise EndedError(not_started_in_time(limit_s, message))
-        self._tell(trouble, message)
+        self._report_trouble(trouble, message)
         cause = self.watch.idle(pause_s)
         if cause:
             raise EndedError(cause._replace(message=f"{cause.message}; {message}"))
@@ -139,12 +139,12 @@ class Runtime:
         cause = cause_of(self.spec.causes, words)
         return cause, f"cannot get image {self.spec.image}: {cause.wording} ({words})"
 
-    def _tell(self, trouble: Cause, message: str) -> None:
-        """What is final is told by the end of the job."""
+    def _report_trouble(self, trouble: Cause, message: str) -> None:
+        """Only a transient cause: a final one is in the outcome of the job."""
         if not trouble.is_final:
-            with contextlib.suppress(OSError):  # only a note
-                note = {"reason": trouble.reason, "message": message}
-                write(self.spec.folder, TROUBLE, note)
+            with contextlib.suppress(OSError):  # it only informs
+                content = {"reason": trouble.reason, "message": message}
+                write(self.spec.folder, TROUBLE, content)
 
     def _try(self, command: list[str]) -> str | None:
         """Run a command; what it complained of, if it failed."""
@@ -154,7 +154,7 @@ class Runtime:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        words = PullOutput(process, lambda retry: self._tell(*self._cause(retry)))
+        words = PullOutput(process, lambda retry: self._report_trouble(*self._cause(retry)))
         cause = self.watch.wait(process, lambda force: process.kill())
         if cause:
             raise EndedError(cause)

@@ -22,5 +22,5 @@ def make(
     worker: int,
     watch: Watch,
 ) -> Runtime:
-    """The runtime that the order names."""
+    """The runtime that the spec names."""
     return _KINDS[spec.runtime](spec, environment, worker, watch)

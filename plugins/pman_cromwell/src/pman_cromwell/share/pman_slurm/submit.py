@@ -1,8 +1,8 @@
 """``submit``: hands a script to sbatch, and writes down what SLURM says if it refuses.
 
-Cromwell runs this, on its own machine. A refusal becomes the job's verdict: Cromwell itself keeps
-only the name of a file. While slurmctld is silent, or has reached a limit, this waits and tells
-pman why, since Cromwell would give the job up.
+Cromwell runs this, on its own machine. A refusal becomes the job's outcome: Cromwell itself keeps
+only the name of a file. While slurmctld does not answer, or has reached a limit, this waits and
+writes down why, since Cromwell would give the job up.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def submit(folder: str, execution: str, command: list[str]) -> int:
         if os.path.isdir(folder):
             code, words = _sbatch(command)
             if code == 0:
-                with contextlib.suppress(OSError):  # from now on check tells why it waits
+                with contextlib.suppress(OSError):  # from now on check writes why it waits
                     os.unlink(os.path.join(folder, WAITING))
                 return 0
             if late or not any(sign in words.lower() for sign in _LATER):

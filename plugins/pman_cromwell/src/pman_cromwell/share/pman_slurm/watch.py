@@ -25,7 +25,7 @@ from .run_files import (
 )
 from .slurm import NoAnswerError, ask
 
-#: Between two looks for pman's word, which lies on shared storage.
+#: Between two looks for the file ``cancelled``, which is on shared storage.
 _LOOK_S = 1.0
 
 #: Between asking a job to end and ending it; SLURM's own is KillWait, 30 s unless a site says else.
@@ -43,7 +43,7 @@ _BY_SIGTERM = (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 
 class Watch:
-    """What may end a run before its time: pman's word, its time limit, and SLURM.
+    """What may end a run before its time: pman, its time limit, and SLURM.
 
     Make one per process, in the main thread, before any child.
     """
@@ -53,8 +53,8 @@ class Watch:
         self._limit_s = time_limit_s
         self._clock = Clock()
         self._paused = False  # whether the job was made to stand still
-        self._suspension_told = False
-        self._untold: float | None = None  # when the job began, until pman is told
+        self._suspension_reported = False
+        self._unreported_start: float | None = None  # when the job began, until that is written
         self._signalled = False
         self._next_look = 0.0
         self._woken, wake = os.pipe()
@@ -69,9 +69,9 @@ class Watch:
         signal.signal(signal.SIGCONT, lambda *_: self._clock.go())
 
     def start_clock(self) -> None:
-        """The job begins now; pman is told as soon as its storage takes that."""
-        self._untold = time.time()
-        self._tell_start()
+        """The job begins now; that is written for pman as soon as its storage allows."""
+        self._unreported_start = time.time()
+        self._report_start()
         self._clock.begin()
 
     def wait(
@@ -115,19 +115,19 @@ class Watch:
         return self._own_cause() or (self._cause_of_signal() if self._signalled else None)
 
     def _follow_suspension(self, pause: Callable[[bool], bool]) -> None:
-        """Do to the job what SLURM does to this process, and tell pman."""
+        """Do to the job what SLURM does to this process, and report it to pman."""
         if self._clock.held_s > _DOUBT_S and not _is_suspended():
             self._clock.go()
         held = self._clock.is_held
         if held is not self._paused and pause(held):
             self._paused = held
-        if held is not self._suspension_told:
+        if held is not self._suspension_reported:
             with contextlib.suppress(OSError):
                 if held:
                     write(self._folder, SUSPENDED, {"time": time.time()})
                 else:
                     remove(self._folder, SUSPENDED)
-                self._suspension_told = held
+                self._suspension_reported = held
 
     def _end(self, process: subprocess.Popen[bytes], stop: Callable[[bool], None]) -> None:
         stop(False)
@@ -148,26 +148,26 @@ class Watch:
             return over_time_limit(self._limit_s)
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LOOK_S
-            self._tell_start()
-            word = by_pman(self._folder)
-            if word:
-                return word
+            self._report_start()
+            outcome = by_pman(self._folder)
+            if outcome:
+                return outcome
             if is_gone(self._folder):
                 return Outcome(reasons.KILLED, "ended by pman")
             if exists(self._folder, OUTCOME):
-                # This node was thought to be lost: what was told of the job has to stay true.
+                # This node was thought to be lost: what was reported of the job has to stay true.
                 return Outcome(reasons.KILLED, "ended: it had been reported as ended")
         return None
 
     def _cause_of_signal(self) -> Outcome:
-        """pman writes its word down before it has SLURM end a job."""
+        """pman writes its reason down before it has SLURM end a job."""
         return by_pman(self._folder) or _slurms_cause()
 
-    def _tell_start(self) -> None:
-        if self._untold is not None:
+    def _report_start(self) -> None:
+        if self._unreported_start is not None:
             with contextlib.suppress(OSError):
-                write_once(self._folder, STARTED, {"time": self._untold})
-                self._untold = None
+                write_once(self._folder, STARTED, {"time": self._unreported_start})
+                self._unreported_start = None
 
     def _left_s(self) -> float:
         return _LOOK_S if self._limit_s is None else self._limit_s - self._clock.seconds()
@@ -183,7 +183,7 @@ class Watch:
 
 
 def _is_suspended() -> bool:
-    """Whether SLURM suspends this job, as far as it tells."""
+    """Whether SLURM suspends this job, as far as it is known."""
     try:
         found = ask(os.environ.get("SLURM_JOB_ID", ""))
     except NoAnswerError:
@@ -194,7 +194,7 @@ def _is_suspended() -> bool:
 def _slurms_cause() -> Outcome:
     """SLURM ends this job: ask it why, which takes long where slurmctld is away.
 
-    While a job completes, only its reason tells.
+    While a job completes, only its reason is of use.
     """
     try:
         found = ask(os.environ.get("SLURM_JOB_ID", ""))

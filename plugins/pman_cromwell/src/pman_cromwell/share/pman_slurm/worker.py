@@ -1,4 +1,4 @@
-"""One worker: its container from the image to the verdict."""
+"""One worker: its container from the image to the outcome."""
 
 from __future__ import annotations
 

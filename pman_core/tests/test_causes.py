@@ -78,12 +78,12 @@ PULLS = {
 
 
 @pytest.mark.parametrize(("words", "name"), PULLS.items())
-def test_the_words_of_engines_tell_the_cause(words: str, name: str) -> None:
+def test_the_cause_is_known_by_the_words_of_engines(words: str, name: str) -> None:
     assert pull_cause(words).name == name
     assert pull_cause(words.upper()).name == name
 
 
-def test_a_final_cause_is_no_image_and_a_passing_one_is_waited_for() -> None:
+def test_a_final_cause_is_no_image_and_a_transient_one_is_waited_for() -> None:
     causes = {name: cause_named(name) for name in PULLS.values()}
     for cause in causes.values():
         waits = cause.reason in (Reason.PULLING, Reason.QUEUED)

@@ -131,7 +131,7 @@ def test_a_connection_that_is_refused_is_not_late() -> None:
     assert not is_late(told.value)
 
 
-def test_an_answer_that_tells_of_progress_may_take_longer_than_its_time_out(serve: Serve) -> None:
+def test_an_answer_that_reports_progress_may_take_longer_than_its_time_out(serve: Serve) -> None:
     def answer(client: socket.socket) -> None:
         client.sendall(OK + b"Content-Length: 40\r\n\r\n")
         for _ in range(40):

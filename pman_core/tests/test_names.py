@@ -105,5 +105,5 @@ def test_a_jid_may_be_almost_anything(jid: str) -> None:
         *((word, "reserved") for word in (".", "..", "jobs", "events")),
     ],
 )
-def test_a_jid_that_cannot_be_one_is_told_why(jid: str, word: str) -> None:
+def test_a_jid_that_cannot_be_one_gets_the_reason(jid: str, word: str) -> None:
     assert word in (jid_fault(jid) or "")

@@ -34,7 +34,7 @@ SHOWN = "".join(f"a{told}" for char, told in HIDDEN.items() if char != "\ud800")
 
 
 @pytest.mark.parametrize(("char", "told"), HIDDEN.items(), ids=HIDDEN.values())
-def test_what_nobody_sees_is_escaped(char: str, told: str) -> None:
+def test_what_is_invisible_is_escaped(char: str, told: str) -> None:
     assert escaped(f"a{char}b") == f"a{told}b"
 
 

@@ -1,4 +1,4 @@
-"""The docs tell the truth: generated pages match the code, blocks run, links lead somewhere."""
+"""The docs are true: generated pages match the code, blocks run, links lead somewhere."""
 
 import ast
 import json

@@ -63,7 +63,7 @@ def tampers_job(test: str, change: Callable[[Job], dict[str, Any]]) -> None:
 
 
 def tampers_info(test: str, change: Callable[[JobInfo], dict[str, Any]]) -> None:
-    """A backend that tells something else of a job than is true."""
+    """A backend that reports something else of a job than is true."""
 
     class Tampering(MemoryBackend):
         def _info(self, record: Record) -> JobInfo:
@@ -217,7 +217,7 @@ tampers_info("test_success_is_reported", lambda info: {"exit_code": None})
 tampers_info("test_an_exit_code_is_reported", lambda info: {"exit_code": 1})
 tampers_info(
     "test_a_signal_is_reported",
-    lambda info: {"exit_code": info.exit_code and 128 - info.exit_code},  # as Python tells it
+    lambda info: {"exit_code": info.exit_code and 128 - info.exit_code},  # as Python has it
 )
 
 
@@ -691,7 +691,7 @@ class CancelsAnything(Cancelling):
 
 
 class KillsBeforeItNotes(MemoryBackend):
-    """Ends the job first and notes why later: killed between, another end is told."""
+    """Ends the job first and notes why later: killed between, another end is reported."""
 
     def __init__(self, environ: Mapping[str, str], engine: MemoryEngine | None = None) -> None:
         super().__init__(environ, engine)

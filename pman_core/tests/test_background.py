@@ -20,7 +20,7 @@ from pman_core.testing import MemoryBackend, MemoryEngine
 
 @attrs.define(eq=False)
 class Notebook:
-    """Notes the ends that it is told of."""
+    """Keeps the ends that it is called with."""
 
     ends: list[str] = attrs.field(factory=list)
 
@@ -50,7 +50,7 @@ def test_what_the_engine_pushes_is_reported_without_any_poll(
 
 
 def watched(*answers: Iterator[JobInfo] | Exception | None) -> list[str]:
-    """The ends that are told while the engine's stream is opened so often, with these answers."""
+    """The ends that are reported while the stream is opened so often, with these answers."""
     notebook = Notebook()
     manager = new_manager()
     register_extension(manager, notebook, "notebook")

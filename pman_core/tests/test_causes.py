@@ -58,7 +58,7 @@ PULLS = {
     f"reading manifest 1 in r/x: StatusCode: 403, {PAGE}": "no-registry-answer",
     "Download config.json digest sha256:11 does not match expected sha256:22": "image-damaged",
     "beginning transaction: database is locked": "storage-trouble",
-    # containerd, as the kubelet tells
+    # containerd, as the kubelet quotes it
     'rpc error: code = NotFound desc = failed to pull and unpack image "r/x:1": failed to resolve '
     'reference "r/x:1": r/x:1: not found': "no-such-image",
     "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to "
@@ -72,7 +72,7 @@ PULLS = {
     "unexpected status from HEAD request to http://r/v2/x/manifests/1: 500 Internal Server Error": (
         "registry-error"
     ),
-    # words that nobody knows
+    # unknown words
     "the registry is on holiday": "unknown",
 }
 

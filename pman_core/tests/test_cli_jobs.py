@@ -206,7 +206,7 @@ def test_wait_reports_a_job_that_is_not_there_and_the_others(pman: Run) -> None:
 
 
 class Moody:
-    """Stands in for a client: it tells these answers and raises these errors, one by one."""
+    """Stands in for a client: it gives these answers and raises these errors, one by one."""
 
     def __init__(self, *answers: Answer | ServerError) -> None:
         self._answers = iter(answers)
@@ -259,7 +259,7 @@ def test_wait_on_a_terminal_keeps_one_line_up_to_date_and_takes_it_away(
 
 
 def _read_terminal(descriptor: int) -> Iterator[str]:
-    with contextlib.suppress(OSError):  # Linux's way to say that nobody will write any more
+    with contextlib.suppress(OSError):  # Linux's way to say that there is no writer any more
         while data := os.read(descriptor, 65536):
             yield data.decode()
 

@@ -1,4 +1,4 @@
-"""What the kit tells an author whose backend breaks a promise, and what its report card holds."""
+"""What the kit shows an author whose backend breaks a promise, and what its report card holds."""
 
 import json
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_broken_promise_shows_what_became_of_its_jobs(pytester: pytest.Pyteste
 def test_a_job_that_cannot_run_is_reported_at_once_and_with_a_hint(
     pytester: pytest.Pytester,
 ) -> None:
-    """Nobody waits for it until the patience is over."""
+    """The test does not wait for it until its patience is over."""
     methods = """@hookimpl
         def pman_submit(self, job):
             return super().pman_submit(attrs.evolve(job, mounts=()))

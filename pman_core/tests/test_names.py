@@ -38,7 +38,7 @@ def sample() -> set[str]:
         "a\u0301",
     }
     found |= plain | odd | {jid.upper() for jid in plain} | {jid.swapcase() for jid in found}
-    # Whoever posts the name of another job must not get that job.
+    # A request with the name of another job must not get that job.
     return found | {native_name(jid) for jid in found}
 
 

@@ -102,7 +102,7 @@ def test_a_change_by_a_policy_does_not_make_a_retry_another_request(
 
 @attrs.define(eq=False)
 class Notebook:
-    """Notes what it is told; raises ``fault`` if it has one."""
+    """Keeps what it is called with; raises ``fault`` if it has one."""
 
     fault: Exception | None = None
     notes: list[tuple[str, str]] = attrs.field(factory=list)

@@ -1,4 +1,4 @@
-"""The body of a POST: what is no JSON, too long or too deep is told, never a 500."""
+"""The body of a POST: what is no JSON, too long or too deep is a 4xx, never a 500."""
 
 import contextlib
 import gzip

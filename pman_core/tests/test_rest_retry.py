@@ -1,4 +1,4 @@
-"""The same jid posted again: a retry finds its job, another request is told so."""
+"""The same jid posted again: a retry finds its job, another request is refused."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Values of ``env`` may be tokens: no log and no answer tells them."""
+"""Values of ``env`` may be tokens: no log and no answer holds them."""
 
 import json
 import logging
@@ -125,7 +125,7 @@ QUOTES = {
 
 
 def quoting(text: str) -> list[Exception]:
-    """Every kind of error that can tell something, telling this."""
+    """Every kind of error that has a message, with this one."""
     caused = RuntimeError("failed")
     caused.__cause__ = ValueError(text)
     return [

@@ -13,7 +13,7 @@ IN_QUERY = {field.name for field in FIELDS if field.in_query} - {"time_limit"}
 
 
 def faults(answer: Any) -> dict[str, str]:
-    """The faults by field; the answer must be a 400 that tells them so."""
+    """The faults by field; the answer must be a 400 that lists them."""
     assert answer.status_code == 400, answer.data
     assert answer.content_type == "application/json"
     assert isinstance(answer.json["message"], dict), answer.json

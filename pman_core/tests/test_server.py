@@ -1,4 +1,4 @@
-"""The server: what stalls costs nobody anything, and what it refuses itself is JSON."""
+"""The server: what stalls does not disturb others, and what it refuses itself is JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: how each variable is read, and that all faults are told at once."""
+"""Settings: how each variable is read, and that all faults are reported at once."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Start: everything that is wrong is told in one message, and nothing half works."""
+"""Start: everything that is wrong is in one message, and nothing half works."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -206,7 +206,7 @@ def test_an_extension_may_bring_storage() -> None:
 def test_whatever_a_storage_raises_is_reported_as_its_fault(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is asked while requests are served; what the contract allows is told as it is."""
+    """It is asked while requests are served; what the contract allows is reported as it is."""
     told = EngineUnavailableError("the engine is down")
 
     def locate(directory: str) -> HostPath:

@@ -10,7 +10,7 @@ def test_a_directory_may_lie_over_the_place_of_another(bench: Workbench) -> None
     over = f"/{place.local_out.parts[1]}/pman-over"
     mounts = (*place.mounts, bench.subject.storage.mount(str(folder), over, read_only=False))
     info = bench.run(place, "write", f"{over}/result", "text", mounts=mounts)
-    assert info.status is Status.SUCCEEDED, bench.told(info)
+    assert info.status is Status.SUCCEEDED, bench.account_of(info)
     assert (other.local_out / "result").read_text() == "text"
     info = bench.run(place, "write", f"{place.job_out}/result", "text", mounts=mounts)
-    assert (place.local_out / "result").read_text() == "text", bench.told(info)
+    assert (place.local_out / "result").read_text() == "text", bench.account_of(info)

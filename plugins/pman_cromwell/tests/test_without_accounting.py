@@ -41,7 +41,7 @@ class TestWithoutAccounting:
     test_success_is_reported = LifecyclePromises.test_success_is_reported
     test_a_signal_is_reported = LifecyclePromises.test_a_signal_is_reported
     test_the_end_stays = LifecyclePromises.test_the_end_stays
-    test_a_lost_run_is_told = LifecyclePromises.test_a_lost_run_is_reported_and_not_repeated
+    test_a_lost_run_is_reported = LifecyclePromises.test_a_lost_run_is_reported_and_not_repeated
     test_failing_workers_fail_the_job = LifecyclePromises.test_failing_workers_fail_the_job
     test_out_of_memory_is_reported = LimitPromises.test_out_of_memory_is_reported
     test_time_limit_ends_a_job = LimitPromises.test_time_limit_ends_a_job
@@ -49,7 +49,7 @@ class TestWithoutAccounting:
     def test_accounting_is_off(self, bench: Workbench) -> None:
         assert slurm("sacct", check=False).returncode
 
-    def test_a_cancelled_job_is_told(self, bench: Workbench) -> None:
+    def test_a_cancelled_job_is_reported(self, bench: Workbench) -> None:
         info = bench.hold(bench.place())
         slurm("scancel", "--signal=KILL", "--full", slurm_job(native_name(info.jid)))
         ended = bench.end_of(info.jid)

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))  # with --import-mode=importlib nobody else does this
 
-from process_bench import Bench, job_processes, remove_all, supervisors, until
+from process_kit import Bench, job_processes, remove_all, supervisors, until
 
 
 @pytest.fixture

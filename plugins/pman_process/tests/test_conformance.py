@@ -11,15 +11,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from process_bench import processes_with
+from process_kit import processes_with
 
 from pman_core import JobInfo
 from pman_core.contract.storage import host_storage
 from pman_core.testing.conformance import BackendConformance, Subject
 from pman_process.backend import ProcessBackend
-from pman_process.files import BEGAN, ENDED, JOB, MARK
-from pman_process.folder import Folder
-from pman_process.launch import launch
+from pman_process.job_folder import Folder
+from pman_process.layout import BEGAN, ENDED, JOB, MARK
+from pman_process.spawn import launch
 
 
 class TestProcess(BackendConformance):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import resource
 
-from process_bench import Bench, until
+from process_kit import Bench, until
 
-from pman_process.files import LOG, OLD_LOG
+from pman_process.layout import LOG, OLD_LOG
 
 
 def test_the_job_cannot_cut_its_log_off_by_opening_it_again(bench: Bench) -> None:

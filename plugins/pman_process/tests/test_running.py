@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from process_bench import Bench
+from process_kit import Bench
 
 import pman_process
 from pman_core import Reason, Resources, Status

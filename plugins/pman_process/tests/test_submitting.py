@@ -16,15 +16,15 @@ from typing import Any
 
 import attrs
 import pytest
-from process_bench import Bench, job_processes, until
+from process_kit import Bench, job_processes, until
 
 import pman_process
 from pman_core import Job, JobInfo, Reason, Status
 from pman_core.contract.errors import EngineUnavailableError, NameTakenError, UnknownJobError
 from pman_process import backend as backend_module
-from pman_process import launch
+from pman_process import spawn
 from pman_process.record import info_of, record_of
-from pman_process.state import State
+from pman_process.store import State
 
 _PACKAGE = str(Path(str(pman_process.__file__)).parent)
 _COUNT = "echo run >> runs"
@@ -125,16 +125,16 @@ def test_a_supervisor_that_is_killed_at_any_line_never_runs_the_job_twice(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = bench.shell(_COUNT)
-    whole = launch._MAIN
+    whole = spawn._MAIN
     reasons = set()
     for line in range(2000):
-        monkeypatch.setattr(launch, "_MAIN", _traced_supervisor(bench, line))
+        monkeypatch.setattr(spawn, "_MAIN", _traced_supervisor(bench, line))
         try:
             bench.backend.pman_submit(job)
         except EngineUnavailableError:
             reasons.add("not started")
         # Where the job has not begun yet, the next look starts a supervisor that is not killed.
-        monkeypatch.setattr(launch, "_MAIN", whole)
+        monkeypatch.setattr(spawn, "_MAIN", whole)
         info = bench.end()
         reasons.add(str(info.reason))
         assert info.reason in (None, Reason.LOST)
@@ -274,7 +274,7 @@ def test_a_supervisor_holds_nothing_of_pman(bench: Bench) -> None:
 def test_a_job_that_waited_longer_than_the_deadline_is_not_started(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "_MAIN", "raise SystemExit(3)")
+    monkeypatch.setattr(spawn, "_MAIN", "raise SystemExit(3)")
     with pytest.raises(EngineUnavailableError, match="supervisor could not be started"):
         bench.backend.pman_submit(bench.shell(_COUNT, env={"TOKEN": "hidden"}))
     monkeypatch.undo()

@@ -11,12 +11,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from process_bench import Bench, until
+from process_kit import Bench, until
 
 from pman_core import Reason, Resources, Status
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
-from pman_process.files import BEGAN, CONTROL, LOCK, MARK
-from pman_process.leftovers import end_marked
+from pman_process.layout import BEGAN, CONTROL, LOCK, MARK
+from pman_process.orphans import end_marked
 
 #: Leaves its parent, its session and its environment behind, and ignores what it can.
 _DAEMON = """

@@ -9,7 +9,7 @@ import signal
 import time
 from typing import Any
 
-from pman_process.files import (
+from pman_process.layout import (
     BEGAN,
     CANCELLED,
     CONTROL,
@@ -21,8 +21,8 @@ from pman_process.files import (
 )
 from pman_process.supervisor.children import end_children, reap
 from pman_process.supervisor.joblog import Log
+from pman_process.supervisor.outcome import Verdict, by_exit_code, verdict
 from pman_process.supervisor.start import start
-from pman_process.supervisor.verdict import Verdict, by_exit_code, verdict
 
 
 def main(path: str, lock: str) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from pman_core.contract.errors import EngineUnavailableError
-from pman_process.files import TROUBLE
+from pman_process.layout import TROUBLE
 
 #: The supervisor gets no environment but what a Python may need to start at all.
 _NEEDED = ("LD_LIBRARY_PATH",)

@@ -19,8 +19,8 @@ from pathlib import Path
 import attrs
 
 from pman_core.contract.errors import SettingsError
-from pman_process.files import CONTROL, ENVIRONMENT, JOB, LOCK, write_record
-from pman_process.folder import Folder
+from pman_process.job_folder import Folder
+from pman_process.layout import CONTROL, ENVIRONMENT, JOB, LOCK, write_record
 from pman_process.record import Record
 
 

@@ -10,13 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from process_bench import Bench, until
+from process_kit import Bench, until
 
 from pman_core import JobFilter, Resources, Status
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, SettingsError
 from pman_core.kit.settings import load, variables
 from pman_process import backend as backend_module
-from pman_process import launch, settle
+from pman_process import reconcile, spawn
 from pman_process.backend import ProcessBackend
 from pman_process.settings import ProcessSettings, state_folder
 from pman_process.supervisor import start
@@ -162,7 +162,7 @@ def test_a_job_that_cannot_be_begun_now_costs_the_others_nothing(
 ) -> None:
     backend = bench.backend
     with monkeypatch.context() as patch:
-        patch.setattr(launch, "_MAIN", "raise SystemExit(3)")
+        patch.setattr(spawn, "_MAIN", "raise SystemExit(3)")
         for name in "abc":
             with pytest.raises(EngineUnavailableError):
                 backend.pman_submit(bench.shell(f"touch {name}", jid=name))
@@ -170,7 +170,7 @@ def test_a_job_that_cannot_be_begun_now_costs_the_others_nothing(
         assert [(one.jid, one.status) for one in listed] == [
             (name, Status.NOT_STARTED) for name in "abc"
         ]
-    whole, faults = settle.settle, [OSError(errno.ESTALE, "stale")]
+    whole, faults = reconcile.settle, [OSError(errno.ESTALE, "stale")]
 
     def once_stale(*what: Any) -> None:
         if faults:
@@ -225,7 +225,7 @@ main.main(*sys.argv[2:])
 def test_a_full_disk_costs_the_log_but_neither_the_job_nor_its_end(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "_MAIN", _FULL_DISK)
+    monkeypatch.setattr(spawn, "_MAIN", _FULL_DISK)
     bench.backend.pman_submit(bench.shell("seq 100000; touch whole; exit 4"))
     folder = bench.jobs / "job-1"
     until((folder / "tried").exists, "the supervisor to find the disk full")
@@ -240,7 +240,7 @@ def test_a_full_disk_costs_the_log_but_neither_the_job_nor_its_end(
 def test_a_job_whose_end_cannot_be_written_down_can_be_removed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "_MAIN", _FULL_DISK)
+    monkeypatch.setattr(spawn, "_MAIN", _FULL_DISK)
     bench.backend.pman_submit(bench.shell("true"))
     until((bench.jobs / "job-1" / "tried").exists, "the supervisor to find the disk full")
     assert bench.backend.pman_remove("job-1") is True

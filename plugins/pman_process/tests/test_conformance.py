@@ -16,9 +16,9 @@ from process_kit import processes_with
 from pman_core import JobInfo
 from pman_core.contract.storage import host_storage
 from pman_core.testing.conformance import BackendConformance, Subject
+from pman_kit.job_folder import Folder
+from pman_kit.layout import BEGAN, ENDED, JOB, MARK
 from pman_process.backend import ProcessBackend
-from pman_process.job_folder import Folder
-from pman_process.layout import BEGAN, ENDED, JOB, MARK
 from pman_process.spawn import launch
 
 

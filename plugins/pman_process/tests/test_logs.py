@@ -6,7 +6,7 @@ import resource
 
 from process_kit import Bench, until
 
-from pman_process.layout import LOG, OLD_LOG
+from pman_kit.layout import LOG, OLD_LOG
 
 
 def test_the_job_cannot_cut_its_log_off_by_opening_it_again(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from process_kit import Bench
 
-import pman_process
+import pman_kit
 from pman_core import Reason, Resources, Status
 from pman_core.contract.storage import host_storage
 
@@ -190,9 +190,9 @@ def test_the_storage_of_the_core_is_seen_at_its_real_place(bench: Bench) -> None
 def test_the_supervisor_needs_nothing_but_the_standard_library() -> None:
     program = (
         "import sys; before = set(sys.modules); sys.path.append(sys.argv[1]);"
-        "import pman_process.supervisor.main;"
+        "import pman_kit.supervisor.main;"
         "new = {name.split('.')[0] for name in set(sys.modules) - before};"
-        "assert new <= sys.stdlib_module_names | {'pman_process'}, new"
+        "assert new <= sys.stdlib_module_names | {'pman_kit'}, new"
     )
-    source = Path(str(pman_process.__file__)).parents[1]
+    source = Path(str(pman_kit.__file__)).parents[1]
     subprocess.run([sys.executable, "-I", "-S", "-c", program, source], check=True)

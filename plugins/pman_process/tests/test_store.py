@@ -15,11 +15,11 @@ from process_kit import Bench, until
 from pman_core import JobFilter, Resources, Status
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, SettingsError
 from pman_core.kit.settings import load, variables
+from pman_kit.supervisor import start
 from pman_process import backend as backend_module
 from pman_process import reconcile, spawn
 from pman_process.backend import ProcessBackend
 from pman_process.settings import ProcessSettings, state_folder
-from pman_process.supervisor import start
 
 
 def test_the_state_folder_is_created_for_its_owner_only(bench: Bench) -> None:
@@ -209,7 +209,7 @@ def test_a_directory_that_cannot_be_seen_for_a_moment_is_no_missing_one(
 _FULL_DISK = """
 import errno, os, sys
 sys.path.append(sys.argv[1])
-from pman_process.supervisor import joblog, main
+from pman_kit.supervisor import joblog, main
 def full(*_): raise OSError(errno.ENOSPC, "No space left on device")
 def write_record(folder, name, record, write=main.write_record):
     if name == "ended.json" and not os.path.exists(sys.argv[2] + "/room"):

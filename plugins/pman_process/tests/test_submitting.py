@@ -18,15 +18,16 @@ import attrs
 import pytest
 from process_kit import Bench, job_processes, until
 
+import pman_kit
 import pman_process
 from pman_core import Job, JobInfo, Reason, Status
 from pman_core.contract.errors import EngineUnavailableError, NameTakenError, UnknownJobError
+from pman_kit.record import info_of, record_of
+from pman_kit.store import State
 from pman_process import backend as backend_module
 from pman_process import spawn
-from pman_process.record import info_of, record_of
-from pman_process.store import State
 
-_PACKAGE = str(Path(str(pman_process.__file__)).parent)
+_CODE = tuple(str(Path(str(package.__file__)).parent) for package in (pman_process, pman_kit))
 _COUNT = "echo run >> runs"
 
 
@@ -41,7 +42,7 @@ def _killed_after(lines: int, act: Callable[[], object]) -> bool:
 
         def trace(frame: FrameType, event: str, _: object) -> Any:
             nonlocal left
-            if not frame.f_code.co_filename.startswith(_PACKAGE):
+            if not frame.f_code.co_filename.startswith(_CODE):
                 return None
             if event == "line":
                 left -= 1
@@ -98,7 +99,7 @@ import os, signal, sys
 left = {line}
 def trace(frame, event, _):
     global left
-    if not frame.f_code.co_filename.startswith({_PACKAGE!r}):
+    if not frame.f_code.co_filename.startswith({_CODE!r}):
         return None
     if event == "line":
         left -= 1
@@ -106,7 +107,7 @@ def trace(frame, event, _):
             os.kill(os.getpid(), signal.SIGKILL)
     return trace
 sys.path.append(sys.argv[1])
-from pman_process.supervisor.main import main
+from pman_kit.supervisor.main import main
 fork, forks = os.fork, [0]
 def traced_fork():
     child = fork()

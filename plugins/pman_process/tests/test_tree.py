@@ -15,8 +15,8 @@ from process_kit import Bench, until
 
 from pman_core import Reason, Resources, Status
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
-from pman_process.layout import BEGAN, CONTROL, LOCK, MARK
-from pman_process.orphans import end_marked
+from pman_kit.layout import BEGAN, CONTROL, LOCK, MARK
+from pman_kit.orphans import end_marked
 
 #: Leaves its parent, its session and its environment behind, and ignores what it can.
 _DAEMON = """

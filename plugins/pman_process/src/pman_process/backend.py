@@ -16,16 +16,16 @@ from pman_core.contract.errors import (
 from pman_core.kit.names import native_name
 from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import load
+from pman_kit.errors import told_as_unavailable
+from pman_kit.job_folder import Folder
+from pman_kit.logs import log_end
+from pman_kit.orphans import end_marked
+from pman_kit.record import Record, environment_of, info_of, record_of
+from pman_kit.store import State
 from pman_process.capabilities import capabilities, validate
-from pman_process.errors import told_as_unavailable
-from pman_process.job_folder import Folder
-from pman_process.logs import log_end
-from pman_process.orphans import end_marked
 from pman_process.reconcile import settle
-from pman_process.record import Record, environment_of, info_of, record_of
 from pman_process.settings import ProcessSettings, base_environment, state_folder
 from pman_process.spawn import launch
-from pman_process.store import State
 
 #: How often a submit looks for a job that is removed whenever it has just been found.
 _ATTEMPTS = 20

@@ -7,7 +7,7 @@ import pwd
 
 from pman_core import Capabilities, Deviation, HostPath, Job, Option
 from pman_core.contract.errors import InvalidJobError
-from pman_process.layout import MARK
+from pman_kit.layout import MARK
 
 #: The only image; it stands for whatever is installed on this machine.
 IMAGE = "local"

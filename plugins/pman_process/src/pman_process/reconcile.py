@@ -7,13 +7,13 @@ import os
 import time
 
 from pman_core import Reason
-from pman_process.job_folder import Folder
-from pman_process.layout import ENDED, ENVIRONMENT, write_record
-from pman_process.orphans import end_marked
-from pman_process.record import Record
+from pman_kit.job_folder import Folder
+from pman_kit.layout import ENDED, ENVIRONMENT, write_record
+from pman_kit.orphans import end_marked
+from pman_kit.record import Record
+from pman_kit.supervisor.outcome import verdict
 from pman_process.settings import ProcessSettings
 from pman_process.spawn import launch
-from pman_process.supervisor.outcome import verdict
 
 _LOST = (
     "lost: its supervisor ended before the job did (was the machine restarted, or the "

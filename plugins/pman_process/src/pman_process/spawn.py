@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from pman_core.contract.errors import EngineUnavailableError
-from pman_process.layout import TROUBLE
+from pman_kit import layout
+from pman_kit.layout import TROUBLE
 
 #: The supervisor gets no environment but what a Python may need to start at all.
 _NEEDED = ("LD_LIBRARY_PATH",)
@@ -17,7 +18,7 @@ _NEEDED = ("LD_LIBRARY_PATH",)
 #: Without site-packages (``-S``) and without PYTHONPATH (``-I``): only this package is added.
 _MAIN = (
     "import sys; sys.path.append(sys.argv[1]); "
-    "from pman_process.supervisor.main import main; main(*sys.argv[2:])"
+    "from pman_kit.supervisor.main import main; main(*sys.argv[2:])"
 )
 
 
@@ -31,7 +32,7 @@ def launch(folder: Path, lock: int, timeout_s: float) -> None:
     :raises EngineUnavailableError: it could not be started; the job has not begun then.
     """
     command = [sys.executable, "-I", "-S", "-c", _MAIN]
-    command += [str(Path(__file__).parents[1]), str(folder), str(lock)]
+    command += [str(Path(layout.__file__).parents[1]), str(folder), str(lock)]
     try:
         with open(folder / TROUBLE, "ab", opener=partial(os.open, mode=0o600)) as trouble:
             starter = subprocess.Popen(

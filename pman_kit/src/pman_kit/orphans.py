@@ -11,7 +11,7 @@ import signal
 import time
 
 from pman_core.contract.errors import EngineUnavailableError
-from pman_process.layout import MARK
+from pman_kit.layout import MARK
 
 
 def end_marked(mark: str, timeout_s: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 
-from pman_process.layout import LOG, OLD_LOG
+from pman_kit.layout import LOG, OLD_LOG
 
 _CHUNK = 1 << 18
 

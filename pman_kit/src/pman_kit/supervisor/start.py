@@ -12,7 +12,7 @@ import stat
 import time
 from typing import Any, NoReturn
 
-from pman_process.supervisor.outcome import Verdict, verdict
+from pman_kit.supervisor.outcome import Verdict, verdict
 
 #: How long a directory is waited for that is neither seen nor seen to be missing, as NFS has it.
 _PATIENCE_S = 60.0

@@ -10,7 +10,7 @@ from typing import TypeVar
 import attrs
 
 from pman_core import Job, JobInfo, Mount, Reason, Status
-from pman_process.layout import MARK
+from pman_kit.layout import MARK
 
 T = TypeVar("T")
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import attrs
 
 from pman_core.contract.errors import SettingsError
-from pman_process.job_folder import Folder
-from pman_process.layout import CONTROL, ENVIRONMENT, JOB, LOCK, write_record
-from pman_process.record import Record
+from pman_kit.job_folder import Folder
+from pman_kit.layout import CONTROL, ENVIRONMENT, JOB, LOCK, write_record
+from pman_kit.record import Record
 
 
 class State:

@@ -9,7 +9,7 @@ import signal
 import time
 from typing import Any
 
-from pman_process.layout import (
+from pman_kit.layout import (
     BEGAN,
     CANCELLED,
     CONTROL,
@@ -19,10 +19,10 @@ from pman_process.layout import (
     read_record,
     write_record,
 )
-from pman_process.supervisor.children import end_children, reap
-from pman_process.supervisor.joblog import Log
-from pman_process.supervisor.outcome import Verdict, by_exit_code, verdict
-from pman_process.supervisor.start import start
+from pman_kit.supervisor.children import end_children, reap
+from pman_kit.supervisor.joblog import Log
+from pman_kit.supervisor.outcome import Verdict, by_exit_code, verdict
+from pman_kit.supervisor.start import start
 
 
 def main(path: str, lock: str) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from pman_core.contract.errors import EngineUnavailableError
-from pman_process.layout import BEGAN, CANCELLED, CONTROL, ENDED, JOB, LOCK, read_record
-from pman_process.record import Began, Ended, Record, structured
+from pman_kit.layout import BEGAN, CANCELLED, CONTROL, ENDED, JOB, LOCK, read_record
+from pman_kit.record import Began, Ended, Record, structured
 
 T = TypeVar("T")
 

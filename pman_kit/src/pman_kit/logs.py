@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 
 from pman_core.kit.logs import tail
-from pman_process.job_folder import Folder
-from pman_process.layout import LOG, OLD_LOG
+from pman_kit.job_folder import Folder
+from pman_kit.layout import LOG, OLD_LOG
 
 _BLOCK = 1 << 16
 

@@ -16,10 +16,10 @@ from process_kit import processes_with
 from pman_core import JobInfo
 from pman_core.contract.storage import host_storage
 from pman_core.testing.conformance import BackendConformance, Subject
-from pman_kit.job_folder import Folder
+from pman_kit.job_folder import JobFolder
 from pman_kit.layout import BEGAN, ENDED, JOB, MARK
 from pman_process.backend import ProcessBackend
-from pman_process.spawn import launch
+from pman_process.spawn import spawn
 
 
 class TestProcess(BackendConformance):
@@ -51,12 +51,12 @@ class TestProcess(BackendConformance):
         def restart_run(info: JobInfo) -> None:
             """A second supervisor for a job that has ended; it holds the lock until it ends."""
             path = state / "jobs" / info.native
-            with Folder(path) as folder:
+            with JobFolder(path) as folder:
                 with folder.lock_after_end(20) as held:  # the supervisor has just written the end
                     assert held
                 with folder.lock() as lock:
                     assert lock is not None
-                    launch(path, lock, 20)
+                    spawn(path, lock, 20)
                 with folder.lock_after_end(20) as held:
                     assert held
 

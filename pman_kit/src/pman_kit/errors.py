@@ -10,8 +10,11 @@ from pman_core.contract.errors import EngineUnavailableError
 
 
 @contextlib.contextmanager
-def told_as_unavailable(root: Path) -> Iterator[None]:
-    """Turn any ``OSError`` into ``EngineUnavailableError``: the state folder is the engine."""
+def engine_errors(root: Path) -> Iterator[None]:
+    """Turn any ``OSError`` into ``EngineUnavailableError``: the job store is part of the engine.
+
+    :param root: the folder of the job store, for the message.
+    """
     try:
         yield
     except OSError as error:

@@ -7,14 +7,19 @@ import os
 from collections.abc import Iterator
 
 from pman_core.kit.logs import tail
-from pman_kit.job_folder import Folder
+from pman_kit.job_folder import JobFolder
 from pman_kit.layout import LOG, OLD_LOG
 
 _BLOCK = 1 << 16
 
 
-def log_end(folder: Folder, tail_lines: int, max_bytes: int) -> bytes:
-    """The last lines and at most the last so many bytes; the rest is not even read."""
+def log_end(folder: JobFolder, tail_lines: int, max_bytes: int) -> bytes:
+    """The end of a job's log; the rest is not read, however long it is.
+
+    :param tail_lines: at most so many lines.
+    :param max_bytes: at most so many bytes.
+    :raises OSError: the disk does not answer.
+    """
     blocks: list[bytes] = []
     lines = held = 0
     with contextlib.ExitStack() as files:
@@ -27,7 +32,7 @@ def log_end(folder: Folder, tail_lines: int, max_bytes: int) -> bytes:
     return tail(reversed(blocks), tail_lines, max_bytes)
 
 
-def _segments(folder: Folder, files: contextlib.ExitStack) -> list[int]:
+def _segments(folder: JobFolder, files: contextlib.ExitStack) -> list[int]:
     """The open files of the log, the newest first."""
     found: list[int] = []
     for name in (LOG, OLD_LOG):

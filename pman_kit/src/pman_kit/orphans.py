@@ -1,7 +1,7 @@
-"""Ends what is left of a job whose supervisor was killed.
+"""Kills what is left of a job whose supervisor was killed.
 
-As long as a supervisor lives, this is its work, and it knows its children beyond doubt. Here
-processes are known by the mark in the environment that they started with.
+A supervisor that lives does this itself, and knows its children for certain. Here processes are
+found by the mark in the environment that they started with.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from pman_core.contract.errors import EngineUnavailableError
 from pman_kit.layout import MARK
 
 
-def end_marked(mark: str, timeout_s: float) -> None:
+def kill_marked(mark: str, timeout_s: float) -> None:
     """Kill every process that has this mark, until there is none.
 
+    :param mark: the value of ``PMAN_PROCESS_JOB``, from the job's record.
+    :param timeout_s: seconds to wait for their end.
     :raises EngineUnavailableError: some did not end in time.
     """
     deadline = time.monotonic() + timeout_s
@@ -30,10 +32,11 @@ def end_marked(mark: str, timeout_s: float) -> None:
 
 
 def _kill_if_marked(pid: int, mark: str) -> bool:
-    """The process is held by a descriptor before it is looked at.
+    """Kill a process that has the mark; whether it has.
 
-    If its id went to another process meanwhile, that one may be the one looked at; but the
-    signal reaches only the first one, which is gone.
+    A descriptor holds the process before its environment is read. If its id went to another
+    process meanwhile, that one's environment may be read; but the signal goes to the first one,
+    which is gone.
     """
     try:
         process = os.pidfd_open(pid)

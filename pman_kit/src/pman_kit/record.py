@@ -1,15 +1,15 @@
-"""A job as it is written down, and as pman tells of it. Nothing here touches a file."""
+"""A job as it is written down. Nothing here touches a file."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 import attrs
 
-from pman_core import Job, JobInfo, Mount, Reason, Status
+from pman_core import Job, Mount, Reason
 from pman_kit.layout import MARK
 
 T = TypeVar("T")
@@ -19,10 +19,16 @@ T = TypeVar("T")
 class Record:
     """All that is known of a job before it begins, except its environment.
 
-    :param mark: what its processes have in their environment, for telling them from others.
+    What the job itself says (jid, argv, labels ...) is as in :class:`pman_core.Job`.
+
+    :param instance: the pman that it belongs to, by the setting ``INSTANCE``.
+    :param mark: the value of ``PMAN_PROCESS_JOB`` by which its processes are found.
     :param created: seconds since the epoch, as is every time in records.
-    :param directories: what must exist: for each, what it is to the job, and its path.
-    :param cwd: where the job starts: its output directory, unless the job says where.
+    :param memory_mib: the address space that each of its processes may have, in MiB.
+    :param time_limit_s: seconds that it may run.
+    :param directories: what must exist: for each, its role, and its path.
+    :param cwd: where the job starts: its output directory, unless the job names another.
+    :param log_max_bytes: where its log grows longer, the older half is dropped.
     """
 
     jid: str
@@ -43,14 +49,18 @@ class Record:
 
 @attrs.frozen(kw_only=True)
 class Began:
-    """That the job has begun."""
+    """When the job began."""
 
     at: float
 
 
 @attrs.frozen(kw_only=True)
 class Ended:
-    """How the job ended."""
+    """How the job ended.
+
+    :param exit_code: of the main process; ``None`` where it has none.
+    :param reason: ``None`` if it succeeded.
+    """
 
     at: float
     exit_code: int | None
@@ -59,7 +69,7 @@ class Ended:
 
 
 def structured(content: object, kind: type[T]) -> T:
-    """What was read from a file, as an object.
+    """What was read from a file, as an object of a class above.
 
     :raises ValueError: it is something else.
     """
@@ -72,7 +82,10 @@ def structured(content: object, kind: type[T]) -> T:
 
 
 def record_of(job: Job, instance: str, created: datetime, log_max_bytes: int) -> Record:
-    """What is written down of a new job."""
+    """What is written down of a new job, with a mark of its own.
+
+    :raises UnsupportedError: a mount is not a directory of this machine.
+    """
     writable = [mount.host_path for mount in job.mounts if not mount.read_only]
     return Record(
         jid=job.jid,
@@ -95,37 +108,6 @@ def record_of(job: Job, instance: str, created: datetime, log_max_bytes: int) ->
 def environment_of(job: Job, base: Mapping[str, str], record: Record) -> dict[str, str]:
     """The whole environment of a job's processes."""
     return {**base, **job.env, MARK: record.mark}
-
-
-def info_of(record: Record, began: Began | None, ended: Ended | None, native: str) -> JobInfo:
-    """The job as pman tells of it."""
-    status, message = Status.NOT_STARTED, "waiting for its supervisor"
-    if began:
-        status, message = Status.STARTED, "running"
-    if ended:
-        status = Status.FAILED if ended.reason else Status.SUCCEEDED
-        message = ended.message
-    ran = began and not (ended and ended.reason is Reason.CANNOT_START)
-    return JobInfo(
-        jid=record.jid,
-        image=record.image,
-        argv=record.argv,
-        status=status,
-        message=message,
-        fingerprint=record.fingerprint,
-        exit_code=ended.exit_code if ended else None,
-        reason=ended.reason if ended else None,
-        created=_moment(record.created),
-        started=_moment(began.at) if began and ran else None,
-        finished=_moment(ended.at) if ended else None,
-        labels=record.labels,
-        owner=record.owner,
-        native=native,
-    )
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _role(mount: Mount) -> str:

@@ -1,45 +1,37 @@
-"""Starts the supervisor of a job."""
+"""Starts the supervisor of a job as a process of its own."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
 from pman_core.contract.errors import EngineUnavailableError
-from pman_kit import layout
-from pman_kit.layout import TROUBLE
+from pman_kit.layout import SUPERVISOR_ERRORS
+from pman_kit.supervise import supervise_command
 
 #: The supervisor gets no environment but what a Python may need to start at all.
 _NEEDED = ("LD_LIBRARY_PATH",)
 
-#: Without site-packages (``-S``) and without PYTHONPATH (``-I``): only this package is added.
-_MAIN = (
-    "import sys; sys.path.append(sys.argv[1]); "
-    "from pman_kit.supervisor.main import main; main(*sys.argv[2:])"
-)
 
-
-def launch(folder: Path, lock: int, timeout_s: float) -> None:
+def spawn(folder: Path, lock: int, timeout_s: float) -> None:
     """Start a supervisor and hand it the job's lock; it does not depend on this process.
 
-    It is a session of its own, and its parent, for which this waits, ends at once: so it
-    gets no signal that is meant for pman, and becomes no zombie of pman.
+    It has a session of its own, and its parent, for which this waits, ends at once. So it
+    gets no signal that is meant for pman, and does not become a zombie of pman.
 
     :param lock: the descriptor of the lock, which is held.
+    :param timeout_s: seconds that the start may take.
     :raises EngineUnavailableError: it could not be started; the job has not begun then.
     """
-    command = [sys.executable, "-I", "-S", "-c", _MAIN]
-    command += [str(Path(layout.__file__).parents[1]), str(folder), str(lock)]
     try:
-        with open(folder / TROUBLE, "ab", opener=partial(os.open, mode=0o600)) as trouble:
+        with open(folder / SUPERVISOR_ERRORS, "ab", opener=partial(os.open, mode=0o600)) as errors:
             starter = subprocess.Popen(
-                command,
+                supervise_command(folder, lock),
                 stdin=subprocess.DEVNULL,
-                stdout=trouble,
-                stderr=trouble,
+                stdout=errors,
+                stderr=errors,
                 cwd="/",
                 env={name: os.environ[name] for name in _NEEDED if name in os.environ},
                 pass_fds=(lock,),
@@ -55,5 +47,5 @@ def launch(folder: Path, lock: int, timeout_s: float) -> None:
     if code:
         raise EngineUnavailableError(
             f"a supervisor could not be started (it ended with {code}); "
-            f"{folder / TROUBLE} may tell why"
+            f"{folder / SUPERVISOR_ERRORS} may tell why"
         )

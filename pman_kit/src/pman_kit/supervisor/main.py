@@ -1,4 +1,4 @@
-"""Runs one job: ``main(FOLDER, LOCK_FD)`` in a new process."""
+"""Runs one job: ``main(FOLDER)`` in a new process."""
 
 from __future__ import annotations
 
@@ -20,21 +20,33 @@ from pman_kit.layout import (
     write_record,
 )
 from pman_kit.supervisor.children import end_children, reap
+from pman_kit.supervisor.claim import claim, leave_surroundings
 from pman_kit.supervisor.joblog import Log
-from pman_kit.supervisor.outcome import Verdict, by_exit_code, verdict
+from pman_kit.supervisor.outcome import Outcome, outcome, outcome_of_exit
 from pman_kit.supervisor.start import start
 
 
-def main(path: str, lock: str) -> None:
-    """Take the job over from pman, with the lock that it holds.
+def main(path: str, lock: str | None = None) -> None:
+    """Run the job in the folder ``path``, unless it has begun.
 
-    A job that has begun is not begun again: what is written down before the first process
-    starts tells everybody, even after a sudden end of the machine.
+    What is written down before the first process starts keeps a job from being begun again, even
+    after a sudden end of the machine.
+
+    :param lock: the descriptor of the job's lock, which pman holds and hands over; then the job
+        runs in the background. Without it the lock is taken here.
     """
-    os.set_inheritable(int(lock), False)
-    if os.fork():
-        os._exit(0)  # pman waits for this process only, and need not bury the other one
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    if lock:
+        os.set_inheritable(int(lock), False)
+        if os.fork():
+            os._exit(0)  # pman waits for this process only, and need not reap the other one
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    else:
+        path = os.path.abspath(path)
+        leave_surroundings()
+        claimed = claim(path)
+        if claimed is None:
+            return
+        folder = claimed
     job, environment = read_record(folder, JOB), read_record(folder, ENVIRONMENT)
     if read_record(folder, BEGAN) is None:
         write_record(folder, BEGAN, {"at": time.time(), "pid": os.getpid()})
@@ -64,7 +76,7 @@ def run(folder: int, job: dict[str, Any], environment: dict[str, str]) -> None:
                 return None
 
 
-def wait(main: int, limit_s: int | None, wake: int, control: int, log: Log) -> Verdict | None:
+def wait(main: int, limit_s: int | None, wake: int, control: int, log: Log) -> Outcome | None:
     """Look after the job until its main process ends, or must be ended.
 
     :return: how it ended; ``None`` where pman asked for it.
@@ -81,20 +93,20 @@ def wait(main: int, limit_s: int | None, wake: int, control: int, log: Log) -> V
         signals = os.read(wake, 4096) if wake in ready else b""
         status = reap(main)
         if status is not None:
-            return by_exit_code(os.waitstatus_to_exitcode(status))
+            return outcome_of_exit(os.waitstatus_to_exitcode(status))
         if control in ready:
             return None
         if signal.SIGTERM in signals:
-            return verdict(137, "killed", "ended: its supervisor was told to end (SIGTERM)")
+            return outcome(137, "killed", "ended: its supervisor was told to end (SIGTERM)")
         if time.monotonic() >= deadline:
-            return verdict(137, "time-limit", f"ended: it ran for longer than {limit_s} s")
+            return outcome(137, "time-limit", f"ended: it ran for longer than {limit_s} s")
 
 
-def _asked_end(folder: int) -> Verdict:
+def _asked_end(folder: int) -> Outcome:
     """The end of a job that pman wants to end."""
     if os.access(CANCELLED, os.F_OK, dir_fd=folder):
-        return verdict(None, "cancelled", "cancelled")
-    return verdict(137, "killed", "ended: it is being removed")
+        return outcome(None, "cancelled", "cancelled")
+    return outcome(137, "killed", "ended: it is being removed")
 
 
 def _prepare_signals() -> int:

@@ -6,22 +6,22 @@ import signal
 import time
 from typing import Any
 
-Verdict = dict[str, Any]
+Outcome = dict[str, Any]
 
 
-def verdict(exit_code: int | None, reason: str | None, message: str) -> Verdict:
+def outcome(exit_code: int | None, reason: str | None, message: str) -> Outcome:
     """The record of an end; ``reason`` is a word of ``pman_core.contract.info.Reason``."""
     return {"at": time.time(), "exit_code": exit_code, "reason": reason, "message": message}
 
 
-def by_exit_code(code: int) -> Verdict:
+def outcome_of_exit(code: int) -> Outcome:
     """The end of a job whose main process ended with ``code``, or by the signal ``-code``."""
     if code == 0:
-        return verdict(0, None, "finished")
+        return outcome(0, None, "finished")
     if code > 0:
-        return verdict(code, "exit-code", f"exited with code {code}")
+        return outcome(code, "exit-code", f"exited with code {code}")
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = "a real-time signal"
-    return verdict(128 - code, "killed", f"killed by signal {-code} ({name})")
+    return outcome(128 - code, "killed", f"killed by signal {-code} ({name})")

@@ -12,7 +12,7 @@ import stat
 import time
 from typing import Any, NoReturn
 
-from pman_kit.supervisor.outcome import Verdict, verdict
+from pman_kit.supervisor.outcome import Outcome, outcome
 
 #: How long a directory is waited for that is neither seen nor seen to be missing, as NFS has it.
 _PATIENCE_S = 60.0
@@ -22,12 +22,12 @@ _MISSING = (errno.ENOENT, errno.ENOTDIR)
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
 
 
-def start(job: dict[str, Any], environment: dict[str, str], log: int) -> tuple[int, Verdict | None]:
+def start(job: dict[str, Any], environment: dict[str, str], log: int) -> tuple[int, Outcome | None]:
     """Start the main process: its id, and the end of the job if it could not be started."""
     for role, path in job["directories"]:
         why = _fault_of(path)
         if why:
-            return 0, verdict(None, "cannot-start", f"{why}: the {role} {path}")
+            return 0, outcome(None, "cannot-start", f"{why}: the {role} {path}")
     told, tell = os.pipe()
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -102,10 +102,10 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _cannot_start(job: dict[str, Any], step: str = "", number: str = "0") -> Verdict:
+def _cannot_start(job: dict[str, Any], step: str = "", number: str = "0") -> Outcome:
     name, why = job["argv"][0], os.strerror(int(number))
     if step == "cwd":
-        return verdict(126, "cannot-start", f"cannot enter {job['cwd']}: {why}")
+        return outcome(126, "cannot-start", f"cannot enter {job['cwd']}: {why}")
     if int(number) == errno.ENOENT:
-        return verdict(127, "cannot-start", f"no such executable: {name}")
-    return verdict(126, "cannot-start", f"cannot run {name}: {why}")
+        return outcome(127, "cannot-start", f"no such executable: {name}")
+    return outcome(126, "cannot-start", f"cannot run {name}: {why}")

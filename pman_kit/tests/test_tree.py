@@ -16,7 +16,7 @@ from process_kit import Bench, until
 from pman_core import Reason, Resources, Status
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_kit.layout import BEGAN, CONTROL, LOCK, MARK
-from pman_kit.orphans import end_marked
+from pman_kit.orphans import kill_marked
 
 #: Leaves its parent, its session and its environment behind, and ignores what it can.
 _DAEMON = """
@@ -137,7 +137,7 @@ def test_only_processes_with_exactly_the_mark_are_ended() -> None:
     }
     spoof = subprocess.Popen(["sleep", "1000"], env={"X": f"{MARK}=abc"})
     try:
-        end_marked("abc", 10)
+        kill_marked("abc", 10)
         assert started["one"].wait(10) == -signal.SIGKILL
         assert [started["longer"].poll(), started["other"].poll(), spoof.poll()] == [None] * 3
     finally:

@@ -1,20 +1,15 @@
-"""What local processes cannot do, or do in a weaker form, and which jobs they cannot run."""
+"""What jobs without a container cannot do, or do in a weaker form."""
 
 from __future__ import annotations
 
 import os
 import pwd
 
-from pman_core import Capabilities, Deviation, HostPath, Job, Option
-from pman_core.contract.errors import InvalidJobError
-from pman_kit.layout import MARK
-
-#: The only image; it stands for whatever is installed on this machine.
-IMAGE = "local"
+from pman_core import Capabilities, Deviation, HostPath, Option
 
 
 def capabilities() -> Capabilities:
-    """What this backend declares."""
+    """What a backend declares whose jobs run under supervisors as pman's own user."""
     return Capabilities(
         mounts={HostPath},
         refusals={
@@ -37,27 +32,6 @@ def capabilities() -> Capabilities:
             "can reach pman's port can run any command as this user.",
         ),
     )
-
-
-def validate(job: Job) -> None:
-    """Refuse what can never run here.
-
-    :raises InvalidJobError: with what is wrong, for each field of the request.
-    """
-    faults = {}
-    if job.image != IMAGE:
-        faults["image"] = (
-            f"must be {IMAGE!r}: this pman runs jobs as local processes, without images"
-        )
-    if not job.argv:
-        faults["entrypoint"] = "must name a program: there is no image that could do so"
-    wrong = [name for name in job.env if not name or "=" in name or "\0" in name]
-    if wrong:
-        faults["env"] = f"has names that no process can have: {', '.join(map(repr, wrong))}"
-    elif MARK in job.env:
-        faults["env"] = f"must not set {MARK}, which is pman's own"
-    if faults:
-        raise InvalidJobError(faults=faults)
 
 
 def _user() -> str:

@@ -23,7 +23,7 @@ import pman_process
 from pman_core import Job, JobInfo, Reason, Status
 from pman_core.contract.errors import EngineUnavailableError, NameTakenError, UnknownJobError
 from pman_kit.record import info_of, record_of
-from pman_kit.store import State
+from pman_kit.store import JobStore
 from pman_process import backend as backend_module
 from pman_process import spawn
 
@@ -177,10 +177,10 @@ def test_of_eight_processes_that_submit_at_once_one_starts_the_job(bench: Bench)
 
 
 def test_a_name_is_given_once_and_the_loser_leaves_nothing(bench: Bench) -> None:
-    state = State(bench.root / "state")
+    store = JobStore(bench.root / "state")
     assert bench.backend  # prepares the folder
     record = record_of(bench.job("true"), "pman", datetime.now(UTC), 2**20)
-    with state.create("job-1", record, {}) as first, state.create("job-1", record, {}) as second:
+    with store.create("job-1", record, {}) as first, store.create("job-1", record, {}) as second:
         assert first is not None
         assert first[0] == bench.jobs / "job-1"
         assert second is None
@@ -191,7 +191,7 @@ def test_a_name_is_given_once_and_the_loser_leaves_nothing(bench: Bench) -> None
 def test_a_pman_that_begins_to_serve_starts_what_a_killed_one_could_not(bench: Bench) -> None:
     backend = bench.backend
     record = record_of(bench.shell("touch ran"), "pman", datetime.now(UTC), 2**20)
-    with State(bench.root / "state").create("job-1", record, {"PATH": os.defpath}):
+    with JobStore(bench.root / "state").create("job-1", record, {"PATH": os.defpath}):
         pass  # killed before it could start a supervisor
     backend.pman_resume()
     bench.wait_for("ran")

@@ -15,9 +15,10 @@ from process_kit import Bench, until
 from pman_core import JobFilter, Resources, Status
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, SettingsError
 from pman_core.kit.settings import load, variables
+from pman_kit import reconcile
 from pman_kit.supervisor import start
 from pman_process import backend as backend_module
-from pman_process import reconcile, spawn
+from pman_process import spawn
 from pman_process.backend import ProcessBackend
 from pman_process.settings import ProcessSettings, state_folder
 
@@ -170,14 +171,14 @@ def test_a_job_that_cannot_be_begun_now_costs_the_others_nothing(
         assert [(one.jid, one.status) for one in listed] == [
             (name, Status.NOT_STARTED) for name in "abc"
         ]
-    whole, faults = reconcile.settle, [OSError(errno.ESTALE, "stale")]
+    whole, faults = reconcile.reconcile, [OSError(errno.ESTALE, "stale")]
 
     def once_stale(*what: Any) -> None:
         if faults:
             raise faults.pop()
         whole(*what)
 
-    monkeypatch.setattr(backend_module, "settle", once_stale)
+    monkeypatch.setattr(backend_module, "reconcile", once_stale)
     with pytest.raises(EngineUnavailableError, match="stale"):
         backend.pman_resume()
     until(lambda: len(list(bench.out.iterdir())) == 2, "the other two")

@@ -9,12 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
-from process_kit import Bench
+from jobs_kit import Workbench
 
 import pman_kit
 from pman_core import Reason, Resources, Status
 from pman_core.contract.storage import host_storage
+from pman_kit.settings import base_environment
 
 _LOOK = """
 import json, os, resource, signal, sys
@@ -28,18 +30,20 @@ json.dump({
 """
 
 
-def _seen(bench: Bench) -> dict[str, object]:
+def _seen(bench: Workbench) -> dict[str, object]:
     found: dict[str, object] = json.loads((bench.out / "seen").read_text())
     return found
 
 
 def test_a_job_gets_its_environment_a_few_chosen_variables_and_no_other(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "hidden")
     monkeypatch.setenv("LANG", "of this process, not of pman's settings")
-    bench.environ.update(SECRET_KEY="hidden", TZ="Europe/Berlin", HOME="/root", CHOSEN="yes")  # noqa: S106
-    bench.environ["PROCESS_PASS_ENV"] = "PATH,TZ,CHOSEN"  # noqa: S105 - not a password
+    environ = {"SECRET_KEY": "hidden", "TZ": "Europe/Berlin", "HOME": "/root", "CHOSEN": "yes"}
+    environ["PATH"] = path = f"{Path(sys.executable).parent}:{os.defpath}"
+    chosen = base_environment(["PATH", "TZ", "CHOSEN"], environ)
+    bench = attrs.evolve(bench, environment=chosen)
     assert bench.run(bench.python(_LOOK, env={"ASKED": "for", "TZ": "UTC"})).exit_code == 0
     seen = _seen(bench)["env"]
     assert isinstance(seen, dict)
@@ -48,13 +52,13 @@ def test_a_job_gets_its_environment_a_few_chosen_variables_and_no_other(
     assert seen == {
         "ASKED": "for",
         "CHOSEN": "yes",
-        "PATH": bench.environ["PATH"],
+        "PATH": path,
         "PMAN_TEST": str(bench.root),
         "TZ": "UTC",
     }
 
 
-def test_a_job_starts_from_a_clean_state(bench: Bench) -> None:
+def test_a_job_starts_from_a_clean_state(bench: Workbench) -> None:
     old = os.umask(0o077)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
@@ -77,13 +81,13 @@ def test_a_job_starts_from_a_clean_state(bench: Bench) -> None:
     assert ignored & ~(1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1) == 0, "Python's own two"
 
 
-def test_ten_thousand_arguments_arrive_byte_for_byte(bench: Bench) -> None:
+def test_ten_thousand_arguments_arrive_byte_for_byte(bench: Workbench) -> None:
     args = ("", "a b", "line\nbreak", "ünïcödé ☃", "$HOME `id` $(id)", "\\") * 1667
     assert bench.run(bench.python(_LOOK, *args)).status is Status.SUCCEEDED
     assert _seen(bench)["argv"] == list(args)
 
 
-def test_more_arguments_than_linux_takes_are_told(bench: Bench) -> None:
+def test_more_arguments_than_linux_takes_are_told(bench: Workbench) -> None:
     info = bench.run(bench.job("true", *["x" * 100_000] * 100))
     assert (info.reason, info.exit_code) == (Reason.CANNOT_START, 126)
     assert "too long" in info.message
@@ -98,7 +102,7 @@ def test_more_arguments_than_linux_takes_are_told(bench: Bench) -> None:
     ],
 )
 def test_an_executable_that_cannot_be_run_is_named(
-    bench: Bench, content: str | None, mode: int, code: int, words: str
+    bench: Workbench, content: str | None, mode: int, code: int, words: str
 ) -> None:
     program = bench.root / "program"
     if content is not None:
@@ -113,7 +117,9 @@ def test_an_executable_that_cannot_be_run_is_named(
 
 
 @pytest.mark.parametrize(("missing", "role"), [("in", "input"), ("out", "output")])
-def test_a_missing_directory_is_told_and_not_created(bench: Bench, missing: str, role: str) -> None:
+def test_a_missing_directory_is_named_and_not_made(
+    bench: Workbench, missing: str, role: str
+) -> None:
     job = bench.shell("echo ran > ran")
     folder = bench.root / "store" / missing
     folder.rmdir()
@@ -123,25 +129,25 @@ def test_a_missing_directory_is_told_and_not_created(bench: Bench, missing: str,
     assert not folder.exists()
 
 
-def test_a_signal_is_told_by_number_and_name(bench: Bench) -> None:
+def test_a_signal_is_told_by_number_and_name(bench: Workbench) -> None:
     info = bench.run(bench.shell("kill -SEGV $$"))
     assert (info.reason, info.exit_code) == (Reason.KILLED, 139)
     assert info.message == "killed by signal 11 (SIGSEGV)"
 
 
-def test_a_job_that_signals_its_whole_group_is_told_as_killed(bench: Bench) -> None:
+def test_a_job_that_signals_its_whole_group_is_told_as_killed(bench: Workbench) -> None:
     info = bench.run(bench.shell("kill -TERM 0; sleep 1000"))
     assert info.message == "killed by signal 15 (SIGTERM)"
 
 
-def test_the_time_limit_ends_the_whole_tree(bench: Bench) -> None:
+def test_the_time_limit_ends_the_whole_tree(bench: Workbench) -> None:
     info = bench.run(bench.shell("setsid sleep 1000 & setsid sleep 1000", time_limit_s=1))
     assert (info.status, info.reason) == (Status.FAILED, Reason.TIME_LIMIT)
     assert info.message == "ended: it ran for longer than 1 s"
     assert bench.processes() == []
 
 
-def test_the_memory_limit_holds_for_each_process(bench: Bench) -> None:
+def test_the_memory_limit_holds_for_each_process(bench: Workbench) -> None:
     program = "import os; os.fork(); bytearray(400 << 20)"
     assert bench.run(bench.python(program)).status is Status.SUCCEEDED
     less = bench.python(program, jid="job-2", resources=Resources(memory_mib=300))
@@ -150,18 +156,24 @@ def test_the_memory_limit_holds_for_each_process(bench: Bench) -> None:
     assert bench.log("job-2").count(b"MemoryError") == 2
 
 
-def test_a_memory_limit_that_no_program_can_start_with_is_a_failed_job(bench: Bench) -> None:
+def test_a_memory_limit_that_no_program_can_start_with_is_a_failed_job(bench: Workbench) -> None:
     info = bench.run(bench.job("true", resources=Resources(memory_mib=1)))
     assert info.status is Status.FAILED
     assert info.message
 
 
-def test_without_mounts_a_job_starts_in_the_root_directory(bench: Bench) -> None:
+def test_a_job_of_no_limits_runs(bench: Workbench) -> None:
+    info = bench.run(bench.shell("ulimit -v", resources=Resources(memory_mib=2048)))
+    assert info.status is Status.SUCCEEDED
+    assert bench.log() == b"2097152\n"
+
+
+def test_without_mounts_a_job_starts_in_the_root_directory(bench: Workbench) -> None:
     assert bench.run(bench.job("sh", "-c", "pwd", mounts=())).exit_code == 0
     assert bench.log() == b"/\n"
 
 
-def test_the_path_of_the_job_finds_its_program(bench: Bench) -> None:
+def test_the_path_of_the_job_finds_its_program(bench: Workbench) -> None:
     tools = bench.root / "tools"
     tools.mkdir()
     (tools / "tool").symlink_to("/bin/true")
@@ -169,16 +181,16 @@ def test_the_path_of_the_job_finds_its_program(bench: Bench) -> None:
     assert info.status is Status.SUCCEEDED
 
 
-def test_secrets_are_gone_from_the_disk_once_the_job_has_begun(bench: Bench) -> None:
-    bench.backend.pman_submit(bench.shell("touch running; sleep 1000", env={"TOKEN": "hidden"}))
+def test_secrets_are_gone_from_the_disk_once_the_job_has_begun(bench: Workbench) -> None:
+    bench.jobs.submit(bench.shell("touch running; sleep 1000", env={"TOKEN": "hidden"}))
     bench.wait_for("running")
-    files = [path for path in bench.jobs.rglob("*") if path.is_file()]
+    files = [path for path in bench.folders.rglob("*") if path.is_file()]
     assert files
     assert all(b"hidden" not in path.read_bytes() for path in files)
-    assert all(path.stat().st_mode & 0o077 == 0 for path in [*files, bench.jobs])
+    assert all(path.stat().st_mode & 0o077 == 0 for path in [*files, bench.folders])
 
 
-def test_the_storage_of_the_core_is_seen_at_its_real_place(bench: Bench) -> None:
+def test_the_storage_of_the_core_is_seen_at_its_real_place(bench: Workbench) -> None:
     (bench.root / "store" / "deep" / "in").mkdir(parents=True)
     (bench.root / "store" / "deep" / "out").mkdir()
     mounts = host_storage(str(bench.root / "store")).mounts("/deep/in/", "deep/out")

@@ -108,7 +108,7 @@ class JobStore:
                 os.close(lock)
 
     def discard(self, folder: JobFolder) -> None:
-        """Delete a job whose processes have ended; its lock must be held. Frees its name at once."""
+        """Delete a job whose processes have ended; its lock must be held. The name is free."""
         with self._at_work():
             old = self._spare / uuid.uuid4().hex
             folder.path.rename(old)

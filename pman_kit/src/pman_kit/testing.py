@@ -1,45 +1,109 @@
-"""The tools of the tests: a backend, a storebase, and the jobs of one test."""
+"""For tests of plugins that are built on this kit; needs the extra ``testing``."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-import sys
-import time
-from collections.abc import Callable
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import attrs
-
-from pman_core import Job, JobFilter, JobInfo, Resources
-from pman_core.contract.errors import PmanError
+from pman_core import JobFilter, JobInfo, JobPage
 from pman_core.contract.storage import host_storage
-from pman_process.backend import ProcessBackend
-
-PATIENCE_S = 60
-
-
-def remove_all(variables: dict[str, str]) -> None:
-    """End all jobs of a test, also of those that another INSTANCE made."""
-    for instance in ("pman", "conformance-other"):
-        backend = ProcessBackend({**variables, "INSTANCE": instance})
-        for info in backend.pman_list(JobFilter(), 1000, None).jobs:
-            backend.pman_remove(info.jid)
+from pman_core.testing import Subject
+from pman_kit.layout import BEGAN, ENDED, JOB, MARK
+from pman_kit.supervise import supervise_command
+from pman_kit.validate import IMAGE
 
 
-def job_processes(root: Path) -> list[int]:
-    """The processes of the jobs of the test with this folder."""
-    return processes_with("environ", b"PMAN_TEST=" + os.fsencode(root))
+def supervised_subject(
+    factory: Callable[[Mapping[str, str]], object],
+    environ: Mapping[str, str],
+    root: Path,
+    storebase: Path,
+) -> Subject:
+    """What the conformance class needs to know of a plugin, with all that it can do to the engine.
+
+    The engine is stopped by moving the store away, and crashes by killing all supervisors. A plugin
+    whose scheduler can crash as well changes that with ``attrs.evolve``.
+
+    :param factory: what the entry point of the plugin names.
+    :param environ: the variables that it gets.
+    :param root: the folder of its store.
+    :param storebase: the folder of the jobs' data, which is created.
+    """
+    storebase.mkdir(exist_ok=True)
+    away = root.with_name(f"{root.name}-away")
+
+    def folder(info: JobInfo) -> Path:
+        return root / "jobs" / info.native
+
+    def lose_run(info: JobInfo) -> None:
+        os.kill(supervisor_of(folder(info)), signal.SIGKILL)
+
+    def crash() -> None:
+        for began in root.glob(f"jobs/*/{BEGAN}"):
+            if not began.with_name(ENDED).exists():
+                os.kill(supervisor_of(began.parent), signal.SIGKILL)
+        os.rename(root, away)
+
+    def restart_run(info: JobInfo) -> None:
+        subprocess.run(supervise_command(folder(info)), check=True, timeout=60)
+
+    def limits_swap(info: JobInfo) -> bool:
+        """Address space is address space, be it in memory or in swap."""
+        record = json.loads((folder(info) / JOB).read_text())
+        (process,) = processes_with("environ", f"{MARK}={record['mark']}".encode())
+        limits = Path(f"/proc/{process}/limits").read_text()
+        return f"Max address space {record['memory_mib'] << 20} " in " ".join(limits.split())
+
+    return Subject(
+        factory=factory,
+        environ=environ,
+        image=IMAGE,
+        storage=host_storage(str(storebase)),
+        storebase=storebase,
+        stop_engine=partial(os.rename, root, away),
+        crash_engine=crash,
+        start_engine=partial(os.rename, away, root),
+        make_foreign=partial(_foreign_folder, root),
+        lose_run=lose_run,
+        restart_run=restart_run,
+        limits_swap=limits_swap,
+    )
+
+
+def remove_all(
+    page: Callable[[JobFilter, int, str | None], JobPage], remove: Callable[[str], bool]
+) -> None:
+    """End and delete all jobs of a test.
+
+    :param page: lists the jobs, as ``pman_list`` does.
+    :param remove: removes one, as ``pman_remove`` does.
+    """
+    for info in page(JobFilter(), 1000, None).jobs:
+        remove(info.jid)
+
+
+def supervisor_of(folder: Path) -> int:
+    """The process id of the supervisor of a job that has begun."""
+    pid: int = json.loads((folder / BEGAN).read_text())["pid"]
+    return pid
 
 
 def supervisors(root: Path) -> list[int]:
-    """The supervisors of the jobs of the test with this folder."""
+    """The supervisors of all jobs whose folders are below ``root``."""
     return processes_with("cmdline", os.fsencode(root))
 
 
 def processes_with(file: str, wanted: bytes) -> list[int]:
-    """The processes that have this word, or a path below it, in their environ or cmdline."""
+    """The processes with a certain word, or a path below it, in a file of theirs.
+
+    :param file: ``environ`` or ``cmdline``.
+    """
     found = []
     for name in filter(str.isdecimal, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -49,87 +113,9 @@ def processes_with(file: str, wanted: bytes) -> list[int]:
     return found
 
 
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for a condition; ``what`` it is, for the message."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.005)
-
-
-@attrs.frozen
-class Bench:
-    """A backend, a storebase, and the jobs of one test."""
-
-    root: Path
-    environ: dict[str, str]
-
-    @property
-    def backend(self) -> ProcessBackend:
-        """A fresh backend, as another pman process would have it."""
-        return ProcessBackend(self.environ)
-
-    @property
-    def jobs(self) -> Path:
-        """Where the folders of the jobs are."""
-        return self.root / "state" / "jobs"
-
-    @property
-    def out(self) -> Path:
-        """The output directory of all jobs."""
-        return self.root / "store" / "out"
-
-    def job(self, *argv: str, **changes: Any) -> Job:
-        """A job with a memory limit and existing directories."""
-        for name in ("in", "out"):
-            (self.root / "store" / name).mkdir(parents=True, exist_ok=True)
-        env = {"PMAN_TEST": str(self.root)}
-        job = Job(
-            jid="job-1",
-            image="local",
-            argv=argv,
-            env=env,
-            resources=Resources(memory_mib=512),
-            mounts=host_storage(str(self.root / "store")).mounts("in", "out"),
-            fingerprint="v1-test",
-        )
-        changes["env"] = {**env, **changes.pop("env", {})}
-        return attrs.evolve(job, **changes)
-
-    def shell(self, script: str, **changes: Any) -> Job:
-        """A job that runs a shell script."""
-        return self.job("sh", "-c", script, **changes)
-
-    def python(self, program: str, *args: str, **changes: Any) -> Job:
-        """A job that runs a Python program."""
-        return self.job(sys.executable, "-c", program, *args, **changes)
-
-    def end(self, jid: str = "job-1") -> JobInfo:
-        """Wait for the end of a job."""
-        until(lambda: self.backend.pman_status(jid).status.is_final, f"the end of {jid}")
-        return self.backend.pman_status(jid)
-
-    def run(self, job: Job) -> JobInfo:
-        """Submit a job and wait for its end."""
-        self.backend.pman_submit(job)
-        return self.end(job.jid)
-
-    def log(self, jid: str = "job-1") -> bytes:
-        """What the job wrote."""
-        backend = self.backend
-        return backend.pman_logs(backend.pman_status(jid), 1000, 2**20)
-
-    def exists(self, jid: str = "job-1") -> bool:
-        """Whether there is such a job."""
-        try:
-            return bool(self.backend.pman_status(jid))
-        except PmanError:
-            return False
-
-    def wait_for(self, name: str) -> None:
-        """Wait until the job has written a file into its output directory."""
-        until((self.out / name).exists, f"file {name}")
-
-    def processes(self) -> list[int]:
-        """All processes of the jobs of this test."""
-        return job_processes(self.root)
+@contextlib.contextmanager
+def _foreign_folder(root: Path, name: str) -> Iterator[Callable[[], bool]]:
+    folder = root / "jobs" / name
+    folder.mkdir()
+    yield folder.exists
+    folder.rmdir()

@@ -11,10 +11,10 @@ from pman_core.kit.settings import load
 from pman_kit.capabilities import capabilities
 from pman_kit.jobs import SupervisedJobs
 from pman_kit.settings import base_environment, state_folder
+from pman_kit.spawn import spawn
 from pman_kit.store import JobStore
 from pman_kit.validate import validate
 from pman_process.settings import ProcessSettings
-from pman_process.spawn import spawn
 
 
 class ProcessBackend:

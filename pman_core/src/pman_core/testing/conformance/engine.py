@@ -1,4 +1,4 @@
-"""Promise 11: an engine that is down or has crashed is told, and nothing is lost."""
+"""Promise 11: an engine that is down or has crashed is reported, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promise 3: the states of a job, its end, and what a person is told about it."""
+"""Promise 3: the states of a job, its end, and the message about it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LifecyclePromises:
         assert str(code) in info.message
 
     def test_a_signal_is_told(self, bench: Workbench) -> None:
-        """A main process that a signal ended is an error, with the exit code that shells tell.
+        """A main process that a signal ended is an error, with the exit code that shells use.
 
         Without an init the signal has no effect, and the probe ends with 99.
         """
@@ -89,14 +89,14 @@ class LifecyclePromises:
         assert bench.end_of(info.jid).status is Status.SUCCEEDED
 
     def test_the_end_stays(self, bench: Workbench) -> None:
-        """Whoever asks later gets the same end."""
+        """Every later question gets the same end."""
         first = bench.run(bench.place(), "exit", "3")
         for _ in range(3):
             assert end_of(bench.fresh().status(first.jid)) == end_of(first)
 
     @weakened_by(Deviation.RESTARTABLE)
     def test_an_end_stays_when_somebody_starts_the_job_again(self, bench: Workbench) -> None:
-        """An operator who starts everything that has ended changes nothing of what was told."""
+        """An operator who starts everything that has ended changes nothing of what was reported."""
         if bench.subject.restart_run is None:
             bench.not_run("the subject has no restart_run")
         first = bench.run(bench.place(), "exit", "3")
@@ -132,7 +132,7 @@ class LifecyclePromises:
 
     @weakened_by(Deviation.SECOND_RUN_WINDOW)
     def test_a_lost_run_is_told_and_not_repeated(self, bench: Workbench) -> None:
-        """What an engine loses is an error; nobody runs the job a second time."""
+        """What an engine loses is an error; the job does not run a second time."""
         if bench.subject.lose_run is None:
             bench.not_run("the subject has no lose_run")
         place = bench.place()
@@ -154,7 +154,7 @@ class WaitingPromises:
     """Promise 4: what waits says why, and not for ever."""
 
     def test_a_missing_image_is_told(self, bench: Workbench) -> None:
-        """At once or when the deadline passes: refused, or failed with a message."""
+        """At once or at the deadline: refused, or failed with a message."""
         backend = bench.fresh(START_DEADLINE="3")
         job = bench.job(bench.place(), "exit", "0", image=bench.subject.missing_image)
         try:

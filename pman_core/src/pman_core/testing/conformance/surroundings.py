@@ -38,10 +38,10 @@ class SurroundingsPromises:
             bench.job(bench.place(), "exit", "3", env={"TOKEN": secret}),
             bench.job(bench.place(), "exit", "0", env={"TOKEN": secret}, argv=("no-such-program",)),
         ]
-        told = [bench.submit(job) for job in jobs]
-        told += [bench.end_of(job.jid) for job in jobs]
-        told += bench.backend.list(JobFilter(), 1000, None).jobs
-        assert not [info.jid for info in told if secret in repr(info)]
+        seen = [bench.submit(job) for job in jobs]
+        seen += [bench.end_of(job.jid) for job in jobs]
+        seen += bench.backend.list(JobFilter(), 1000, None).jobs
+        assert not [info.jid for info in seen if secret in repr(info)]
 
     def test_nothing_of_pmans_own_environment_reaches_a_job(
         self, bench: Workbench, monkeypatch: pytest.MonkeyPatch
@@ -133,7 +133,7 @@ class SurroundingsPromises:
         except ClientError as error:
             assert str(error)
             return
-        told = bench.until(
+        info = bench.until(
             "a word about the GPUs",
             lambda: bench.status(job.jid),
             lambda info: (
@@ -141,8 +141,8 @@ class SurroundingsPromises:
                 or (info.status is Status.NOT_STARTED and info.reason is not None)
             ),
         )
-        assert told.status is not Status.SUCCEEDED
-        assert told.message
+        assert info.status is not Status.SUCCEEDED
+        assert info.message
         assert place.runs() == 0
 
 

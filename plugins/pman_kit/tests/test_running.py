@@ -125,25 +125,25 @@ def test_a_missing_directory_is_named_and_not_made(
     folder.rmdir()
     info = bench.run(job)
     assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START)
-    assert info.message == f"no such directory: the {role} directory {folder}"
+    assert info.message == f"cannot start: no such directory: the {role} directory {folder}"
     assert not folder.exists()
 
 
 def test_a_signal_is_told_by_number_and_name(bench: Workbench) -> None:
     info = bench.run(bench.shell("kill -SEGV $$"))
     assert (info.reason, info.exit_code) == (Reason.KILLED, 139)
-    assert info.message == "killed by signal 11 (SIGSEGV)"
+    assert info.message == "killed by signal 11 (SIGSEGV, exit code 139)"
 
 
 def test_a_job_that_signals_its_whole_group_is_told_as_killed(bench: Workbench) -> None:
     info = bench.run(bench.shell("kill -TERM 0; sleep 1000"))
-    assert info.message == "killed by signal 15 (SIGTERM)"
+    assert info.message == "killed by signal 15 (SIGTERM, exit code 143)"
 
 
 def test_the_time_limit_ends_the_whole_tree(bench: Workbench) -> None:
     info = bench.run(bench.shell("setsid sleep 1000 & setsid sleep 1000", time_limit_s=1))
     assert (info.status, info.reason) == (Status.FAILED, Reason.TIME_LIMIT)
-    assert info.message == "ended: it ran for longer than 1 s"
+    assert info.message == "ended: it ran for longer than its time limit of 1 s"
     assert bench.processes() == []
 
 

@@ -283,7 +283,7 @@ def test_a_job_that_waited_longer_than_the_deadline_is_not_started(
     record.write_text(created)
     info = bench.end()
     assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
-    assert info.message == "not started within 86400 s"
+    assert info.message == "not started within 86400 s: waiting for its supervisor"
     assert not (bench.folders / "job-1" / "environment.json").exists()
     assert _runs(bench) == 0
 

@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from pman_core import Reason
 from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.outcome import Outcome
+from pman_core.kit.structuring import structured
 from pman_kit.layout import (
     BEGAN,
     CANCELLED,
@@ -30,7 +31,7 @@ from pman_kit.layout import (
     take_lock,
     write_record,
 )
-from pman_kit.record import Began, Ended, Record, structured
+from pman_kit.record import Began, Ended, Record
 from pman_kit.supervisor.outcome import outcome
 
 T = TypeVar("T")
@@ -71,7 +72,7 @@ class JobFolder:
         """How the job ended; ``None`` if it has not."""
         return self._read(ENDED, Ended)
 
-    def write_end(self, reason: Reason, message: str) -> bool:
+    def write_end(self, end: Outcome) -> bool:
         """Write down the end of a job that no supervisor takes care of; the lock must be held.
 
         The first end stays.
@@ -80,7 +81,7 @@ class JobFolder:
         """
         if self.ended():
             return False
-        write_record(self.fd, ENDED, outcome(None, reason, message))
+        write_record(self.fd, ENDED, outcome(end.exit_code, end.reason, end.message))
         with contextlib.suppress(FileNotFoundError):
             os.unlink(ENVIRONMENT, dir_fd=self.fd)
         return True

@@ -9,10 +9,11 @@ from functools import partial
 import attrs
 
 from pman_core import Job, JobFilter, JobInfo, JobPage
-from pman_core.contract.errors import EngineUnavailableError, NameTakenError, UnknownJobError
+from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.names import native_name
 from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import EngineSettings
+from pman_core.kit.submission import create_or_find
 from pman_kit.errors import engine_errors
 from pman_kit.job_folder import JobFolder
 from pman_kit.logs import log_end
@@ -21,9 +22,6 @@ from pman_kit.record import Record, environment_of, record_of
 from pman_kit.removal import remove
 from pman_kit.status import WAITING, info_of
 from pman_kit.store import JobStore
-
-#: How often a submit looks for a job that is removed whenever it has just been found.
-_ATTEMPTS = 20
 
 
 @attrs.frozen(kw_only=True)
@@ -61,13 +59,13 @@ class SupervisedJobs:
         """
         with engine_errors(self.store.root):
             self.store.sweep()
-            for _ in range(_ATTEMPTS):
-                info = self._find(job.jid) or self._create(job)
-                if info:
-                    return info
-                if self._is_foreign(job.jid):
-                    raise NameTakenError(job.jid, self._name(job.jid))
-        raise EngineUnavailableError(f"job {job.jid!r} is removed again and again")
+            return create_or_find(
+                job.jid,
+                self._name(job.jid),
+                create=lambda: self._create(job),
+                find=lambda: self._find(job.jid),
+                is_foreign=lambda: self._is_foreign(job.jid),
+            )
 
     def status(self, jid: str) -> JobInfo:
         """Read the records of a job, and do what is due for it.
@@ -188,6 +186,7 @@ class SupervisedJobs:
             self.launch,
             timeout_s=self.settings.engine_timeout_s,
             start_deadline_s=self.settings.start_deadline_s,
+            waiting=self.waiting,
         )
 
     def _record(self, folder: JobFolder) -> Record | None:

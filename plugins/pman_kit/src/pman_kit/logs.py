@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 
-from pman_core.kit.logs import tail
+from pman_core.kit.log_files import tail_of_files
 from pman_kit.job_folder import JobFolder
 from pman_kit.layout import LOG, OLD_LOG
-
-_BLOCK = 1 << 16
 
 
 def log_end(folder: JobFolder, tail_lines: int, max_bytes: int) -> bytes:
@@ -20,16 +17,8 @@ def log_end(folder: JobFolder, tail_lines: int, max_bytes: int) -> bytes:
     :param max_bytes: at most so many bytes.
     :raises OSError: the disk does not answer.
     """
-    blocks: list[bytes] = []
-    lines = held = 0
     with contextlib.ExitStack() as files:
-        for block in _backwards(_segments(folder, files)):
-            blocks.append(block)
-            lines += block.count(b"\n")
-            held += len(block)
-            if lines > tail_lines or held >= max_bytes:
-                break
-    return tail(reversed(blocks), tail_lines, max_bytes)
+        return tail_of_files(_segments(folder, files), tail_lines, max_bytes)
 
 
 def _segments(folder: JobFolder, files: contextlib.ExitStack) -> list[int]:
@@ -43,12 +32,3 @@ def _segments(folder: JobFolder, files: contextlib.ExitStack) -> list[int]:
             if not any(os.path.sameopenfile(file, other) for other in found):
                 found.append(file)
     return found
-
-
-def _backwards(segments: list[int]) -> Iterator[bytes]:
-    for file in segments:
-        end = os.fstat(file).st_size
-        while end > 0:
-            begin = max(0, end - _BLOCK)
-            yield os.pread(file, end - begin, begin)
-            end = begin

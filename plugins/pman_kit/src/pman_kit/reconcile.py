@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pman_core import Reason
+from pman_core.kit.outcome import cancelled, lost, not_started_in_time
 from pman_kit.job_folder import JobFolder
 from pman_kit.orphans import kill_marked
 from pman_kit.record import Record
@@ -19,13 +19,18 @@ from pman_kit.record import Record
 Launch = Callable[[Path, int], None]
 
 _LOST = (
-    "lost: its supervisor ended before the job did (was the machine restarted, or the "
-    "supervisor killed?)"
+    "its supervisor ended before the job did (was the machine restarted, or the supervisor killed?)"
 )
 
 
 def reconcile(
-    folder: JobFolder, record: Record, launch: Launch, *, timeout_s: float, start_deadline_s: float
+    folder: JobFolder,
+    record: Record,
+    launch: Launch,
+    *,
+    timeout_s: float,
+    start_deadline_s: int,
+    waiting: str,
 ) -> None:
     """If the job's lock is free, launch the job or write down how it ended.
 
@@ -34,6 +39,7 @@ def reconcile(
 
     :param timeout_s: seconds within which processes that are left of the job must end.
     :param start_deadline_s: seconds after its creation at which a job that has not begun fails.
+    :param waiting: the message of such a job.
     :raises EngineUnavailableError: neither could be done now.
     :raises OSError: the folder cannot be read or written.
     """
@@ -45,11 +51,11 @@ def reconcile(
         waited_s = time.time() - record.created
         if folder.is_cancelled():
             kill_marked(record.mark, timeout_s)
-            folder.write_end(Reason.CANCELLED, "cancelled")
+            folder.write_end(cancelled())
         elif folder.began():
             kill_marked(record.mark, timeout_s)
-            folder.write_end(Reason.LOST, _LOST)
+            folder.write_end(lost(_LOST))
         elif waited_s > start_deadline_s:
-            folder.write_end(Reason.START_DEADLINE, f"not started within {start_deadline_s} s")
+            folder.write_end(not_started_in_time(start_deadline_s, waiting))
         else:
             launch(folder.path, lock)

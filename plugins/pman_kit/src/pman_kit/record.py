@@ -5,14 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TypeVar
 
 import attrs
 
 from pman_core import Job, Mount, Reason
 from pman_kit.layout import MARK
-
-T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
@@ -66,19 +63,6 @@ class Ended:
     exit_code: int | None
     reason: Reason | None
     message: str
-
-
-def structured(content: object, kind: type[T]) -> T:
-    """What was read from a file, as an object of a class above.
-
-    :raises ValueError: it is something else.
-    """
-    import cattrs  # a tenth of the time in which pman starts, and needed only once jobs are read
-
-    try:
-        return cattrs.structure(content, kind)
-    except Exception as error:  # cattrs raises groups of whatever the parts raised
-        raise ValueError(f"it is no {kind.__name__}") from error
 
 
 def record_of(job: Job, instance: str, created: datetime, log_max_bytes: int) -> Record:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pman_core import JobInfo, Reason, Status
+from pman_core import JobInfo, Status
+from pman_core.kit import job_info
+from pman_core.kit.outcome import Outcome
 from pman_kit.record import Began, Ended, Record
 
 #: The message of a job that has not begun.
@@ -19,29 +21,24 @@ def info_of(
     :param native: the name of its folder.
     :param waiting: the message if it has not begun.
     """
-    status, message = Status.NOT_STARTED, waiting
-    if began:
-        status, message = Status.STARTED, "running"
-    if ended:
-        status = Status.FAILED if ended.reason else Status.SUCCEEDED
-        message = ended.message
-    ran = began and not (ended and ended.reason is Reason.CANNOT_START)
-    return JobInfo(
+    info = JobInfo(
         jid=record.jid,
         image=record.image,
         argv=record.argv,
-        status=status,
-        message=message,
+        status=Status.NOT_STARTED,
+        message=waiting,
         fingerprint=record.fingerprint,
-        exit_code=ended.exit_code if ended else None,
-        reason=ended.reason if ended else None,
         created=_moment(record.created),
-        started=_moment(began.at) if began and ran else None,
-        finished=_moment(ended.at) if ended else None,
         labels=record.labels,
         owner=record.owner,
         native=native,
     )
+    if began:
+        info = job_info.running(info, _moment(began.at))
+    if ended:
+        outcome = Outcome(ended.message, ended.reason, ended.exit_code)
+        info = job_info.ended(info, outcome, _moment(ended.at))
+    return info
 
 
 def _moment(seconds: float) -> datetime:

@@ -22,7 +22,7 @@ from pman_kit.layout import (
 from pman_kit.supervisor.children import end_children, reap
 from pman_kit.supervisor.claim import claim, leave_surroundings
 from pman_kit.supervisor.joblog import Log
-from pman_kit.supervisor.outcome import Outcome, outcome, outcome_of_exit
+from pman_kit.supervisor.outcome import Outcome, outcome, outcome_of_exit, over_time_limit
 from pman_kit.supervisor.start import start
 
 
@@ -97,9 +97,9 @@ def wait(main: int, limit_s: int | None, wake: int, control: int, log: Log) -> O
         if control in ready:
             return None
         if signal.SIGTERM in signals:
-            return outcome(137, "killed", "ended: its supervisor was told to end (SIGTERM)")
+            return outcome(137, "killed", "ended: its supervisor was asked to end (SIGTERM)")
         if time.monotonic() >= deadline:
-            return outcome(137, "time-limit", f"ended: it ran for longer than {limit_s} s")
+            return over_time_limit(limit_s)
 
 
 def _asked_end(folder: int) -> Outcome:

@@ -12,7 +12,7 @@ import stat
 import time
 from typing import Any, NoReturn
 
-from pman_kit.supervisor.outcome import Outcome, outcome
+from pman_kit.supervisor.outcome import Outcome, cannot_start
 
 #: How long a directory is waited for that is neither seen nor seen to be missing, as NFS has it.
 _PATIENCE_S = 60.0
@@ -27,8 +27,8 @@ def start(job: dict[str, Any], environment: dict[str, str], log: int) -> tuple[i
     for role, path in job["directories"]:
         why = _fault_of(path)
         if why:
-            return 0, outcome(None, "cannot-start", f"{why}: the {role} {path}")
-    told, tell = os.pipe()
+            return 0, cannot_start(f"{why}: the {role} {path}")
+    read, write = os.pipe()
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     supervisor = os.getpid()
@@ -36,13 +36,13 @@ def start(job: dict[str, Any], environment: dict[str, str], log: int) -> tuple[i
     if main == 0:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != supervisor:
-            os._exit(1)  # the supervisor was killed before this process could be told so
+            os._exit(1)  # the supervisor was killed before this process could get this signal
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)  # pman's user may have sudo, a client has not
-        become(job, environment, log, tell)
-    os.close(tell)
-    with open(told, "rb") as fault:
-        words = fault.read().decode()
-    return main, _cannot_start(job, *words.split(" ")) if words else None
+        become(job, environment, log, write)
+    os.close(write)
+    with open(read, "rb") as fault:
+        found = fault.read().decode()
+    return main, _end_at(job, *found.split(" ")) if found else None
 
 
 def _fault_of(directory: str) -> str:
@@ -60,8 +60,11 @@ def _fault_of(directory: str) -> str:
         time.sleep(1)
 
 
-def become(job: dict[str, Any], environment: dict[str, str], log: int, tell: int) -> NoReturn:
-    """Turn this process into the job's; where that fails, tell why and end."""
+def become(job: dict[str, Any], environment: dict[str, str], log: int, faults: int) -> NoReturn:
+    """Turn this process into the job's; where that fails, write the step and errno, and end.
+
+    :param faults: the descriptor that gets them; a successful start closes it.
+    """
     step = "argv"
     try:
         argv = [_bytes(arg) for arg in job["argv"]]
@@ -82,11 +85,11 @@ def become(job: dict[str, Any], environment: dict[str, str], log: int, tell: int
             _limit_memory(job["memory_mib"] << 20)
         os.execvpe(argv[0], argv, env)  # noqa: S606 - no shell is what is wanted
     except OSError as error:
-        os.write(tell, f"{step} {error.errno}".encode())
+        os.write(faults, f"{step} {error.errno}".encode())
     except MemoryError:
-        os.write(tell, f"{step} {errno.ENOMEM}".encode())
+        os.write(faults, f"{step} {errno.ENOMEM}".encode())
     except ValueError:
-        os.write(tell, f"{step} {errno.EINVAL}".encode())
+        os.write(faults, f"{step} {errno.EINVAL}".encode())
     finally:
         os._exit(127)
 
@@ -102,10 +105,10 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _cannot_start(job: dict[str, Any], step: str = "", number: str = "0") -> Outcome:
+def _end_at(job: dict[str, Any], step: str = "", number: str = "0") -> Outcome:
     name, why = job["argv"][0], os.strerror(int(number))
     if step == "cwd":
-        return outcome(126, "cannot-start", f"cannot enter {job['cwd']}: {why}")
+        return cannot_start(f"cannot enter {job['cwd']}: {why}", 126)
     if int(number) == errno.ENOENT:
-        return outcome(127, "cannot-start", f"no such executable: {name}")
-    return outcome(126, "cannot-start", f"cannot run {name}: {why}")
+        return cannot_start(f"no such executable: {name}", 127)
+    return cannot_start(f"cannot run {name}: {why}", 126)

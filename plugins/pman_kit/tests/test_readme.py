@@ -27,7 +27,7 @@ def test_the_printed_backend_keeps_every_promise(tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     if not shutil.which("tsp"):
-        standin = f'#!/bin/sh\nexec {sys.executable} {HERE / "tsp_standin.py"} "$@"\n'
+        standin = f'#!/bin/sh\nexec {sys.executable} -I -S {HERE / "tsp_standin.py"} "$@"\n'
         (tools / "tsp").write_text(standin)
         (tools / "tsp").chmod(0o755)
     (tmp_path / "queue-files").mkdir()

@@ -1,4 +1,4 @@
-"""What a job finds when it runs, and what is told of its end."""
+"""What a job finds when it runs, and what is reported of its end."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_ten_thousand_arguments_arrive_byte_for_byte(bench: Workbench) -> None:
     assert _seen(bench)["argv"] == list(args)
 
 
-def test_more_arguments_than_linux_takes_are_told(bench: Workbench) -> None:
+def test_more_arguments_than_linux_takes_fail_the_job(bench: Workbench) -> None:
     info = bench.run(bench.job("true", *["x" * 100_000] * 100))
     assert (info.reason, info.exit_code) == (Reason.CANNOT_START, 126)
     assert "too long" in info.message
@@ -129,13 +129,13 @@ def test_a_missing_directory_is_named_and_not_made(
     assert not folder.exists()
 
 
-def test_a_signal_is_told_by_number_and_name(bench: Workbench) -> None:
+def test_a_signal_is_reported_by_number_and_name(bench: Workbench) -> None:
     info = bench.run(bench.shell("kill -SEGV $$"))
     assert (info.reason, info.exit_code) == (Reason.KILLED, 139)
     assert info.message == "killed by signal 11 (SIGSEGV, exit code 139)"
 
 
-def test_a_job_that_signals_its_whole_group_is_told_as_killed(bench: Workbench) -> None:
+def test_a_job_that_signals_its_whole_group_is_reported_as_killed(bench: Workbench) -> None:
     info = bench.run(bench.shell("kill -TERM 0; sleep 1000"))
     assert info.message == "killed by signal 15 (SIGTERM, exit code 143)"
 

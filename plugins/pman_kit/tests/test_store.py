@@ -43,7 +43,7 @@ def test_a_state_folder_of_another_user_is_refused(tmp_path: Path) -> None:
         JobStore(tmp_path / "theirs", "STATE_DIR").prepare()
 
 
-def test_a_state_folder_that_cannot_be_made_is_told_at_start(tmp_path: Path) -> None:
+def test_a_state_folder_that_cannot_be_made_fails_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="STATE_DIR cannot be used"):
         JobStore(tmp_path / "file" / "state", "STATE_DIR").prepare()

@@ -1,4 +1,4 @@
-"""One submit makes one job, whoever is killed meanwhile."""
+"""One submit makes one job, even if pman or a supervisor is killed meanwhile."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_a_name_is_given_once_and_the_loser_leaves_nothing(bench: Workbench) -> 
         assert first[0] == bench.folders / "job-1"
         assert second is None
         assert list((bench.root / "state" / "spare").iterdir()) == []
-    assert bench.end().status is Status.SUCCEEDED, "whoever looks starts what nobody started"
+    assert bench.end().status is Status.SUCCEEDED, "the next look starts what was not started"
 
 
 def test_a_pman_that_begins_to_serve_starts_what_a_killed_one_could_not(bench: Workbench) -> None:
@@ -288,7 +288,7 @@ def test_a_job_that_waited_longer_than_the_deadline_is_not_started(
     assert _runs(bench) == 0
 
 
-def test_a_supervisor_that_cannot_start_is_told_and_tried_again(
+def test_a_supervisor_that_cannot_start_is_reported_and_tried_again(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/no/such/python")

@@ -151,7 +151,7 @@ def test_only_processes_with_exactly_the_mark_are_ended() -> None:
             process.wait()
 
 
-def test_a_supervisor_that_is_told_to_end_ends_its_job(bench: Workbench) -> None:
+def test_a_supervisor_that_gets_sigterm_ends_its_job(bench: Workbench) -> None:
     bench.jobs.submit(bench.shell("touch running; sleep 1000"))
     bench.wait_for("running")
     os.kill(_supervisor(bench), signal.SIGTERM)
@@ -161,7 +161,7 @@ def test_a_supervisor_that_is_told_to_end_ends_its_job(bench: Workbench) -> None
     assert bench.processes() == []
 
 
-def test_a_supervisor_that_does_not_answer_is_told_in_time(bench: Workbench) -> None:
+def test_a_supervisor_that_does_not_answer_is_reported_in_time(bench: Workbench) -> None:
     bench.jobs.submit(bench.shell("touch running; sleep 1000"))
     bench.wait_for("running")
     impatient = attrs.evolve(bench, settings={"ENGINE_TIMEOUT": "1"})

@@ -1,7 +1,7 @@
 """The program that runs one job, for any scheduler: ``python -m pman_kit.supervise FOLDER``.
 
-It runs the job in ``FOLDER`` once, whoever starts it and however often: a second run does nothing,
-and so does one whose folder was removed or whose job was cancelled or has ended. It stays in the
+It runs the job in ``FOLDER`` once, however often it is started: a second run does nothing. It does
+nothing either where the folder was removed, or the job was cancelled or has ended. It stays in the
 foreground until the job and all its processes have ended and the end is written down. Its exit
 code is then 0; the folder says how the job ended. On SIGTERM it ends the job.
 

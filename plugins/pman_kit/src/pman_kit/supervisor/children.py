@@ -13,7 +13,7 @@ import time
 
 
 def reap(main: int) -> int | None:
-    """Bury children that ended; the wait status of the main process if it is one of them."""
+    """Reap children that ended; the wait status of the main process if it is one of them."""
     found = None
     with contextlib.suppress(ChildProcessError):
         while True:
@@ -28,7 +28,7 @@ def reap(main: int) -> int | None:
 def end_children() -> None:
     """Kill all that is left of the job, and wait until it is gone.
 
-    Only children are killed: until they are buried here, nobody else can have their ids. As
+    Only children are killed: until they are reaped here, no other process can get their ids. As
     they end, their own children become children of this process, until there is none.
     """
     while True:

@@ -31,12 +31,12 @@ class Log:
             return True
         try:
             self._write(memoryview(piece))
-        except OSError as error:  # the job must not suffer for a disk that is full
+        except OSError as error:  # a full disk must not fail the job
             self.fault = f" (its log is incomplete: {error.strerror})"
         return bool(piece)
 
     def drain(self) -> None:
-        """Copy what the pipe still holds, once nobody writes any more."""
+        """Copy what the pipe still holds, when no process writes any more."""
         while select.select([self.source], [], [], 0)[0] and self.copy():
             pass
 

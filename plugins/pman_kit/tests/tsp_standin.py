@@ -18,10 +18,15 @@ def main(words: list[str]) -> None:
     if words[0] == "-V":
         print("stand-in for task-spooler")  # noqa: T201
     elif words[0] == "-l":
-        for entry in queue.iterdir():
-            name, pid = entry.read_text().split()
+        for entry in list(queue.iterdir()):
+            try:
+                name, pid = entry.read_text().split()
+            except (FileNotFoundError, ValueError):
+                continue  # another process forgets it, or writes it
             state = "running" if _is_running(int(pid)) else "finished"
             print(f"{entry.name} {state} (file) [{name}]")  # noqa: T201
+            if state == "finished":
+                entry.unlink(missing_ok=True)  # as task-spooler forgets its oldest ones
     else:
         quiet = subprocess.DEVNULL
         job = subprocess.Popen(

@@ -117,7 +117,7 @@ def test_an_executable_that_cannot_be_run_is_named(
 
 
 @pytest.mark.parametrize(("missing", "role"), [("in", "input"), ("out", "output")])
-def test_a_missing_directory_is_named_and_not_made(
+def test_a_missing_directory_is_reported_and_not_created(
     bench: Workbench, missing: str, role: str
 ) -> None:
     job = bench.shell("echo ran > ran")

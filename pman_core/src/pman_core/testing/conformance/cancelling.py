@@ -40,7 +40,7 @@ class CancelPromises:
             assert end_of(bench.cancel(job.jid)) == end_of(ended)
             assert end_of(bench.fresh().status(job.jid)) == end_of(ended)
 
-    def test_cancelling_twice_tells_the_same(self, bench: Workbench) -> None:
+    def test_cancelling_twice_answers_the_same(self, bench: Workbench) -> None:
         """Also where eight do at once."""
         info = bench.hold(bench.place())
         backends = [bench.fresh() for _ in range(8)]

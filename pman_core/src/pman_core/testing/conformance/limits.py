@@ -48,7 +48,7 @@ class LimitPromises:
             assert info.status is Status.FAILED, info
 
     @weakened_by(Deviation.OOM_NOT_TOLD)
-    def test_out_of_memory_is_told(self, bench: Workbench) -> None:
+    def test_out_of_memory_is_reported(self, bench: Workbench) -> None:
         """By the reason for programs, and by the message for people; of no other end."""
         bench.needs(Option.MEMORY_LIMIT)
         job = bench.resources(bench.job(bench.place(), "eat", "300"), memory_mib=_LIMIT_MIB)

@@ -20,7 +20,7 @@ NO_CURSORS = ("", "no such cursor", "zzz", "chris-jid-1", "0", "../..", "\x00", 
 class ListPromises:
     """Lists."""
 
-    def test_a_list_tells_what_the_status_tells(self, bench: Workbench) -> None:
+    def test_a_list_reports_what_the_status_reports(self, bench: Workbench) -> None:
         """Of each job the same."""
         ended = bench.run(bench.place(), "exit", "3")
         listed = {info.jid: info for info in _all(bench, JobFilter(), 100)}

@@ -30,7 +30,7 @@ class SurroundingsPromises:
         seen = _environment(place)
         assert {key: seen.get(key) for key in env} == env
 
-    def test_no_value_of_a_jobs_environment_is_told(self, bench: Workbench) -> None:
+    def test_no_value_of_a_jobs_environment_is_shown(self, bench: Workbench) -> None:
         """It may be a token: neither a message nor a label holds it, however the job ends."""
         secret = f"hidden-{uuid.uuid4().hex}"
         jobs = [
@@ -66,7 +66,7 @@ class SurroundingsPromises:
         assert place.dump()["cwd"] == place.job_out
 
     @weakened_by(Deviation.WORKDIR_MADE)
-    def test_a_working_directory_that_is_missing_is_told(self, bench: Workbench) -> None:
+    def test_a_working_directory_that_is_missing_is_reported(self, bench: Workbench) -> None:
         """The job cannot start, and the message names the directory."""
         bench.needs(Option.WORKDIR)
         missing = f"/no-such-directory-{uuid.uuid4().hex[:8]}"
@@ -123,7 +123,7 @@ class SurroundingsPromises:
         assert info.status is Status.SUCCEEDED, info
         assert place.dump()["shm_mib"] == pytest.approx(100, abs=0.1)
 
-    def test_more_gpus_than_there_are_is_told(self, bench: Workbench) -> None:
+    def test_more_gpus_than_there_are_is_reported(self, bench: Workbench) -> None:
         """A request for GPUs is never dropped: the job does not run without them."""
         bench.needs(Option.GPU_LIMIT)
         place = bench.place()

@@ -31,8 +31,8 @@ FOLDERS = {
 #: Shell scripts that are not below engines/.
 SCRIPTS = (HERE / "nox", HERE / ".ci/run", HERE / "deploy/build-offline")
 
-#: What a plugin's tests need besides the core: the plugins that it builds upon.
-NEEDS: dict[str, list[str]] = {"pman_swarm": ["pman_docker"]}
+#: What a plugin needs besides the core: the distributions that it builds upon.
+NEEDS: dict[str, list[str]] = {"pman_swarm": ["pman_docker"], "pman_process": ["pman_kit"]}
 
 #: Parts whose tests check documents of WDL.
 WITH_WDL = ("pman_cromwell", "standin")
@@ -52,7 +52,8 @@ STANDIN = "engines/cromwell"
 def demo(session: nox.Session) -> None:
     """Run a real job: start pman, submit over HTTP, watch, show results, remove."""
     backend = _option(session.posargs, "--backend", "process")
-    install(session, CORE, f"pman_{'docker' if backend == 'podman' else backend}")
+    plugin = f"pman_{'docker' if backend == 'podman' else backend}"
+    install(session, CORE, *NEEDS.get(plugin, []), plugin)
     session.run("python", "examples/demo/demo.py", *session.posargs)
 
 

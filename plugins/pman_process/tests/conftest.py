@@ -1,17 +1,19 @@
-"""What all tests need; after each of them no process of its jobs may be left."""
+"""What all tests need; after each of them no supervisor of its jobs may be left."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))  # with --import-mode=importlib nobody else does this
+from pman_kit.testing import remove_all, supervisors
+from pman_process.backend import ProcessBackend
 
-from process_bench import Bench, job_processes, remove_all, supervisors, until
+sys.path.append(str(Path(__file__).parent))  # with --import-mode=importlib nobody else does this
 
 
 @pytest.fixture
@@ -20,11 +22,10 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
     path = f"{Path(sys.executable).parent}:{os.defpath}"
     variables = {"PROCESS_STATE_DIR": str(tmp_path / "state"), "PATH": path}
     yield variables
-    remove_all(variables)
-    assert job_processes(tmp_path) == []
-    until(lambda: not supervisors(tmp_path), "no supervisor of the test to be left")
-
-
-@pytest.fixture
-def bench(tmp_path: Path, environ: dict[str, str]) -> Bench:
-    return Bench(tmp_path, environ)
+    for instance in ("pman", "conformance-other"):
+        backend = ProcessBackend({**variables, "INSTANCE": instance})
+        remove_all(backend.pman_list, backend.pman_remove)
+    deadline = time.monotonic() + 60
+    while supervisors(tmp_path):
+        assert time.monotonic() < deadline, "a supervisor of the test is left"
+        time.sleep(0.01)

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import partial
 
 from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, hookimpl
-from pman_core.contract.errors import (
-    EngineUnavailableError,
-    NameTakenError,
-    UnknownJobError,
-)
-from pman_core.kit.names import native_name
-from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import load
-from pman_process.capabilities import capabilities, validate
-from pman_process.folder import Folder
-from pman_process.launch import launch
-from pman_process.leftovers import end_marked
-from pman_process.logtail import log_end
-from pman_process.record import Record, environment_of, info_of, record_of
-from pman_process.settings import ProcessSettings, base_environment, state_folder
-from pman_process.settle import settle
-from pman_process.state import State
-from pman_process.unavailable import told_as_unavailable
-
-#: How often a submit looks for a job that is removed whenever it has just been found.
-_ATTEMPTS = 20
+from pman_kit.capabilities import capabilities
+from pman_kit.jobs import SupervisedJobs
+from pman_kit.settings import base_environment, state_folder
+from pman_kit.spawn import spawn
+from pman_kit.store import JobStore
+from pman_kit.validate import validate
+from pman_process.settings import ProcessSettings
 
 
 class ProcessBackend:
@@ -42,10 +28,17 @@ class ProcessBackend:
     settings_class = ProcessSettings
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._settings = load(ProcessSettings, environ)
-        self._base = base_environment(self._settings, environ)
-        self._state = State(state_folder(self._settings, environ))
-        self._state.prepare()
+        settings = load(ProcessSettings, environ)
+        root = state_folder(settings.state_dir, environ, "pman-process")
+        store = JobStore(root, "PROCESS_STATE_DIR")
+        store.prepare()
+        self._jobs = SupervisedJobs(
+            store=store,
+            settings=settings,
+            launch=partial(spawn, timeout_s=settings.engine_timeout_s),
+            environment=base_environment(settings.pass_env, environ),
+            log_max_mib=settings.log_max_mib,
+        )
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
@@ -60,157 +53,40 @@ class ProcessBackend:
     @hookimpl
     def pman_ping(self) -> str:
         """Write to the state folder."""
-        with told_as_unavailable(self._state.root):
-            self._state.sweep()
-            self._state.try_writing()
+        self._jobs.check()
         return f"local processes on {platform.node()} ({platform.system()} {platform.release()})"
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
-        """The job's folder is the lock: whoever gives it its name creates the job."""
-        with told_as_unavailable(self._state.root):
-            self._state.sweep()
-            for _ in range(_ATTEMPTS):
-                info = self._find(job.jid) or self._create(job)
-                if info:
-                    return info
-                if self._is_foreign(job.jid):
-                    raise NameTakenError(job.jid, self._name(job.jid))
-        raise EngineUnavailableError(f"job {job.jid!r} is removed again and again")
+        """Create the job's folder, and start its supervisor."""
+        return self._jobs.submit(job)
 
     @hookimpl
     def pman_status(self, jid: str) -> JobInfo:
-        """Read the job's records; no process is looked at."""
-        with told_as_unavailable(self._state.root):
-            info = self._find(jid)
-        if info is None:
-            raise UnknownJobError(jid)
-        return info
+        """Read the job's records."""
+        return self._jobs.status(jid)
 
     @hookimpl
     def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
         """Read the end of the log."""
-        with told_as_unavailable(self._state.root):
-            folder = self._state.folder(self._name(info.jid))
-            if folder:
-                with folder:
-                    end = log_end(folder, tail_lines, max_bytes)
-                    if self._record(folder) and folder.is_in_place():
-                        return end
-        raise UnknownJobError(info.jid)
+        return self._jobs.logs(info, tail_lines, max_bytes)
 
     @hookimpl
     def pman_cancel(self, jid: str) -> JobInfo:
-        """Note it, have the supervisor end the job, and see what it wrote down."""
-        with told_as_unavailable(self._state.root):
-            folder = self._state.folder(self._name(jid))
-            if folder:
-                with folder:
-                    record = self._record(folder)
-                    if record and record.jid == jid and not folder.ended():
-                        folder.note_cancellation()
-                        with folder.lock_after_end(self._settings.engine_timeout_s):
-                            pass
-        return self.pman_status(jid)
+        """Have the supervisor end the job, and read the end."""
+        return self._jobs.cancel(jid)
 
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
         """Have the supervisor end the job, then delete the folder."""
-        with told_as_unavailable(self._state.root):
-            self._state.sweep()
-            folder = self._state.folder(self._name(jid))
-            if folder is None:
-                return False
-            with folder:
-                record = self._record(folder)
-                return record is not None and self._destroy(folder, record)
+        return self._jobs.remove(jid)
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """In the order of names."""
-        look = partial(self._look, listing=True)
-        with told_as_unavailable(self._state.root):
-            return page_by_name(self._state.names(), look, job_filter, limit, cursor)
+        return self._jobs.page(job_filter, limit, cursor)
 
     @hookimpl
     def pman_resume(self) -> None:
-        """Look at every job: that begins what a killed pman handed to nobody."""
-        with told_as_unavailable(self._state.root):
-            self._state.sweep()
-            fault = None
-            for name in self._state.names():
-                try:
-                    self._look(name)
-                except (EngineUnavailableError, OSError) as error:  # the others are looked at first
-                    fault = error
-            if fault:
-                raise fault
-
-    def _name(self, jid: str) -> str:
-        return native_name(jid, self._settings.instance)
-
-    def _find(self, jid: str) -> JobInfo | None:
-        info = self._look(self._name(jid))
-        return info if info and info.jid == jid else None
-
-    def _look(self, name: str, *, listing: bool = False) -> JobInfo | None:
-        """The job of that name, if it is one of ours and still there.
-
-        :param listing: what cannot be done with it now is no fault of the whole list.
-        """
-        folder = self._state.folder(name)
-        if folder is None:
-            return None
-        with folder:
-            record = self._record(folder)
-            if record is None:
-                return None
-            try:
-                if not folder.ended():
-                    settle(folder, record, self._settings)
-            except (EngineUnavailableError, OSError):
-                if not listing:
-                    raise
-            info = info_of(record, folder.began(), folder.ended(), name)
-            return info if folder.is_in_place() else None
-
-    def _record(self, folder: Folder) -> Record | None:
-        """The record of a job of this instance whose folder has the right name."""
-        record = folder.record()
-        if record and record.instance == self._settings.instance:
-            return record if self._name(record.jid) == folder.path.name else None
-        return None
-
-    def _is_foreign(self, jid: str) -> bool:
-        """Whether the job's name is taken by something that is no job of ours."""
-        name = self._name(jid)
-        folder = self._state.folder(name)
-        if folder is None:
-            return self._state.has(name)
-        with folder:
-            record = self._record(folder)
-            return (record is None or record.jid != jid) and folder.is_in_place()
-
-    def _create(self, job: Job) -> JobInfo | None:
-        """Create and start the job; ``None`` if its name has been taken meanwhile."""
-        settings, name = self._settings, self._name(job.jid)
-        if self._state.has(name):
-            return None  # an empty foreign folder would be replaced by the rename
-        log_max = settings.log_max_mib << 20
-        record = record_of(job, settings.instance, datetime.now(UTC), log_max)
-        environment = environment_of(job, self._base, record)
-        with self._state.create(name, record, environment) as created:
-            if created is None:
-                return None
-            launch(*created, settings.engine_timeout_s)
-            return info_of(record, None, None, name)
-
-    def _destroy(self, folder: Folder, record: Record) -> bool:
-        """End and delete a job; ``False`` if somebody else did so meanwhile."""
-        timeout_s = self._settings.engine_timeout_s
-        with folder.lock_after_end(timeout_s) as held:
-            if held:
-                if folder.began() and not folder.ended():
-                    end_marked(record.mark, timeout_s)
-                self._state.discard(folder)
-            return held
+        """Start what a killed pman left without a supervisor."""
+        self._jobs.resume()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import platform
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
 import environ
 
@@ -42,17 +40,3 @@ class ProcessSettings(EngineSettings):
         """What is wrong with this machine."""
         if platform.system() != "Linux":
             yield "CONTAINER_ENV=process needs Linux"
-
-
-def state_folder(settings: ProcessSettings, environ: Mapping[str, str]) -> Path:
-    """Where the jobs are."""
-    if settings.state_dir:
-        return Path(settings.state_dir)
-    home = environ.get("HOME") or Path("~").expanduser()
-    return Path(environ.get("XDG_STATE_HOME") or Path(home, ".local/state"), "pman-process")
-
-
-def base_environment(settings: ProcessSettings, environ: Mapping[str, str]) -> dict[str, str]:
-    """What every job gets of pman's own environment; a ``PATH`` in any case."""
-    chosen = {name: environ[name] for name in settings.pass_env if name in environ}
-    return {"PATH": os.defpath, **chosen}

@@ -31,7 +31,7 @@ from pman_core import Job, Resources
 from pman_core.app import create_app
 from pman_core.kit.names import INSTANCE_LABEL, native_name
 from pman_core.kit.settings import load
-from pman_k8s.cluster import Cluster
+from pman_k8s.client import Cluster
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES
 from pman_k8s.settings import K8sSettings

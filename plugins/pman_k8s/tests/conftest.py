@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from k8s_bench import K8sBench, bench_on
 from k8s_cluster import RULES_OF_PMAN_6, account_with, why_missing, why_no_faults
+from k8s_kit import K8sBench, bench_on
 
 from pman_core.testing.pytest_plugin import Engines
 

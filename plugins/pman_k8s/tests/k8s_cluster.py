@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import attrs
 
 from pman_core.kit.settings import load
-from pman_k8s.access import Access
-from pman_k8s.cluster import Cluster
+from pman_k8s.client import Cluster
+from pman_k8s.connection import Access
 from pman_k8s.errors import NotThere
 from pman_k8s.settings import K8sSettings
 

@@ -26,9 +26,9 @@ from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, U
 from pman_core.kit.causes import pull_message
 from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
 from pman_k8s.labels import PULL
-from pman_k8s.moments import moment
-from pman_k8s.state import info_of, tell
-from pman_k8s.verdict import Told, verdict_patch
+from pman_k8s.outcome import Told, verdict_patch
+from pman_k8s.status.current import info_of, tell
+from pman_k8s.times import moment
 
 Object = dict[str, Any]
 

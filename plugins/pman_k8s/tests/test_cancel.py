@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from k8s_bench import K8sBench
 from k8s_cluster import PART, until
 from k8s_jobs import BASE
+from k8s_kit import K8sBench
 from k8s_objects import (
     BACKOFF,
     LATER,
@@ -30,11 +30,11 @@ from pman_core import JobFilter, JobInfo, Reason, Status
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.settings import load
 from pman_k8s.backend import KubernetesBackend
-from pman_k8s.cluster import Cluster
+from pman_k8s.client import Cluster
 from pman_k8s.labels import REST, VERDICT
-from pman_k8s.moments import moment
-from pman_k8s.rest import end_rest
 from pman_k8s.settings import K8sSettings
+from pman_k8s.termination import end_rest
+from pman_k8s.times import moment
 
 Object = dict[str, Any]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from k8s_bench import K8sBench
 from k8s_cluster import STOREBASE
+from k8s_kit import K8sBench
 from pfcon_client import (
     PFCON_TIMEOUT_S,
     assert_succeeded,

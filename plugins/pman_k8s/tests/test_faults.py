@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from k8s_bench import K8sBench
 from k8s_cluster import PYTHON_LEAVES_SOCKETS, admin, kubectl, part, until
+from k8s_kit import K8sBench
 
 from pman_core import JobFilter, Reason, Resources, Status
 from pman_core.contract.errors import EngineUnavailableError
-from pman_k8s.jobs import conditions
+from pman_k8s.status.job import conditions
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(PYTHON_LEAVES_SOCKETS)]
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import attrs
 import pytest
-from k8s_bench import K8sBench, bench_on
 from k8s_cluster import MISSING_IMAGE, OTHER_NAMESPACE, admin, applied, until
+from k8s_kit import K8sBench, bench_on
 from k8s_subjects import claim_of_tests
 
 from pman_core import HostPath, JobFilter, Mount, NfsPath, Reason, Status, User
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
 from pman_k8s.errors import NotThere, Refused
-from pman_k8s.jobs import is_leaving
+from pman_k8s.status.job import is_leaving
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -23,7 +23,7 @@ from k8s_cluster import (
     kubectl,
     until,
 )
-from pod_security import restricted, restricted_v2
+from pod_security_rules import restricted, restricted_v2
 
 BASE = ROOT / "deploy" / "kubernetes" / "base"
 OPENSHIFT = ROOT / "deploy" / "kubernetes" / "openshift"

@@ -10,7 +10,7 @@ from k8s_jobs import BASE
 from pman_core import ClaimPath, HostPath, Mount, NfsPath, Resources, User, VolumePath
 from pman_core.contract.errors import UnsupportedError
 from pman_core.kit.settings import load
-from pman_k8s.dollars import escaped, unescaped
+from pman_k8s.escaping import escaped, unescaped
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES
 from pman_k8s.settings import K8sSettings

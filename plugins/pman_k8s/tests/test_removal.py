@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from k8s_bench import K8sBench
 from k8s_cluster import admin, until
 from k8s_jobs import BASE
+from k8s_kit import K8sBench
 from k8s_objects import CREATED, LATER, ended, job, named, pod, running
 from k8s_standin import Answer, Request, Standin, said, standin
 

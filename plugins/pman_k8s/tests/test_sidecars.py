@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from k8s_bench import K8sBench
 from k8s_cluster import MISSING_IMAGE, admin, until
 from k8s_jobs import BASE
+from k8s_kit import K8sBench
 from k8s_objects import (
     BACKOFF,
     COMPLETE,
@@ -30,15 +30,15 @@ from pman_core import Job, JobFilter, Reason, Resources, Status
 from pman_core.kit.causes import pull_message
 from pman_core.kit.settings import load
 from pman_k8s.backend import KubernetesBackend
-from pman_k8s.jobs import conditions
 from pman_k8s.labels import REST
-from pman_k8s.moments import moment
+from pman_k8s.outcome import verdict_patch
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES
-from pman_k8s.pods import Pod
 from pman_k8s.settings import K8sSettings
-from pman_k8s.state import tell
-from pman_k8s.verdict import verdict_patch
+from pman_k8s.status.current import tell
+from pman_k8s.status.job import conditions
+from pman_k8s.status.pods import Pod
+from pman_k8s.times import moment
 
 Object = dict[str, Any]
 

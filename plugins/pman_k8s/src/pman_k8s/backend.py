@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, Storage, hookimpl
 from pman_core.contract.errors import EngineUnavailableError, NameTakenError, UnknownJobError
 from pman_core.kit.settings import load
-from pman_k8s.check import ping
-from pman_k8s.cluster import Cluster
-from pman_k8s.declared import capabilities
+from pman_k8s.capabilities import capabilities
+from pman_k8s.client import Cluster
+from pman_k8s.directory_check import Lookout
 from pman_k8s.errors import Conflict, NotThere, Refused, no_refusal, told_on_create
-from pman_k8s.find import Finder
 from pman_k8s.listing import Lister
 from pman_k8s.logs import log_end
-from pman_k8s.look import Lookout
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES, OPENSHIFT, Platform
+from pman_k8s.preflight import ping
+from pman_k8s.reconcile import Finder
 from pman_k8s.removal import remove_wholly
 from pman_k8s.settings import K8sSettings
-from pman_k8s.state import info_of, tell
+from pman_k8s.status.current import info_of, tell
 from pman_k8s.storage import claim_storage
 from pman_k8s.validate import validate
 
@@ -48,7 +48,7 @@ class KubernetesBackend:
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
-        """See ``declared.py``."""
+        """See ``capabilities.py``."""
         return capabilities(self.platform, self._settings, self._environ)
 
     @hookimpl

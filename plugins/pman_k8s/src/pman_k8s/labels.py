@@ -36,7 +36,7 @@ STARTED = LABEL_PREFIX + "started"
 #: The names of pods whose job has ended, and whose other containers are still to be ended.
 REST = LABEL_PREFIX + "rest"
 
-#: How the job ended, as it was first told; see ``verdict.py``.
+#: How the job ended, as it was first told; see ``outcome.py``.
 VERDICT = LABEL_PREFIX + "verdict"
 
 

@@ -1,7 +1,7 @@
 """Which Pod Security level, or which constraint of OpenShift, the pods of jobs need.
 
 https://kubernetes.io/docs/concepts/security/pod-security-standards/; OpenShift, Managing security
-context constraints. Both follow from the user and the volumes; the rest is in ``security.py``.
+context constraints. Both follow from the user and the volumes; the rest is in ``pod_security.py``.
 """
 
 from __future__ import annotations

@@ -11,17 +11,17 @@ from pman_core import JobFilter, JobInfo, JobPage, Status
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
 from pman_core.kit.names import INSTANCE_LABEL, JID_LABEL
 from pman_core.kit.paging import NO_CURSOR
-from pman_k8s.cluster import Answer, Cluster
+from pman_k8s.client import Answer, Cluster
 from pman_k8s.errors import Expired, Refused
-from pman_k8s.find import Finder
-from pman_k8s.jobs import is_leaving
+from pman_k8s.label_syntax import label_faults
 from pman_k8s.labels import notes_of, of_jobs, selector
-from pman_k8s.rest import end_rest
+from pman_k8s.outcome import Told, verdict_of
+from pman_k8s.reconcile import Finder
 from pman_k8s.settings import K8sSettings
-from pman_k8s.state import info_of, tell, too_late
-from pman_k8s.syntax import label_faults
-from pman_k8s.verdict import Told, verdict_of
-from pman_k8s.waiting import is_refusal
+from pman_k8s.status.current import info_of, tell, too_late
+from pman_k8s.status.job import is_leaving
+from pman_k8s.status.pending import is_refusal
+from pman_k8s.termination import end_rest
 
 Object = Mapping[str, Any]
 

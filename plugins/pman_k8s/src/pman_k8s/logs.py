@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from pman_core import JobInfo, Reason, Status
 from pman_core.kit.logs import tail_of_workers
-from pman_k8s.cluster import Cluster
+from pman_k8s.client import Cluster
 from pman_k8s.errors import NotThere, Refused
-from pman_k8s.jobs import workers_of
 from pman_k8s.labels import noted_pods, of_jobs
+from pman_k8s.status.job import workers_of
 
 #: A container runtime splits a long line into pieces of this size; some count each for a line.
 _PIECE = 16384

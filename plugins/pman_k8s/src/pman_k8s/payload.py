@@ -10,10 +10,10 @@ from typing import Any
 
 from pman_core import Job
 from pman_core.kit.names import JID_LABEL
-from pman_k8s.dollars import escaped
+from pman_k8s.escaping import escaped
 from pman_k8s.labels import annotations_of, labels_of
 from pman_k8s.platform import Platform
-from pman_k8s.security import container_security, pod_security
+from pman_k8s.pod_security import container_security, pod_security
 from pman_k8s.settings import K8sSettings
 from pman_k8s.volumes import volumes_of
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pman_core.contract.errors import EngineUnavailableError
-from pman_k8s.cluster import FEW_PODS, Cluster
+from pman_k8s.client import FEW_PODS, Cluster
 from pman_k8s.errors import NotAllowed
 from pman_k8s.labels import noted_pods, of_jobs
-from pman_k8s.pods import Pod
+from pman_k8s.status.pods import Pod
 
 Object = Mapping[str, Any]
 

@@ -18,7 +18,7 @@ from pman_core.kit.settings import (
     variable,
     whole_number,
 )
-from pman_k8s.syntax import dns_label, label_faults, qualified_name
+from pman_k8s.label_syntax import dns_label, label_faults, qualified_name
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 

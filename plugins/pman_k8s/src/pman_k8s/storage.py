@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pman_core import ClaimPath, Storage
 from pman_core.contract.errors import EngineUnavailableError, SettingsError
-from pman_k8s.cluster import Cluster
+from pman_k8s.client import Cluster
+from pman_k8s.directory_check import Lookout
 from pman_k8s.errors import NotAllowed, NotThere, no_refusal
-from pman_k8s.look import Lookout
 from pman_k8s.settings import K8sSettings
 
 

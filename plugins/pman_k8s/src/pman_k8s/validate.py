@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pman_core import ClaimPath, Job
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
-from pman_k8s.dollars import escaped
-from pman_k8s.look import Lookout
+from pman_k8s.directory_check import Lookout
+from pman_k8s.escaping import escaped
+from pman_k8s.label_syntax import is_reserved, label_faults
 from pman_k8s.settings import ClaimSettings
-from pman_k8s.syntax import is_reserved, label_faults
 
 #: The highest id that Kubernetes takes (a 32-bit integer with a sign).
 _MOST_ID = 2**31 - 1

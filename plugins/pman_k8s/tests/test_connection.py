@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from k8s_bench import K8sBench
 from k8s_cluster import (
     NAMESPACE,
     PYTHON_LEAVES_SOCKETS,
@@ -20,12 +19,13 @@ from k8s_cluster import (
     token_of,
     until,
 )
+from k8s_kit import K8sBench
 from proxies import Proxy, proxy
 
 from pman_core import JobFilter, Status
 from pman_core.contract.errors import EngineUnavailableError
 from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
-from pman_k8s.check import BESIDES, NEEDED
+from pman_k8s.preflight import BESIDES, NEEDED
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(PYTHON_LEAVES_SOCKETS)]
 
@@ -194,8 +194,8 @@ def test_the_account_of_a_pod_is_used_inside_of_a_cluster(
     token, authority = tmp_path / "token", tmp_path / "ca.crt"
     token.write_text(bench.account.token)
     authority.write_bytes(bench.account.ca)
-    monkeypatch.setattr("pman_k8s.access.SERVICE_TOKEN_FILENAME", str(token))
-    monkeypatch.setattr("pman_k8s.access.SERVICE_CERT_FILENAME", str(authority))
+    monkeypatch.setattr("pman_k8s.connection.SERVICE_TOKEN_FILENAME", str(token))
+    monkeypatch.setattr("pman_k8s.connection.SERVICE_CERT_FILENAME", str(authority))
     host, port = bench.account.address
     environ = {
         "KUBERNETES_SERVICE_HOST": host,

@@ -17,12 +17,12 @@ from typing import Any
 from pman_core import Reason
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.deadline import left, within
-from pman_k8s.cluster import FEW_PODS, Cluster
+from pman_k8s.client import FEW_PODS, Cluster
 from pman_k8s.errors import NotAllowed, NotThere, Refused
-from pman_k8s.jobs import is_leaving, makes_no_pods, workers_of
 from pman_k8s.labels import noted_pods, noted_rest, of_jobs
-from pman_k8s.pods import Pod
-from pman_k8s.verdict import STOPPED, rest_patch, verdict_of
+from pman_k8s.outcome import STOPPED, rest_patch, verdict_of
+from pman_k8s.status.job import is_leaving, makes_no_pods, workers_of
+from pman_k8s.status.pods import Pod
 
 Object = Mapping[str, Any]
 

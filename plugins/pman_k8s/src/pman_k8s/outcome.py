@@ -14,9 +14,9 @@ import attrs
 
 from pman_core import Reason, Status
 from pman_core.kit.masking import masked
-from pman_k8s.jobs import env_of
 from pman_k8s.labels import PODS, PULL, REST, STARTED, VERDICT, notes_of
-from pman_k8s.moments import moment
+from pman_k8s.status.job import env_of
+from pman_k8s.times import moment
 
 Payload = dict[str, Any]
 

@@ -14,7 +14,7 @@ import attrs
 
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.deadline import left
-from pman_k8s.access import Access
+from pman_k8s.connection import Access
 from pman_k8s.errors import Conflict, NotKnown, NotThere, client_errors, raise_for
 from pman_k8s.payload import CONTAINER
 from pman_k8s.settings import K8sSettings

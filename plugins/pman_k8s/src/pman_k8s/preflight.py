@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pman_core.contract.errors import EngineUnavailableError
-from pman_k8s.cluster import Cluster
+from pman_k8s.client import Cluster
 from pman_k8s.errors import Refused
 from pman_k8s.platform import OPENSHIFT, Platform
 

@@ -9,12 +9,12 @@ from typing import Any
 import attrs
 
 from pman_core import Reason, Status
-from pman_k8s.containers import Failure
-from pman_k8s.jobs import conditions, workers_of
 from pman_k8s.labels import STARTED, noted_pods, notes_of
-from pman_k8s.moments import moment
-from pman_k8s.pods import Pod
-from pman_k8s.verdict import Told
+from pman_k8s.outcome import Told
+from pman_k8s.status.containers import Failure
+from pman_k8s.status.job import conditions, workers_of
+from pman_k8s.status.pods import Pod
+from pman_k8s.times import moment
 
 Object = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ import pytest
 from k8s_cluster import until
 
 from pman_core.contract.errors import EngineUnavailableError
-from pman_k8s.look import Lookout, mode
+from pman_k8s.directory_check import Lookout, mode
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
             answered.wait(60)
         return mode(path)
 
-    monkeypatch.setattr("pman_k8s.look.mode", late)
+    monkeypatch.setattr("pman_k8s.directory_check.mode", late)
     yield answered
     answered.set()
 

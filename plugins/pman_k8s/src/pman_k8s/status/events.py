@@ -9,9 +9,9 @@ from typing import Any
 
 from pman_core import Reason
 from pman_core.kit.causes import passing_cause
-from pman_k8s.moments import moment
 from pman_k8s.payload import CONTAINER
-from pman_k8s.waiting import HICCUP_S, NO_MEMORY, NO_POD, Waiting, image_waits
+from pman_k8s.status.pending import HICCUP_S, NO_MEMORY, NO_POD, Waiting, image_waits
+from pman_k8s.times import moment
 
 Object = Mapping[str, Any]
 

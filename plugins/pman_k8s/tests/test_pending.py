@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
-from k8s_bench import K8sBench
 from k8s_cluster import CLAIM, MISSING_IMAGE, admin, applied, until
+from k8s_kit import K8sBench
 
 from pman_core import ClaimPath, HostPath, Mount, Reason, Resources, Status
 from pman_core.kit.causes import cause_named
-from pman_k8s.pods import Pod
-from pman_k8s.waiting import HICCUP_S
+from pman_k8s.status.pending import HICCUP_S
+from pman_k8s.status.pods import Pod
 
 pytestmark = pytest.mark.timeout(600)
 

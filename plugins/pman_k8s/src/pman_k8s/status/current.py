@@ -17,8 +17,10 @@ import attrs
 from pman_core import JobInfo, Reason, Status
 from pman_core.kit.masking import masked
 from pman_core.kit.names import FINGERPRINT_LABEL, JID_LABEL
-from pman_k8s.dollars import unescaped
-from pman_k8s.ends import (
+from pman_k8s.escaping import unescaped
+from pman_k8s.labels import IMAGE, OWNER, asked_labels, noted_pods, noted_pull, notes_of
+from pman_k8s.outcome import Told
+from pman_k8s.status.ends import (
     completed,
     failed_pods,
     failure,
@@ -28,12 +30,10 @@ from pman_k8s.ends import (
     started_at,
     success,
 )
-from pman_k8s.jobs import conditions, container_of, env_of, workers_of
-from pman_k8s.labels import IMAGE, OWNER, asked_labels, noted_pods, noted_pull, notes_of
-from pman_k8s.moments import moment
-from pman_k8s.pods import Pod
-from pman_k8s.verdict import Told
-from pman_k8s.waiting import NO_POD, Waiting, image_waits
+from pman_k8s.status.job import conditions, container_of, env_of, workers_of
+from pman_k8s.status.pending import NO_POD, Waiting, image_waits
+from pman_k8s.status.pods import Pod
+from pman_k8s.times import moment
 
 Object = Mapping[str, Any]
 

@@ -17,18 +17,18 @@ from pman_core import JobInfo, Reason
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.causes import pull_cause
 from pman_core.kit.names import native_name
-from pman_k8s.cluster import FEW_PODS, Answer, Cluster
-from pman_k8s.ends import not_before
+from pman_k8s.client import FEW_PODS, Answer, Cluster
 from pman_k8s.errors import Conflict, NotThere, Refused
-from pman_k8s.events import begun_by_events, told_by_events
-from pman_k8s.jobs import counted_pods, is_leaving, workers_of
 from pman_k8s.labels import STARTED, is_ours, noted_pods, noted_pull, notes_of, of_jobs
-from pman_k8s.pods import Pod
-from pman_k8s.rest import end_cancelled, end_rest
+from pman_k8s.outcome import MOST_WORDS, Told, run_patch, verdict_of, verdict_patch
 from pman_k8s.settings import K8sSettings
-from pman_k8s.state import cancelled, info_of, refused, tell, too_late, waits_for
-from pman_k8s.verdict import MOST_WORDS, Told, run_patch, verdict_of, verdict_patch
-from pman_k8s.waiting import Waiting
+from pman_k8s.status.current import cancelled, info_of, refused, tell, too_late, waits_for
+from pman_k8s.status.ends import not_before
+from pman_k8s.status.events import begun_by_events, told_by_events
+from pman_k8s.status.job import counted_pods, is_leaving, workers_of
+from pman_k8s.status.pending import Waiting
+from pman_k8s.status.pods import Pod
+from pman_k8s.termination import end_cancelled, end_rest
 
 Object = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from pman_core import Reason
-from pman_k8s.waiting import Waiting, container_waits
+from pman_k8s.status.pending import Waiting, container_waits
 
 Object = Mapping[str, Any]
 

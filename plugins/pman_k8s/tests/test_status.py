@@ -25,13 +25,13 @@ from k8s_objects import (
 from pman_core import Reason, Status
 from pman_core.kit.causes import pull_message
 from pman_core.kit.names import FINGERPRINT_LABEL
-from pman_k8s.events import told_by_events
 from pman_k8s.labels import IMAGE, VERDICT
-from pman_k8s.moments import moment
-from pman_k8s.pods import Pod
-from pman_k8s.state import info_of, refused, tell, too_late, waits_for
-from pman_k8s.verdict import MOST_WORDS, Told, run_patch, verdict_of, verdict_patch
-from pman_k8s.waiting import NO_POD, Waiting
+from pman_k8s.outcome import MOST_WORDS, Told, run_patch, verdict_of, verdict_patch
+from pman_k8s.status.current import info_of, refused, tell, too_late, waits_for
+from pman_k8s.status.events import told_by_events
+from pman_k8s.status.pending import NO_POD, Waiting
+from pman_k8s.status.pods import Pod
+from pman_k8s.times import moment
 
 Object = dict[str, Any]
 

@@ -6,12 +6,12 @@ from typing import Any
 import attrs
 import pytest
 from k8s_jobs import BASE, CLAIMS
-from pod_security import SCCS, admitted_by, baseline, restricted, restricted_v2
+from pod_security_rules import SCCS, admitted_by, baseline, restricted, restricted_v2
 
 from pman_core import HostPath, Mount, NfsPath, User
 from pman_core.kit.settings import load
 from pman_core.kit.user import parse_user
-from pman_k8s.declared import capabilities
+from pman_k8s.capabilities import capabilities
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES, OPENSHIFT, Platform
 from pman_k8s.settings import K8sSettings

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pman_k8s.dollars import unescaped
+from pman_k8s.escaping import unescaped
 from pman_k8s.payload import CONTAINER
 
 Object = Mapping[str, Any]

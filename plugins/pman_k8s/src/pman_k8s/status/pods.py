@@ -13,7 +13,8 @@ from typing import Any
 import attrs
 
 from pman_core import Reason
-from pman_k8s.containers import (
+from pman_k8s.payload import CONTAINER
+from pman_k8s.status.containers import (
     INITIALIZING,
     NOT_BEGUN,
     Failure,
@@ -22,9 +23,8 @@ from pman_k8s.containers import (
     init_waits,
     native_sidecars,
 )
-from pman_k8s.moments import moment
-from pman_k8s.payload import CONTAINER
-from pman_k8s.waiting import Waiting, container_waits, pod_waits
+from pman_k8s.status.pending import Waiting, container_waits, pod_waits
+from pman_k8s.times import moment
 
 Object = Mapping[str, Any]
 

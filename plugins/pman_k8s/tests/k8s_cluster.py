@@ -17,7 +17,7 @@ import attrs
 from pman_core.kit.settings import load
 from pman_k8s.client import Cluster
 from pman_k8s.connection import Access
-from pman_k8s.errors import NotThere
+from pman_k8s.errors import NotFoundError
 from pman_k8s.settings import K8sSettings
 
 T = TypeVar("T")
@@ -182,7 +182,7 @@ def minor_version() -> int:
 def exists(name: str, namespace: str = NAMESPACE) -> bool:
     try:
         admin(namespace).job(name)
-    except NotThere:
+    except NotFoundError:
         return False
     return True
 

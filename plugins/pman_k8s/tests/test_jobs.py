@@ -14,7 +14,7 @@ from k8s_subjects import claim_of_tests
 
 from pman_core import HostPath, JobFilter, Mount, NfsPath, Reason, Status, User
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
-from pman_k8s.errors import NotThere, Refused
+from pman_k8s.errors import NotFoundError, RefusedError
 from pman_k8s.status.job import is_leaving
 
 pytestmark = pytest.mark.timeout(600)
@@ -88,7 +88,7 @@ def quota(name: str, hard: str, forbidden: dict[str, Any]) -> Iterator[None]:
     def is_refused() -> bool:
         try:
             api.ask("POST", path, body, query={"dryRun": "All"})
-        except Refused as refused:
+        except RefusedError as refused:
             return "exceeded quota" in str(refused)
         return False
 
@@ -233,7 +233,7 @@ def stays(name: str) -> bool:
     """Whether nobody has asked for the end of a Job."""
     try:
         return not is_leaving(admin().job(name).body)
-    except NotThere:
+    except NotFoundError:
         return False
 
 

@@ -10,7 +10,7 @@ from pman_core.kit.settings import load
 from pman_k8s.capabilities import capabilities
 from pman_k8s.client import Cluster
 from pman_k8s.directory_check import Lookout
-from pman_k8s.errors import Conflict, NotThere, Refused, no_refusal, told_on_create
+from pman_k8s.errors import ConflictError, NotFoundError, RefusedError, create_error, refusal_errors
 from pman_k8s.listing import Lister
 from pman_k8s.logs import log_end
 from pman_k8s.payload import job_payload
@@ -66,7 +66,7 @@ class KubernetesBackend:
     @hookimpl
     def pman_ping(self) -> str:
         """Ask for the version, and for each permission that pman needs."""
-        with no_refusal("the API server refuses"):
+        with refusal_errors("the API server refuses"):
             return ping(self._cluster, self.platform)
 
     @hookimpl
@@ -78,19 +78,19 @@ class KubernetesBackend:
             refusal = None
             try:
                 made = self._cluster.create(body).body
-            except Conflict:
+            except ConflictError:
                 pass
-            except Refused as refused:
+            except RefusedError as refused:
                 # Quotas and policies are asked before the server sees that there is one already.
                 refusal = refused
             else:
                 return info_of(made, tell(made, ()))
-            with no_refusal(f"job {job.jid!r} cannot be read"):
+            with refusal_errors(f"job {job.jid!r} cannot be read"):
                 info = self._finder.find(job.jid)
                 if info:
                     return info
                 if refusal:
-                    raise told_on_create(refusal) from refusal
+                    raise create_error(refusal) from refusal
                 if self._finder.is_foreign(job.jid):
                     raise NameTakenError(job.jid, name)
                 self._finder.wait_for_removal(job.jid)
@@ -99,7 +99,7 @@ class KubernetesBackend:
     @hookimpl
     def pman_status(self, jid: str) -> JobInfo:
         """One call for a job that has ended and was told, else two or three."""
-        with no_refusal(f"job {jid!r} cannot be read"):
+        with refusal_errors(f"job {jid!r} cannot be read"):
             info = self._finder.find(jid)
         if info is None:
             raise UnknownJobError(jid)
@@ -108,16 +108,16 @@ class KubernetesBackend:
     @hookimpl
     def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
         """The end of the pods' logs."""
-        with no_refusal("the log cannot be read"):
+        with refusal_errors("the log cannot be read"):
             try:
                 return log_end(self._cluster, info, tail_lines, max_bytes)
-            except NotThere:
+            except NotFoundError:
                 raise UnknownJobError(info.jid) from None
 
     @hookimpl
     def pman_cancel(self, jid: str) -> JobInfo:
         """The end is noted on the Job first; then its pods are ended."""
-        with no_refusal(f"job {jid!r} cannot be cancelled"):
+        with refusal_errors(f"job {jid!r} cannot be cancelled"):
             info = self._finder.cancel(jid)
         if info is None:
             raise UnknownJobError(jid)
@@ -126,13 +126,13 @@ class KubernetesBackend:
     @hookimpl
     def pman_resume(self) -> None:
         """End what was to be ended when an earlier process was killed."""
-        with no_refusal("the jobs cannot be listed"):
+        with refusal_errors("the jobs cannot be listed"):
             self._lister.end_rests()
 
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
         """The Job is kept, as one that is being deleted, until its pods are gone."""
-        with no_refusal(f"job {jid!r} cannot be removed"):
+        with refusal_errors(f"job {jid!r} cannot be removed"):
             answer = self._finder.found(jid)
             if answer is None:
                 return False
@@ -142,7 +142,7 @@ class KubernetesBackend:
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """In the API server's own order; the cursor is its own too."""
-        with no_refusal("the jobs cannot be listed"):
+        with refusal_errors("the jobs cannot be listed"):
             return self._lister.page(job_filter, limit, cursor)
 
 

@@ -15,7 +15,13 @@ import attrs
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.deadline import left
 from pman_k8s.connection import Access
-from pman_k8s.errors import Conflict, NotKnown, NotThere, client_errors, raise_for
+from pman_k8s.errors import (
+    ConflictError,
+    NotFoundError,
+    UnauthorizedError,
+    engine_errors,
+    raise_for,
+)
 from pman_k8s.payload import CONTAINER
 from pman_k8s.settings import K8sSettings
 
@@ -67,17 +73,17 @@ class Cluster:
     ) -> Answer:
         """The JSON that a path of the API answers.
 
-        :raises Refused: the server said no.
+        :raises RefusedError: the server said no.
         :raises EngineUnavailableError: it did not answer, or cannot serve now.
         """
         try:
             return self._answer(method, path, body, kind, query or {})
-        except NotKnown:
+        except UnauthorizedError:
             # A token that was replaced just now, or whose end only the server knows.
             self._access.forget()
         try:
             return self._answer(method, path, body, kind, query or {})
-        except NotKnown as refused:
+        except UnauthorizedError as refused:
             raise EngineUnavailableError(
                 f"the API server at {self.address} does not accept pman's credentials (401): "
                 f"{refused}"
@@ -86,7 +92,7 @@ class Cluster:
     def _answer(
         self, method: str, path: str, body: Object | None, kind: str, query: Mapping[str, str]
     ) -> Answer:
-        with client_errors(lambda: self.address):
+        with engine_errors(lambda: self.address):
             response = self._send(method, path, body, kind, query)
             content = response.read()
             raise_for(response.status, response.headers, content)
@@ -122,29 +128,29 @@ class Cluster:
     def create(self, job: Object) -> Answer:
         """Create a Job.
 
-        :raises Conflict: there is one of that name.
+        :raises ConflictError: there is one of that name.
         """
         return self.ask("POST", self._path("apis/batch/v1", "jobs"), job)
 
     def job(self, name: str) -> Answer:
         """A Job, as it is now.
 
-        :raises NotThere: there is none.
+        :raises NotFoundError: there is none.
         """
         return self.ask("GET", self._path("apis/batch/v1", "jobs", name))
 
     def patch(self, name: str, change: Object) -> Answer:
         """Change a Job (JSON merge patch); a resourceVersion in ``change`` must be its own.
 
-        :raises Conflict: it has been changed since.
-        :raises NotThere: there is none.
+        :raises ConflictError: it has been changed since.
+        :raises NotFoundError: there is none.
         """
         return self.ask("PATCH", self._path("apis/batch/v1", "jobs", name), change, _MERGE)
 
     def jobs(self, selector: str, limit: int, continue_: str) -> Answer:
         """A page of Jobs.
 
-        :raises Expired: the page cannot be gone on from.
+        :raises ExpiredError: the page cannot be gone on from.
         """
         query = {"labelSelector": selector, "limit": str(limit)}
         if continue_:
@@ -158,7 +164,7 @@ class Cluster:
         """
         policy = "Foreground" if after_pods else "Background"
         how = {"propagationPolicy": policy, "preconditions": {"uid": uid}}
-        with contextlib.suppress(NotThere, Conflict):  # another has its name now
+        with contextlib.suppress(NotFoundError, ConflictError):  # another has its name now
             self.ask("DELETE", self._path("apis/batch/v1", "jobs", name), how)
 
     # ---------------------------------------------------------------------- pods
@@ -167,7 +173,7 @@ class Cluster:
         """These pods as they are now, as far as they are there."""
         found = []
         for name in names:
-            with contextlib.suppress(NotThere):
+            with contextlib.suppress(NotFoundError):
                 found.append(self.ask("GET", self._path("api/v1", "pods", name)).body)
         return found
 
@@ -189,7 +195,7 @@ class Cluster:
         :param grace_s: 0 takes it out of the API at once, whether its process has ended or not.
         """
         how: Object = {} if grace_s is None else {"gracePeriodSeconds": grace_s}
-        with contextlib.suppress(NotThere):
+        with contextlib.suppress(NotFoundError):
             self.ask("DELETE", self._path("api/v1", "pods", name), how)
 
     def end_pod(self, name: str) -> None:
@@ -199,18 +205,18 @@ class Cluster:
         is deleted takes them with it. A deadline may only be lowered (API reference, PodSpec).
         """
         change = {"spec": {"activeDeadlineSeconds": 1}}
-        with contextlib.suppress(NotThere):
+        with contextlib.suppress(NotFoundError):
             self.ask("PATCH", self._path("api/v1", "pods", name), change, _MERGE)
 
     def log(self, pod: str, tail_lines: int) -> Generator[bytes]:
         """The end of a pod's log, piece by piece, as far as it has been written.
 
-        :raises Refused: there is none yet.
-        :raises NotThere: there is no such pod.
+        :raises RefusedError: there is none yet.
+        :raises NotFoundError: there is no such pod.
         :raises EngineUnavailableError: also where it is not there in time.
         """
         query = {"container": CONTAINER, "tailLines": str(tail_lines)}
-        with client_errors(lambda: self.address):
+        with engine_errors(lambda: self.address):
             response = self._send(
                 "GET", self._path("api/v1", "pods", pod, "log"), None, _JSON, query
             )
@@ -226,7 +232,7 @@ class Cluster:
         """
         query = {"container": container, "tailLines": "0", "follow": "true"}
         path = self._path("api/v1", "pods", pod, "log")
-        with client_errors(lambda: self.address), contextlib.suppress(NotThere):
+        with engine_errors(lambda: self.address), contextlib.suppress(NotFoundError):
             response = self._send("GET", path, None, _JSON, query)
             with contextlib.closing(response.response) as stream:
                 if response.status >= 400:
@@ -246,7 +252,7 @@ class Cluster:
     def claim(self, name: str) -> Object:
         """A persistent volume claim.
 
-        :raises NotThere: there is none.
+        :raises NotFoundError: there is none.
         """
         return self.ask("GET", self._path("api/v1", "persistentvolumeclaims", name)).body
 

@@ -1,7 +1,7 @@
-"""What the API server answers and its client raises, in our words: the only module that knows both.
+"""The plugin's exceptions, and the mapping of the API server's answers and the client's errors.
 
-``Refused`` and its kinds are for this plugin alone: whoever asked knows what a refusal means there.
-What is nobody's fault, or the operator's, becomes ``EngineUnavailableError`` here.
+``RefusedError`` and its kinds are for this plugin alone: the caller knows what a refusal means
+there. What no client of pman can mend becomes ``EngineUnavailableError`` here.
 
 API reference, Status; codes as in ``staging/src/k8s.io/apimachinery/pkg/api/errors``.
 """
@@ -37,7 +37,7 @@ _PASSING = (
 _RETRY_AFTER_S = 1.0
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The API server answered, and said no."""
 
     def __init__(self, code: int, words: str) -> None:
@@ -45,28 +45,28 @@ class Refused(Exception):
         self.code = code
 
 
-class NotThere(Refused):
+class NotFoundError(RefusedError):
     """There is no such object, or not any more."""
 
 
-class Conflict(Refused):
+class ConflictError(RefusedError):
     """There is an object of that name, or it has been changed since it was read."""
 
 
-class Expired(Refused):
+class ExpiredError(RefusedError):
     """A list cannot be gone on with."""
 
 
-class NotKnown(Refused):
+class UnauthorizedError(RefusedError):
     """The credentials are not accepted."""
 
 
-class NotAllowed(EngineUnavailableError):
+class ForbiddenError(EngineUnavailableError):
     """pman's account lacks a permission, which the operator can give it."""
 
 
 @contextlib.contextmanager
-def client_errors(address: Callable[[], str]) -> Iterator[None]:
+def engine_errors(address: Callable[[], str]) -> Iterator[None]:
     """Map every exception of the client's libraries.
 
     :param address: tells where the server is, which may be known only after it was looked for.
@@ -99,7 +99,7 @@ def client_errors(address: Callable[[], str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def no_refusal(told: str) -> Iterator[None]:
+def refusal_errors(told: str) -> Iterator[None]:
     """For what the server must not refuse: whoever asked can only ask again.
 
     :param told: what could not be done, for a person.
@@ -108,16 +108,16 @@ def no_refusal(told: str) -> Iterator[None]:
     """
     try:
         yield
-    except Refused as refused:
+    except RefusedError as refused:
         raise EngineUnavailableError(f"{told}: {refused}") from refused
 
 
 def raise_for(code: int, headers: Mapping[str, str], body: bytes) -> None:
     """Raise what an answer means that is an error.
 
-    :raises Refused: or one of its kinds.
-    :raises EngineUnavailableError: the server cannot serve now; ``NotAllowed`` where pman lacks a
-        permission.
+    :raises RefusedError: or one of its kinds.
+    :raises EngineUnavailableError: the server cannot serve now; ``ForbiddenError`` where pman lacks
+        a permission.
     """
     if code < 400:
         return
@@ -129,25 +129,29 @@ def raise_for(code: int, headers: Mapping[str, str], body: bytes) -> None:
         )
     words = _words(status) or body.decode(errors="replace").strip() or f"HTTP {code}"
     if code == 401:
-        raise NotKnown(code, words)
-    lacking = lacking_permission(words) if code == 403 else None
+        raise UnauthorizedError(code, words)
+    lacking = missing_permission(words) if code == 403 else None
     if lacking:
-        raise NotAllowed(f"pman is not allowed to {lacking}: {words}")
+        raise ForbiddenError(f"pman is not allowed to {lacking}: {words}")
     if code == 429 or code >= 500:
         # etcd's limit of a request comes out as a server's error.
         if "request is too large" in words:
-            raise Refused(413, words)
+            raise RefusedError(413, words)
         asked = headers.get("Retry-After") or (status.get("details") or {}).get("retryAfterSeconds")
         again = float(str(asked)) if str(asked or "").isdigit() else None
         raise EngineUnavailableError(
             f"the API server cannot serve now ({code}): {words}",
             retry_after_s=again or (_RETRY_AFTER_S if code == 429 else None),
         )
-    kinds: dict[int, type[Refused]] = {404: NotThere, 409: Conflict, 410: Expired}
-    raise kinds.get(code, Refused)(code, words)
+    kinds: dict[int, type[RefusedError]] = {
+        404: NotFoundError,
+        409: ConflictError,
+        410: ExpiredError,
+    }
+    raise kinds.get(code, RefusedError)(code, words)
 
 
-def lacking_permission(words: str) -> str | None:
+def missing_permission(words: str) -> str | None:
     """The permission that is missing, as a rule of a Role has it; ``None`` if it is not that."""
     found = _NOT_ALLOWED.search(words)
     if not found:
@@ -156,7 +160,7 @@ def lacking_permission(words: str) -> str | None:
     return f"{verb} {resource}" + (f" ({group})" if group else "")
 
 
-def told_on_create(refused: Refused) -> InvalidJobError | EngineUnavailableError:
+def create_error(refused: RefusedError) -> InvalidJobError | EngineUnavailableError:
     """What the refusal of a new Job means.
 
     Some pass with time; the namespace and the credentials are the operator's.

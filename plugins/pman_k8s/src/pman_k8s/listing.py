@@ -12,7 +12,7 @@ from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
 from pman_core.kit.names import INSTANCE_LABEL, JID_LABEL
 from pman_core.kit.paging import NO_CURSOR
 from pman_k8s.client import Answer, Cluster
-from pman_k8s.errors import Expired, Refused
+from pman_k8s.errors import ExpiredError, RefusedError
 from pman_k8s.label_syntax import label_faults
 from pman_k8s.labels import notes_of, of_jobs, selector
 from pman_k8s.outcome import Told, verdict_of
@@ -55,11 +55,11 @@ class Lister:
         wanted = selector({**job_filter.labels, INSTANCE_LABEL: self._settings.instance})
         try:
             answer = self._cluster.jobs(wanted, limit, cursor or "")
-        except Expired:
+        except ExpiredError:
             raise InvalidJobError(
                 faults={"cursor": "has expired: ask for the first page again"}
             ) from None
-        except Refused as refused:
+        except RefusedError as refused:
             if cursor is None or refused.code != HTTPStatus.BAD_REQUEST:
                 raise
             raise InvalidJobError(faults={"cursor": NO_CURSOR}) from refused
@@ -114,7 +114,7 @@ class Lister:
             # Its end has to be written down, by the job as it is now.
             try:
                 return self._finder.find(notes_of(job)[JID_LABEL])
-            except Refused as refused:  # one job must not hide the others
+            except RefusedError as refused:  # one job must not hide the others
                 status = Status.NOT_STARTED if late else Status.STARTED
                 message = f"ending, which cannot be written down: {refused}"
                 told = Told(status=status, message=message, started=told.started)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pman_core import JobInfo, Reason, Status
 from pman_core.kit.logs import tail_of_workers
 from pman_k8s.client import Cluster
-from pman_k8s.errors import NotThere, Refused
+from pman_k8s.errors import NotFoundError, RefusedError
 from pman_k8s.labels import noted_pods, of_jobs
 from pman_k8s.status.job import workers_of
 
@@ -29,7 +29,7 @@ def log_end(cluster: Cluster, info: JobInfo, tail_lines: int, max_bytes: int) ->
 
     The API's own ``limitBytes`` is of no use: it keeps the beginning.
 
-    :raises NotThere: the job has been removed.
+    :raises NotFoundError: the job has been removed.
     """
     if info.status is Status.NOT_STARTED:
         return _line(f"waiting: {info.message}")
@@ -60,10 +60,10 @@ def _log(cluster: Cluster, name: str, pod: str, pieces: int) -> Iterator[bytes]:
         return
     try:
         yield from cluster.log(pod, pieces)
-    except NotThere:
+    except NotFoundError:
         cluster.job(name)
         yield _line(f"the log is gone with its pod {pod}")
-    except Refused as refused:
+    except RefusedError as refused:
         yield _line(f"no log: {refused}")
 
 

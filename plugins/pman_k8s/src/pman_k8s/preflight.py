@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pman_core.contract.errors import EngineUnavailableError
 from pman_k8s.client import Cluster
-from pman_k8s.errors import Refused
+from pman_k8s.errors import RefusedError
 from pman_k8s.platform import OPENSHIFT, Platform
 
 #: API group, resource, its part, verb.
@@ -66,7 +66,7 @@ def _wrong_platform(cluster: Cluster, platform: Platform) -> Iterator[str]:
     """A note where CONTAINER_ENV names the other platform, as far as the server tells."""
     try:
         groups = cluster.api_groups()
-    except Refused:
+    except RefusedError:
         return
     is_openshift = any(group.endswith(".openshift.io") for group in groups)
     if platform is OPENSHIFT and not is_openshift:

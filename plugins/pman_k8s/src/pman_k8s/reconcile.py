@@ -18,7 +18,7 @@ from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.causes import pull_cause
 from pman_core.kit.names import native_name
 from pman_k8s.client import FEW_PODS, Answer, Cluster
-from pman_k8s.errors import Conflict, NotThere, Refused
+from pman_k8s.errors import ConflictError, NotFoundError, RefusedError
 from pman_k8s.labels import STARTED, is_ours, noted_pods, noted_pull, notes_of, of_jobs
 from pman_k8s.outcome import MOST_WORDS, Told, run_patch, verdict_of, verdict_patch
 from pman_k8s.settings import K8sSettings
@@ -104,14 +104,14 @@ class Finder:
             name = job["metadata"]["name"]
             try:
                 answer = self._cluster.patch(name, change)
-            except Conflict:
+            except ConflictError:
                 again = self._read(name)
                 if again is None or is_leaving(again.body):
                     return None
                 if again.body["metadata"]["uid"] != job["metadata"]["uid"]:
                     return None
                 answer = again
-            except NotThere:
+            except NotFoundError:
                 return None
             else:
                 if not told.status.is_final:
@@ -154,7 +154,7 @@ class Finder:
             return waiting
         try:
             events = self._cluster.events(first.found["metadata"]["uid"])
-        except (Refused, EngineUnavailableError):
+        except (RefusedError, EngineUnavailableError):
             return waiting  # they only adorn what is known without them
         return told_by_events(events, waiting)
 
@@ -162,7 +162,7 @@ class Finder:
         """What is told of a job, also if it began just now."""
         taken = [pod for pod in map(Pod, found) if pod.taken] if told.waits else []
         for pod in taken[:FEW_PODS]:
-            with contextlib.suppress(Refused, EngineUnavailableError):  # see ``_explained``
+            with contextlib.suppress(RefusedError, EngineUnavailableError):  # see ``_explained``
                 begun = begun_by_events(self._cluster.events(pod.found["metadata"]["uid"]))
                 if begun:
                     return attrs.evolve(told, started=not_before(Pod(job).created, begun))
@@ -181,7 +181,7 @@ class Finder:
     def _read(self, name: str) -> Answer | None:
         try:
             return self._cluster.job(name)
-        except NotThere:
+        except NotFoundError:
             return None
 
 

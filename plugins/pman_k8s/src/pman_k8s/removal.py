@@ -9,7 +9,7 @@ from typing import Any
 
 from pman_core.contract.errors import EngineUnavailableError
 from pman_k8s.client import FEW_PODS, Cluster
-from pman_k8s.errors import NotAllowed
+from pman_k8s.errors import ForbiddenError
 from pman_k8s.labels import noted_pods, of_jobs
 from pman_k8s.status.pods import Pod
 
@@ -48,7 +48,7 @@ def remove_wholly(cluster: Cluster, job: Object, timeout_s: float) -> None:
             )
         for order in orders:
             if order not in asked:
-                with contextlib.suppress(NotAllowed):  # they go with their Job, if later
+                with contextlib.suppress(ForbiddenError):  # they go with their Job, if later
                     cluster.delete_pod(*order)
                 asked.add(order)
         time.sleep(_PAUSE_S)

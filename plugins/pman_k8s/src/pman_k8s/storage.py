@@ -9,7 +9,7 @@ from pman_core import ClaimPath, Storage
 from pman_core.contract.errors import EngineUnavailableError, SettingsError
 from pman_k8s.client import Cluster
 from pman_k8s.directory_check import Lookout
-from pman_k8s.errors import NotAllowed, NotThere, no_refusal
+from pman_k8s.errors import ForbiddenError, NotFoundError, refusal_errors
 from pman_k8s.settings import K8sSettings
 
 
@@ -24,10 +24,10 @@ def claim_storage(cluster: Cluster, settings: K8sSettings, lookout: Lookout) -> 
 
     def check() -> None:
         phase = None
-        with no_refusal(f"claim {claim!r} cannot be read"), contextlib.suppress(NotAllowed):
+        with refusal_errors(f"claim {claim!r} cannot be read"), contextlib.suppress(ForbiddenError):
             try:
                 phase = cluster.claim(claim).get("status", {}).get("phase")
-            except NotThere:
+            except NotFoundError:
                 raise EngineUnavailableError(
                     f"no storebase: namespace {settings.namespace} has no claim {claim!r}; create "
                     "it, or set VOLUME_NAME"

@@ -18,7 +18,7 @@ from pman_core import Reason
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.deadline import left, within
 from pman_k8s.client import FEW_PODS, Cluster
-from pman_k8s.errors import NotAllowed, NotThere, Refused
+from pman_k8s.errors import ForbiddenError, NotFoundError, RefusedError
 from pman_k8s.labels import noted_pods, noted_rest, of_jobs
 from pman_k8s.outcome import STOPPED, rest_patch, verdict_of
 from pman_k8s.status.job import is_leaving, makes_no_pods, workers_of
@@ -61,11 +61,11 @@ def end_rest(cluster: Cluster, job: Object, now: datetime) -> bool:
         for name in names:
             cluster.end_pod(name)
         cluster.patch(job["metadata"]["name"], rest_patch())
-    except NotThere:
+    except NotFoundError:
         return True  # removed meanwhile
-    except NotAllowed as error:
+    except ForbiddenError as error:
         _warn_once(_RUN_ON % (", ".join(names), f"{error}; they are left until it is removed"))
-    except (Refused, EngineUnavailableError) as error:
+    except (RefusedError, EngineUnavailableError) as error:
         log.warning(_RUN_ON, ", ".join(names), error)
         return False
     return True
@@ -81,7 +81,7 @@ def end_cancelled(cluster: Cluster, name: str, uid: str, timeout_s: float) -> bo
     try:
         with within(left(timeout_s)):
             return _await_end(cluster, name, uid)
-    except NotThere:
+    except NotFoundError:
         return False
     except EngineUnavailableError as error:
         if time.monotonic() < ends:
@@ -133,7 +133,7 @@ def _end_run(cluster: Cluster, job: Object, now: datetime) -> bool:
             cluster.patch(job["metadata"]["name"], {"spec": STOPPED})
     for pod in lasting:
         if pod.is_deleted and is_late and not pod.started:
-            with contextlib.suppress(NotAllowed):  # its node lets it go, if later
+            with contextlib.suppress(ForbiddenError):  # its node lets it go, if later
                 cluster.delete_pod(pod.name, 0)
     return False
 
@@ -144,7 +144,7 @@ def _end_pods(cluster: Cluster, pods: Iterable[Pod]) -> bool:
     try:
         for name in lasting:
             cluster.end_pod(name)
-    except NotAllowed as error:
+    except ForbiddenError as error:
         names = ", ".join(lasting)
         _warn_once(
             f"pods {names} of a cancelled job are deleted, and their logs with them: {error}"

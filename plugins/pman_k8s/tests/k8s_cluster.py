@@ -16,7 +16,7 @@ import attrs
 
 from pman_core.kit.settings import load
 from pman_k8s.client import Cluster
-from pman_k8s.connection import Access
+from pman_k8s.connection import Connection
 from pman_k8s.errors import NotFoundError
 from pman_k8s.settings import K8sSettings
 
@@ -133,7 +133,7 @@ def account(namespace: str = NAMESPACE) -> Account:
     """The account, from the very file that the documentation tells to apply."""
     kubectl("-n", namespace, "apply", "-f", str(ROLE))
     environ = {"KUBECONFIG": KUBECONFIG}
-    client = Access(load(K8sSettings, environ), environ).client().configuration
+    client = Connection(load(K8sSettings, environ), environ).client().configuration
     ca = Path(str(client.ssl_ca_cert)).read_bytes()
     until(lambda: _has_the_role(namespace), bool)
     return Account(namespace, token_of(namespace, "pman"), client.host, ca)

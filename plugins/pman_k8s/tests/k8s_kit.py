@@ -34,7 +34,7 @@ class Place:
 
 
 @attrs.frozen
-class K8sBench:
+class K8sKit:
     """One test's pmans and jobs."""
 
     folder: Path
@@ -53,7 +53,7 @@ class K8sBench:
         return KubernetesBackend({**self.environ, **environ})
 
     def place(self) -> Place:
-        made = STOREBASE / f"bench-{uuid.uuid4().hex[:10]}"
+        made = STOREBASE / f"kit-{uuid.uuid4().hex[:10]}"
         for part in ("in", "out"):
             (made / part).mkdir(parents=True)
             (made / part).chmod(0o777)
@@ -125,12 +125,10 @@ class K8sBench:
 
 
 @contextlib.contextmanager
-def bench_on(
-    folder: Path, namespace: str = NAMESPACE, port: int | None = None
-) -> Iterator[K8sBench]:
-    """A bench whose Jobs and pods are gone in the end."""
-    bench = K8sBench(folder, account(namespace), port, f"test-{uuid.uuid4().hex[:8]}")
+def kit_on(folder: Path, namespace: str = NAMESPACE, port: int | None = None) -> Iterator[K8sKit]:
+    """A kit whose Jobs and pods are gone in the end."""
+    kit = K8sKit(folder, account(namespace), port, f"test-{uuid.uuid4().hex[:8]}")
     try:
-        yield bench
+        yield kit
     finally:
-        bench.clean_up()
+        kit.clean_up()

@@ -26,8 +26,8 @@ from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, U
 from pman_core.kit.causes import pull_message
 from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
 from pman_k8s.labels import PULL
-from pman_k8s.outcome import Told, verdict_patch
-from pman_k8s.status.current import info_of, tell
+from pman_k8s.outcome import JobState, outcome_patch
+from pman_k8s.status.current import info_of, state_of
 from pman_k8s.times import moment
 
 Object = dict[str, Any]
@@ -176,9 +176,9 @@ def test_a_submit_that_would_be_refused_now_finds_its_job(
 def test_a_verdict_of_another_pman_stands(tmp_path: Path) -> None:
     """Two see the end at once: the second is refused, and tells what the first wrote down."""
     seen = named(job(BACKOFF, pods="the-job-abcde"))
-    told = tell(seen, [ended(3)])
+    told = state_of(seen, [ended(3)])
     first = named(job(BACKOFF, pods="the-job-abcde"))
-    first["metadata"]["annotations"] |= verdict_patch(seen, told)["metadata"]["annotations"]
+    first["metadata"]["annotations"] |= outcome_patch(seen, told)["metadata"]["annotations"]
     jobs = iter([seen, first])
 
     def answer(request: Request) -> Answer:
@@ -489,7 +489,7 @@ def test_a_second_run_is_not_overlooked(tmp_path: Path, made: Object) -> None:
     assert (info.status, info.reason) == (Status.FAILED, Reason.LOST)
 
 
-def log_of(folder: Path, told: Told, answer: Answer) -> bytes:
+def log_of(folder: Path, told: JobState, answer: Answer) -> bytes:
     info = info_of(named(job(pods="the-job-abcde")), told)
     with standin(
         folder,
@@ -509,10 +509,10 @@ def log_of(folder: Path, told: Told, answer: Answer) -> bytes:
 def test_of_a_job_that_was_lost_nobody_says_that_it_did_not_start(
     tmp_path: Path, answer: Answer, words: bytes
 ) -> None:
-    lost = Told(status=Status.FAILED, message="lost", reason=Reason.LOST)
+    lost = JobState(status=Status.FAILED, message="lost", reason=Reason.LOST)
     assert log_of(tmp_path, lost, answer) == words
 
 
 def test_of_a_job_that_had_no_process_the_log_says_so(tmp_path: Path) -> None:
-    refused = Told(status=Status.FAILED, message="no such program", reason=Reason.CANNOT_START)
+    refused = JobState(status=Status.FAILED, message="no such program", reason=Reason.CANNOT_START)
     assert log_of(tmp_path, refused, said(200, "")) == b"(it did not start: no such program)\n"

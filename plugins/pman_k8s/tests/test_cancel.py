@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from k8s_cluster import PART, until
 from k8s_jobs import BASE
-from k8s_kit import K8sBench
+from k8s_kit import K8sKit
 from k8s_objects import (
     BACKOFF,
     LATER,
@@ -31,9 +31,9 @@ from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.settings import load
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.client import Cluster
-from pman_k8s.labels import REST, VERDICT
+from pman_k8s.labels import OUTCOME, PODS_TO_END
 from pman_k8s.settings import K8sSettings
-from pman_k8s.termination import end_rest
+from pman_k8s.termination import end_remaining_pods
 from pman_k8s.times import moment
 
 Object = dict[str, Any]
@@ -128,10 +128,10 @@ def test_the_end_is_noted_before_what_runs_is_ended(tmp_path: Path) -> None:
     noted, ended_pod, done = changes(server)
     assert noted[0] == "jobs"
     assert noted[1]["metadata"]["resourceVersion"] == "7"
-    assert noted[1]["metadata"]["annotations"].keys() >= {VERDICT, REST}
+    assert noted[1]["metadata"]["annotations"].keys() >= {OUTCOME, PODS_TO_END}
     assert "spec" not in noted[1]
     assert ended_pod == ("pods", DEADLINE)
-    assert done == ("jobs", {"metadata": {"annotations": {REST: None}}})
+    assert done == ("jobs", {"metadata": {"annotations": {PODS_TO_END: None}}})
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_what_waits_is_stopped_by_the_change_that_notes_its_end(
         assert pman.pman_logs(info, 10, 1000) == b"(it did not start: cancelled)\n"
     ((what, change),) = changes(server)
     assert (what, change["spec"]) == ("jobs", STOPPED)
-    assert VERDICT in change["metadata"]["annotations"]
+    assert OUTCOME in change["metadata"]["annotations"]
     assert info.started is None
 
 
@@ -199,7 +199,7 @@ def half_cancelled(folder: Path) -> Iterator[tuple[Server, Standin, JobInfo]]:
         with pytest.raises(EngineUnavailableError):
             KubernetesBackend(server.environ(ENGINE_TIMEOUT="1")).pman_cancel(BASE.jid)
         info = KubernetesBackend(server.environ()).pman_status(BASE.jid)
-        assert REST in cluster.job["metadata"]["annotations"]
+        assert PODS_TO_END in cluster.job["metadata"]["annotations"]
         cluster.refusal = None
         yield cluster, server, info
 
@@ -215,7 +215,7 @@ def test_whoever_looks_next_goes_on(
         assert cluster.pods[0]["status"]["phase"] == "Failed"
         pman = KubernetesBackend(server.environ())
         pman.pman_resume()
-        assert REST not in cluster.job["metadata"]["annotations"]
+        assert PODS_TO_END not in cluster.job["metadata"]["annotations"]
         del server.asked[:]
         assert pman.pman_status(BASE.jid) == info
         assert [request.method for request in server.asked] == ["GET"]
@@ -266,15 +266,15 @@ def test_what_a_node_does_not_begin_is_taken_from_it(tmp_path: Path) -> None:
         assert end
         cluster.pods = [pod("Pending", name=name, startTime=STARTED) for name in "ab"]
         del server.asked[:]
-        assert not end_rest(api, cluster.job, end)
+        assert not end_remaining_pods(api, cluster.job, end)
         assert [what for what, _change in changes(server)] == ["pods", "pods"]
         del server.asked[:]
         waiting = list(cluster.pods)
-        assert not end_rest(api, cluster.job, end + LATE)
+        assert not end_remaining_pods(api, cluster.job, end + LATE)
         assert changes(server) == [("jobs", {"spec": STOPPED})]
         cluster.pods = waiting
         cluster.pods[0]["metadata"]["deletionTimestamp"] = LATER
-        assert not end_rest(api, cluster.job, end + LATE)
+        assert not end_remaining_pods(api, cluster.job, end + LATE)
         (forced,) = [request for request in server.asked if request.method == "DELETE"]
         assert (forced.path.split("/")[-1], forced.body) == ("a", {"gracePeriodSeconds": 0})
 
@@ -308,29 +308,29 @@ def test_what_may_not_be_ended_in_its_pod_is_deleted_with_it(
 
 
 def test_on_a_cluster_a_role_without_patch_of_pods_cancels(
-    bench: K8sBench, role_of_pman_6: Path
+    kit: K8sKit, role_of_pman_6: Path
 ) -> None:
-    place = bench.place()
-    job_ = bench.hold(place)
-    bench.start(bench.pman(), job_, place)
-    pman = bench.pman(KUBECONFIG=str(role_of_pman_6), ENGINE_TIMEOUT="60")
+    place = kit.place()
+    job_ = kit.hold(place)
+    kit.start(kit.pman(), job_, place)
+    pman = kit.pman(KUBECONFIG=str(role_of_pman_6), ENGINE_TIMEOUT="60")
     info = pman.pman_cancel(job_.jid)
     assert_cancelled(info)
-    until(lambda: bench.pods(job_.jid), lambda pods: not pods)
+    until(lambda: kit.pods(job_.jid), lambda pods: not pods)
     assert b"gone with its pod" in pman.pman_logs(info, 10, 1000)
     assert place.runs() == 1
 
 
-def test_on_a_cluster_a_job_that_pulls_is_cancelled(bench: K8sBench) -> None:
+def test_on_a_cluster_a_job_that_pulls_is_cancelled(kit: K8sKit) -> None:
     """Its kubelet is busy with a registry that says nothing."""
     if not PART:
         pytest.skip("the nodes do not reach this machine")
     with socket.create_server(("127.0.0.1", 0)) as registry:
-        pman = bench.pman(ENGINE_TIMEOUT="60")
-        job_ = bench.shell("true", image=f"localhost:{registry.getsockname()[1]}/silent:1")
+        pman = kit.pman(ENGINE_TIMEOUT="60")
+        job_ = kit.shell("true", image=f"localhost:{registry.getsockname()[1]}/silent:1")
         pman.pman_submit(job_)
         until(lambda: pman.pman_status(job_.jid), lambda info: info.reason is Reason.PULLING)
         info = pman.pman_cancel(job_.jid)
         assert_cancelled(info)
-        assert bench.pods(job_.jid) == []
-        assert bench.pman().pman_status(job_.jid) == info
+        assert kit.pods(job_.jid) == []
+        assert kit.pman().pman_status(job_.jid) == info

@@ -14,9 +14,9 @@ import yaml
 PROCESS = """
 import os, sys
 from pman_core.kit.settings import load
-from pman_k8s.connection import Access
+from pman_k8s.connection import Connection
 from pman_k8s.settings import K8sSettings
-configuration = Access(load(K8sSettings, os.environ), os.environ).client().configuration
+configuration = Connection(load(K8sSettings, os.environ), os.environ).client().configuration
 print(configuration.ssl_ca_cert, flush=True)
 sys.stdin.read()
 """

@@ -9,7 +9,7 @@ import pytest
 from k8s_cluster import until
 
 from pman_core.contract.errors import EngineUnavailableError
-from pman_k8s.directory_check import Lookout, mode
+from pman_k8s.directory_check import DirectoryChecker, mode
 
 
 @pytest.fixture
@@ -29,15 +29,15 @@ def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 def test_a_directory_is_told_from_a_file_and_from_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    lookout = Lookout(20)
-    seen = [lookout.is_dir(tmp_path / name) for name in ("", "file", "file/below", "nothing")]
+    directories = DirectoryChecker(20)
+    seen = [directories.is_dir(tmp_path / name) for name in ("", "file", "file/below", "nothing")]
     assert seen == [True, False, False, False]
 
 
 def test_an_empty_directory_is_told_from_one_that_holds_something(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    lookout = Lookout(20)
-    assert [lookout.holds_anything(tmp_path / name) for name in ("", "empty", "nothing")] == [
+    directories = DirectoryChecker(20)
+    assert [directories.holds_anything(tmp_path / name) for name in ("", "empty", "nothing")] == [
         True,
         False,
         False,
@@ -50,39 +50,39 @@ def test_a_machine_without_threads_is_told_and_looked_from_again(
     def fail(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    lookout = Lookout(20)
+    directories = DirectoryChecker(20)
     with monkeypatch.context() as patched:
         patched.setattr("threading.Thread.start", fail)
         for _ in range(5):
             with pytest.raises(EngineUnavailableError, match="can't start new thread"):
-                lookout.is_dir(tmp_path)
-    assert lookout.is_dir(tmp_path)
+                directories.is_dir(tmp_path)
+    assert directories.is_dir(tmp_path)
 
 
 def test_what_cannot_be_told_is_no_missing_directory(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     for name in ("loop", "x" * 300):
         with pytest.raises(EngineUnavailableError, match="cannot be looked at"):
-            Lookout(20).is_dir(tmp_path / name)
+            DirectoryChecker(20).is_dir(tmp_path / name)
 
 
 def test_a_server_that_hangs_is_given_up(hung: threading.Event, tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailableError, match="no answer in time"):
-        Lookout(0.1).is_dir(tmp_path / "hung")
+        DirectoryChecker(0.1).is_dir(tmp_path / "hung")
 
 
 def test_a_server_that_hangs_holds_up_few_and_is_asked_again_once_it_answers(
     hung: threading.Event, tmp_path: Path
 ) -> None:
     (tmp_path / "hung").mkdir()
-    lookout = Lookout(60)
+    directories = DirectoryChecker(60)
     with ThreadPoolExecutor(4) as pool:
         try:
-            held = [pool.submit(lookout.is_dir, tmp_path / "hung") for _ in range(4)]
-            until(lambda: lookout._free._value, lambda free: free == 0)
+            held = [pool.submit(directories.is_dir, tmp_path / "hung") for _ in range(4)]
+            until(lambda: directories._free._value, lambda free: free == 0)
             with pytest.raises(EngineUnavailableError, match="earlier looks"):
-                lookout.is_dir(tmp_path)
+                directories.is_dir(tmp_path)
         finally:
             hung.set()
         assert [one.result() for one in held] == [True] * 4
-    assert lookout.is_dir(tmp_path)
+    assert directories.is_dir(tmp_path)

@@ -4,70 +4,70 @@ from collections.abc import Iterator
 
 import pytest
 from k8s_cluster import CLAIM, MISSING_IMAGE, admin, applied, until
-from k8s_kit import K8sBench
+from k8s_kit import K8sKit
 
 from pman_core import ClaimPath, HostPath, Mount, Reason, Resources, Status
 from pman_core.kit.causes import cause_named
-from pman_k8s.status.pending import HICCUP_S
+from pman_k8s.status.pending import CONFIRM_S
 from pman_k8s.status.pods import Pod
 
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_a_back_off_does_not_hide_why_an_image_cannot_be_had(bench: K8sBench) -> None:
-    pman = bench.pman()
-    job = bench.shell("true", image=MISSING_IMAGE)
+def test_a_back_off_does_not_hide_why_an_image_cannot_be_had(kit: K8sKit) -> None:
+    pman = kit.pman()
+    job = kit.shell("true", image=MISSING_IMAGE)
     pman.pman_submit(job)
     told = cause_named("registry-not-reached").wording
     until(lambda: pman.pman_status(job.jid), lambda info: told in info.message)
-    until(lambda: Pod(bench.pods(job.jid)[0]).waits.message, lambda words: "Back-off" in words)
+    until(lambda: Pod(kit.pods(job.jid)[0]).waits.message, lambda words: "Back-off" in words)
     info = pman.pman_status(job.jid)
     assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.PULLING), info
     assert told in info.message
     assert MISSING_IMAGE in info.message
 
 
-def test_a_path_that_a_runtime_cannot_mount_ends_its_job_at_once(bench: K8sBench) -> None:
+def test_a_path_that_a_runtime_cannot_mount_ends_its_job_at_once(kit: K8sKit) -> None:
     """Docker's form of a mount has no way to write a colon; containerd and CRI-O mount it."""
-    folder = bench.place().folder / "a:b"
+    folder = kit.place().folder / "a:b"
     folder.mkdir()
     (folder / "found").touch()
     mounts = (Mount(HostPath(str(folder)), "/share/incoming", True),)
-    info = bench.run(bench.pman(), bench.shell("ls /share/incoming/found", mounts=mounts))
+    info = kit.run(kit.pman(), kit.shell("ls /share/incoming/found", mounts=mounts))
     if info.status is not Status.SUCCEEDED:
         assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
         assert "invalid volume specification" in info.message or "invalid mode" in info.message
 
 
-def test_a_colon_in_a_directory_of_a_claim_is_no_matter(bench: K8sBench) -> None:
-    place = bench.place()
+def test_a_colon_in_a_directory_of_a_claim_is_no_matter(kit: K8sKit) -> None:
+    place = kit.place()
     folder = place.folder / "a:b"
     folder.mkdir()
     (folder / "found").touch()
     source = ClaimPath(CLAIM, f"{place.folder.name}/a:b")
     mounts = (Mount(source, "/share/incoming", True),)
-    info = bench.run(bench.pman(), bench.shell("ls /share/incoming/found", mounts=mounts))
+    info = kit.run(kit.pman(), kit.shell("ls /share/incoming/found", mounts=mounts))
     assert info.status is Status.SUCCEEDED, info
 
 
-def test_a_memory_limit_that_is_too_small_for_the_runtime_fails_the_job(bench: K8sBench) -> None:
+def test_a_memory_limit_that_is_too_small_for_the_runtime_fails_the_job(kit: K8sKit) -> None:
     """After a minute: the machine itself might have been out of memory."""
-    pman = bench.pman()
-    job = bench.shell("true", resources=Resources(memory_mib=1))
+    pman = kit.pman()
+    job = kit.shell("true", resources=Resources(memory_mib=1))
     pman.pman_submit(job)
-    info = bench.end_of(pman, job.jid, HICCUP_S + 60)
+    info = kit.end_of(pman, job.jid, CONFIRM_S + 60)
     assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
     assert "memory limit too low?" in info.message
 
 
 @pytest.fixture
-def no_gpus(bench: K8sBench) -> Iterator[None]:
+def no_gpus(kit: K8sKit) -> Iterator[None]:
     """The namespace forbids GPUs."""
     limit = {"type": "Container", "max": {"nvidia.com/gpu": "0"}}
     manifest = {
         "apiVersion": "v1",
         "kind": "LimitRange",
-        "metadata": {"name": bench.instance},
+        "metadata": {"name": kit.instance},
         "spec": {"limits": [limit]},
     }
     with applied(manifest):
@@ -75,21 +75,21 @@ def no_gpus(bench: K8sBench) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_gpus")
-def test_a_limit_range_on_gpus_fails_the_job(bench: K8sBench) -> None:
-    pman = bench.pman()
-    job = bench.shell("true", resources=Resources(memory_mib=16, gpus=1))
+def test_a_limit_range_on_gpus_fails_the_job(kit: K8sKit) -> None:
+    pman = kit.pman()
+    job = kit.shell("true", resources=Resources(memory_mib=16, gpus=1))
     pman.pman_submit(job)
-    info = bench.end_of(pman, job.jid)
+    info = kit.end_of(pman, job.jid)
     assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
     assert "nvidia.com/gpu" in info.message
 
 
-def test_an_event_that_holds_up_nothing_is_not_what_a_job_waits_for(bench: K8sBench) -> None:
+def test_an_event_that_holds_up_nothing_is_not_what_a_job_waits_for(kit: K8sKit) -> None:
     """The nodes of the tests have no cluster DNS, and say so of each pod."""
-    pman = bench.pman(START_DEADLINE="600")
-    job = bench.shell("true", resources=Resources(memory_mib=1))
+    pman = kit.pman(START_DEADLINE="600")
+    job = kit.shell("true", resources=Resources(memory_mib=1))
     pman.pman_submit(job)
-    (pod,) = until(lambda: bench.pods(job.jid), bool)
+    (pod,) = until(lambda: kit.pods(job.jid), bool)
 
     def warned() -> int:
         events = admin().events(pod["metadata"]["uid"])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from k8s_cluster import admin, until
 from k8s_jobs import BASE
-from k8s_kit import K8sBench
+from k8s_kit import K8sKit
 from k8s_objects import CREATED, LATER, ended, job, named, pod, running
 from k8s_standin import Answer, Request, Standin, said, standin
 
@@ -15,23 +15,23 @@ from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_k8s.backend import KubernetesBackend
 
 
-def test_a_removed_job_leaves_no_pod(bench: K8sBench) -> None:
-    place = bench.place()
-    pman = bench.pman()
-    job = bench.hold(place, resources=Resources(memory_mib=64, workers=2))
+def test_a_removed_job_leaves_no_pod(kit: K8sKit) -> None:
+    place = kit.place()
+    pman = kit.pman()
+    job = kit.hold(place, resources=Resources(memory_mib=64, workers=2))
     pman.pman_submit(job)
     until(place.runs, lambda runs: runs == 2)
     assert pman.pman_remove(job.jid)
-    assert bench.pods() == []
+    assert kit.pods() == []
 
 
-def test_a_jid_is_free_only_once_all_of_its_job_is_gone(bench: K8sBench) -> None:
+def test_a_jid_is_free_only_once_all_of_its_job_is_gone(kit: K8sKit) -> None:
     """Something of the site keeps the pod: neither its end nor force takes it away."""
-    pman, hasty = bench.pman(), bench.pman(ENGINE_TIMEOUT="5")
-    place, other = bench.place(), bench.place()
-    job = bench.hold(place)
-    bench.start(pman, job, place)
-    (pod,) = bench.pods(job.jid)
+    pman, hasty = kit.pman(), kit.pman(ENGINE_TIMEOUT="5")
+    place, other = kit.place(), kit.place()
+    job = kit.hold(place)
+    kit.start(pman, job, place)
+    (pod,) = kit.pods(job.jid)
     keep(pod, ["pman.example/kept"])
     try:
         with pytest.raises(EngineUnavailableError, match="still there"):
@@ -43,10 +43,10 @@ def test_a_jid_is_free_only_once_all_of_its_job_is_gone(bench: K8sBench) -> None
     finally:
         keep(pod, None)
     pman.pman_remove(job.jid)  # or the cluster itself was quicker
-    assert bench.pods(job.jid) == []
+    assert kit.pods(job.jid) == []
     assert pman.pman_remove(job.jid) is False
     other.path("release").touch()
-    assert bench.run(pman, bench.hold(other, jid=job.jid)).status is Status.SUCCEEDED
+    assert kit.run(pman, kit.hold(other, jid=job.jid)).status is Status.SUCCEEDED
     assert other.runs() == 1
 
 

@@ -25,10 +25,16 @@ from k8s_objects import (
 from pman_core import Reason, Status
 from pman_core.kit.causes import pull_message
 from pman_core.kit.names import FINGERPRINT_LABEL
-from pman_k8s.labels import IMAGE, VERDICT
-from pman_k8s.outcome import MOST_WORDS, Told, run_patch, verdict_of, verdict_patch
-from pman_k8s.status.current import info_of, refused, tell, too_late, waits_for
-from pman_k8s.status.events import told_by_events
+from pman_k8s.labels import IMAGE, OUTCOME
+from pman_k8s.outcome import MAX_MESSAGE_CHARS, JobState, outcome_of, outcome_patch, progress_patch
+from pman_k8s.status.current import (
+    info_of,
+    start_deadline_end,
+    start_failure_end,
+    state_of,
+    waits_for,
+)
+from pman_k8s.status.events import waiting_by_events
 from pman_k8s.status.pending import NO_POD, Waiting
 from pman_k8s.status.pods import Pod
 from pman_k8s.times import moment
@@ -46,7 +52,7 @@ DISRUPTION = {
 
 
 def status_of(made: Object, *pods: Object) -> tuple[Status, Reason | None]:
-    told = tell(made, pods)
+    told = state_of(made, pods)
     return told.status, told.reason
 
 
@@ -77,7 +83,7 @@ def status_of(made: Object, *pods: Object) -> tuple[Status, Reason | None]:
 def test_what_waits_is_not_started_and_says_why(
     pods: tuple[Object, ...], reason: Reason | None, words: str
 ) -> None:
-    told = tell(job(active=1, workers=2), pods)
+    told = state_of(job(active=1, workers=2), pods)
     assert (told.status, told.reason) == (Status.NOT_STARTED, reason)
     assert words in told.message
 
@@ -117,7 +123,7 @@ def test_a_suspended_job_waits() -> None:
 )
 def test_what_the_engine_refuses_for_good_is_known(reason: str, message: str) -> None:
     waits = Pod(waiting(reason, message)).waits
-    assert (waits.is_in_vain, waits.patience_s) == (True, 0)
+    assert (waits.is_permanent, waits.confirm_after_s) == (True, 0)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +138,8 @@ def test_what_the_engine_refuses_for_good_is_known(reason: str, message: str) ->
 def test_what_a_file_server_may_mend_is_no_refusal_at_first(message: str) -> None:
     """Of a server that does not answer for a moment the kubelet says no more."""
     waits = Pod(waiting("CreateContainerConfigError", message)).waits
-    assert waits.is_in_vain
-    assert waits.patience_s >= 60
+    assert waits.is_permanent
+    assert waits.confirm_after_s >= 60
 
 
 @pytest.mark.parametrize(
@@ -144,18 +150,20 @@ def test_what_a_file_server_may_mend_is_no_refusal_at_first(message: str) -> Non
     ],
 )
 def test_what_passes_with_time_is_no_refusal(message: str) -> None:
-    assert not Pod(waiting("CreateContainerConfigError", message)).waits.is_in_vain
-    told = told_by_events([event("FailedMount", f"hostPath type check failed: {message}")], NO_POD)
-    assert not told.is_in_vain
+    assert not Pod(waiting("CreateContainerConfigError", message)).waits.is_permanent
+    told = waiting_by_events(
+        [event("FailedMount", f"hostPath type check failed: {message}")], NO_POD
+    )
+    assert not told.is_permanent
 
 
 def test_a_registry_that_refuses_access_is_not_believed_at_first() -> None:
     """The credentials of a new node may come a little later than its first pod."""
     waits = Pod(waiting("ErrImagePull", "unauthorized: authentication required")).waits
-    assert (waits.is_in_vain, waits.patience_s) == (True, 30)
-    doubted = waits.doubted()
-    assert (doubted.is_in_vain, doubted.reason) == (False, Reason.PULLING)
-    assert doubted.message == "ErrImagePull: unauthorized: authentication required"
+    assert (waits.is_permanent, waits.confirm_after_s) == (True, 30)
+    unconfirmed = waits.unconfirmed()
+    assert (unconfirmed.is_permanent, unconfirmed.reason) == (False, Reason.PULLING)
+    assert unconfirmed.message == "ErrImagePull: unauthorized: authentication required"
 
 
 BACK_OFF = [
@@ -180,10 +188,10 @@ def test_a_back_off_does_not_hide_why_an_image_cannot_be_had(words: str, reason:
     assert waits.is_vague
     failed = event("Failed", f'Failed to pull image "r/x:1": {words}')
     other = event("Failed", 'Failed to pull image "r/mesh:1": no matching manifest for linux/amd64')
-    told = told_by_events([failed, other, *BACK_OFF], waits)
+    told = waiting_by_events([failed, other, *BACK_OFF], waits)
     assert told.reason is reason
     assert told.message == pull_message("r/x:1", words)
-    assert told_by_events(BACK_OFF, waits).reason is Reason.PULLING
+    assert waiting_by_events(BACK_OFF, waits).reason is Reason.PULLING
 
 
 @pytest.mark.parametrize(
@@ -222,11 +230,11 @@ def test_events_tell_why_a_pod_is_not_made(
 ) -> None:
     vague = Waiting("ContainerCreating", is_vague=True)
     before = event("FailedMount", "hostPath type check failed: what is over")
-    told = told_by_events([before, event("Pulled", "...", "Normal"), found], vague)
+    told = waiting_by_events([before, event("Pulled", "...", "Normal"), found], vague)
     assert told.reason is reason
     assert words in told.message
     # A node or a file server may have just started.
-    assert told.patience_s == (60 if reason is Reason.CANNOT_START else 0)
+    assert told.confirm_after_s == (60 if reason is Reason.CANNOT_START else 0)
 
 
 @pytest.mark.parametrize(
@@ -248,22 +256,22 @@ def test_events_tell_why_a_pod_is_not_made(
     ],
 )
 def test_events_tell_why_there_is_no_pod(message: str, reason: Reason) -> None:
-    told = told_by_events([event("FailedCreate", message)], NO_POD)
-    assert (told.reason, told.patience_s) == (reason, 0)
+    told = waiting_by_events([event("FailedCreate", message)], NO_POD)
+    assert (told.reason, told.confirm_after_s) == (reason, 0)
 
 
 def test_constraints_that_are_not_read_yet_forbid_nothing_at_first() -> None:
     message = "unable to validate against any security context constraint: []"
-    told = told_by_events([event("FailedCreate", message)], NO_POD)
-    assert (told.reason, told.patience_s) == (Reason.CANNOT_START, 60)
+    told = waiting_by_events([event("FailedCreate", message)], NO_POD)
+    assert (told.reason, told.confirm_after_s) == (Reason.CANNOT_START, 60)
 
 
 def test_the_deadline_counts_from_creation_by_the_servers_clock() -> None:
-    told = Told(status=Status.NOT_STARTED, message="Unschedulable: no room")
+    told = JobState(status=Status.NOT_STARTED, message="Unschedulable: no room")
     before = datetime(2026, 11, 21, 1, 1, 0, tzinfo=UTC)
     after = datetime(2026, 11, 21, 1, 1, 1, tzinfo=UTC)
-    assert too_late(job(), told, before, 60) is None
-    late = too_late(job(), told, after, 60)
+    assert start_deadline_end(job(), told, before, 60) is None
+    late = start_deadline_end(job(), told, after, 60)
     assert late is not None
     assert (late.status, late.reason) == (Status.FAILED, Reason.START_DEADLINE)
     assert late.ends_it
@@ -282,7 +290,7 @@ def test_the_deadline_counts_from_creation_by_the_servers_clock() -> None:
     ],
 )
 def test_a_running_job_is_started(status: dict[str, Any]) -> None:
-    told = tell(job(**status), [running()])
+    told = state_of(job(**status), [running()])
     assert (told.status, told.started) == (Status.STARTED, moment(STARTED))
     assert (told.finished, told.exit_code) == (None, None)
 
@@ -307,16 +315,16 @@ def test_a_running_job_is_started(status: dict[str, Any]) -> None:
 def test_between_the_end_of_a_pod_and_that_of_its_job_it_is_started(
     made: Object, found: Object
 ) -> None:
-    told = tell(made, [found])
+    told = state_of(made, [found])
     assert (told.status, told.reason, told.waits) == (Status.STARTED, None, False)
 
 
 def test_a_pod_that_could_not_begin_waits_for_nothing_any_more() -> None:
     """Neither a deadline nor an event may end its job: the word of the Job comes soon."""
-    told = tell(job(active=1), [pod("Failed", reason="OutOfcpu", message="not enough cpu")])
+    told = state_of(job(active=1), [pod("Failed", reason="OutOfcpu", message="not enough cpu")])
     assert (told.status, told.waits) == (Status.NOT_STARTED, False)
     assert "ending: cannot start: OutOfcpu" in told.message
-    assert tell(job(active=1), [pod("Pending")]).waits
+    assert state_of(job(active=1), [pod("Pending")]).waits
 
 
 @pytest.mark.parametrize(
@@ -325,11 +333,11 @@ def test_a_pod_that_could_not_begin_waits_for_nothing_any_more() -> None:
 )
 def test_a_job_that_has_begun_never_waits_again(pods: list[Object]) -> None:
     made = job(active=1)
-    seen = tell(made, [running()])
-    note(made, run_patch(made, seen, ["the-job-abcde"]))
-    told = tell(made, pods)
+    seen = state_of(made, [running()])
+    note(made, progress_patch(made, seen, ["the-job-abcde"]))
+    told = state_of(made, pods)
     assert (told.status, told.started) == (Status.STARTED, moment(STARTED))
-    end = tell(job(BACKOFF) | {"metadata": made["metadata"]}, [])
+    end = state_of(job(BACKOFF) | {"metadata": made["metadata"]}, [])
     assert (end.status, end.started) == (Status.FAILED, moment(STARTED))
 
 
@@ -338,14 +346,14 @@ def test_a_node_that_does_not_answer_is_told() -> None:
     not_ready = {"type": "Ready", "status": "False"}
     ending = {"type": "Ready", "status": "False", "reason": "ContainersNotReady"}
     for condition_, words in ((not_ready, "does not answer"), (ending, "running")):
-        told = tell(job(active=1), [running(conditions=[condition_])])
+        told = state_of(job(active=1), [running(conditions=[condition_])])
         assert told.status is Status.STARTED
         assert told.message.endswith(words)
 
 
 def test_one_running_worker_is_enough() -> None:
     pods = (ended(0, name="a"), running(name="b"), unscheduled())
-    assert tell(job(workers=3), pods).status is Status.STARTED
+    assert state_of(job(workers=3), pods).status is Status.STARTED
 
 
 # -------------------------------------------------------------------------------- ends
@@ -353,14 +361,14 @@ def test_one_running_worker_is_enough() -> None:
 
 @pytest.mark.parametrize("conditions", [(COMPLETE,), (SUCCESS_MET, COMPLETE)])
 def test_a_complete_job_succeeded(conditions: tuple[Object, ...]) -> None:
-    told = tell(job(*conditions, succeeded=1, completionTime=LATER), [ended(0)])
+    told = state_of(job(*conditions, succeeded=1, completionTime=LATER), [ended(0)])
     assert (told.status, told.exit_code, told.reason) == (Status.SUCCEEDED, 0, None)
     assert (told.started, told.finished) == (moment(STARTED), moment(LATER))
     assert not told.ends_it
 
 
 def test_success_needs_no_pods() -> None:
-    told = tell(job(COMPLETE, succeeded=1, completionTime=LATER, pods="gone"), [])
+    told = state_of(job(COMPLETE, succeeded=1, completionTime=LATER, pods="gone"), [])
     assert (told.status, told.exit_code, told.finished) == (Status.SUCCEEDED, 0, moment(LATER))
 
 
@@ -410,7 +418,7 @@ def test_success_needs_no_pods() -> None:
 def test_a_failure_is_told_with_its_reason(
     conditions: tuple[Object, ...], found: Object, reason: Reason, code: int | None, words: str
 ) -> None:
-    told = tell(job(*conditions, failed=1), [found])
+    told = state_of(job(*conditions, failed=1), [found])
     assert (told.status, told.reason, told.exit_code) == (Status.FAILED, reason, code)
     assert words in told.message
     assert told.finished
@@ -418,19 +426,19 @@ def test_a_failure_is_told_with_its_reason(
 
 
 def test_what_could_not_start_has_no_start() -> None:
-    assert tell(job(BACKOFF), [ended(127, "ContainerCannotRun")]).started is None
+    assert state_of(job(BACKOFF), [ended(127, "ContainerCannotRun")]).started is None
 
 
 def test_of_several_workers_the_first_failure_counts() -> None:
     first = ended(4, name="b")
     killed = ended(137, name="a", deleted=True)  # by the controller, because of the first
-    told = tell(job(BACKOFF, workers=2), [killed, first])
+    told = state_of(job(BACKOFF, workers=2), [killed, first])
     assert (told.exit_code, told.finished) == (4, moment(ENDED))
     assert told.message == "worker 2 of 2: exited with code 4"
 
 
 def test_a_failed_job_whose_pod_is_gone_is_lost() -> None:
-    told = tell(job(BACKOFF, failed=1, pods="gone"), [])
+    told = state_of(job(BACKOFF, failed=1, pods="gone"), [])
     assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
     assert "BackoffLimitExceeded" in told.message
 
@@ -439,7 +447,7 @@ def test_a_pod_failure_policy_names_the_disruption() -> None:
     """Since 1.26 a disruption fails the job."""
     policy = condition("Failed", "PodFailurePolicy", "Pod ns/x has condition DisruptionTarget")
     evicted = ended(137, deleted=True, conditions=[DISRUPTION])
-    told = tell(job(policy, failed=1), [evicted])
+    told = state_of(job(policy, failed=1), [evicted])
     assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
     assert "Eviction API: evicting" in told.message
 
@@ -461,7 +469,7 @@ def test_a_pod_failure_policy_names_the_disruption() -> None:
 def test_a_run_that_is_taken_away_is_lost_and_never_begun_anew(
     made: Object, pods: list[Object]
 ) -> None:
-    told = tell(made, pods)
+    told = state_of(made, pods)
     assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
     assert told.ends_it
 
@@ -477,7 +485,7 @@ def test_a_run_that_is_taken_away_is_lost_and_never_begun_anew(
     ],
 )
 def test_a_job_is_not_lost_too_soon(made: Object, pods: list[Object]) -> None:
-    assert tell(made, pods).status is Status.STARTED
+    assert state_of(made, pods).status is Status.STARTED
 
 
 TWO_RUNS = [ended(0, name="a"), ended(0, name="b")]
@@ -494,7 +502,7 @@ TWO_RUNS = [ended(0, name="a"), ended(0, name="b")]
 )
 def test_a_job_that_ran_twice_did_not_succeed(made: Object, pods: list[Object]) -> None:
     """Nobody can tell what two runs at a time have left in the output."""
-    told = tell(made, pods)
+    told = state_of(made, pods)
     assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
     assert "begun anew" in told.message
     assert not told.ends_it
@@ -512,18 +520,18 @@ def test_a_job_that_ran_twice_did_not_succeed(made: Object, pods: list[Object]) 
     ],
 )
 def test_a_job_that_ran_once_succeeded(made: Object, pods: list[Object]) -> None:
-    assert tell(made, pods).status is Status.SUCCEEDED
+    assert state_of(made, pods).status is Status.SUCCEEDED
 
 
 # ---------------------------------------------------------------------------- verdicts
 
 
 def test_what_was_told_is_read_back() -> None:
-    told = tell(job(BACKOFF), [ended(3)])
+    told = state_of(job(BACKOFF), [ended(3)])
     made = job(BACKOFF)
-    patch = verdict_patch(made, told)
+    patch = outcome_patch(made, told)
     note(made, patch)
-    assert verdict_of(made) == told
+    assert outcome_of(made) == told
     assert patch["metadata"]["resourceVersion"] == "7"
     assert "spec" not in patch
 
@@ -531,10 +539,10 @@ def test_what_was_told_is_read_back() -> None:
 def test_a_verdict_of_a_later_pman_is_read() -> None:
     """It may have reasons that this one does not know."""
     made = job(BACKOFF)
-    note(made, verdict_patch(made, tell(made, [ended(3)])))
+    note(made, outcome_patch(made, state_of(made, [ended(3)])))
     notes = made["metadata"]["annotations"]
-    notes[VERDICT] = notes[VERDICT].replace(Reason.EXIT_CODE.value, "bad-luck")
-    verdict = verdict_of(made)
+    notes[OUTCOME] = notes[OUTCOME].replace(Reason.EXIT_CODE.value, "bad-luck")
+    verdict = outcome_of(made)
     assert verdict
     assert (verdict.status, verdict.reason, verdict.exit_code) == (Status.FAILED, None, 3)
 
@@ -543,31 +551,33 @@ def test_a_job_that_lost_its_notes_is_told_all_the_same() -> None:
     made = job(active=1)
     for lost in (IMAGE, FINGERPRINT_LABEL):
         del made["metadata"]["annotations"][lost]
-    info = info_of(made, tell(made, [running()]))
+    info = info_of(made, state_of(made, [running()]))
     assert (info.image, info.fingerprint) == (BASE.image, "")
 
 
 def test_what_pman_ends_is_stopped_and_ends_for_the_engine_too() -> None:
-    told = refused(job(), Waiting("no", Reason.CANNOT_START), datetime.now(UTC))
-    patch = verdict_patch(job(), told)
+    told = start_failure_end(job(), Waiting("no", Reason.CANNOT_START), datetime.now(UTC))
+    patch = outcome_patch(job(), told)
     assert patch["spec"] == {"parallelism": 0, "activeDeadlineSeconds": 1}
 
 
 def test_what_was_told_stays_whatever_the_engine_says_of_the_end_later() -> None:
     made = job(condition("Failed", "DeadlineExceeded", "Job was active longer than ..."))
-    told = refused(made, Waiting("no", Reason.CANNOT_START), datetime(2026, 11, 21, 2, tzinfo=UTC))
-    note(made, verdict_patch(made, told))
-    verdict = verdict_of(made)
+    told = start_failure_end(
+        made, Waiting("no", Reason.CANNOT_START), datetime(2026, 11, 21, 2, tzinfo=UTC)
+    )
+    note(made, outcome_patch(made, told))
+    verdict = outcome_of(made)
     assert verdict
     assert (verdict.reason, verdict.message) == (Reason.CANNOT_START, "cannot start: no")
 
 
 def test_a_job_without_a_verdict_has_none() -> None:
-    assert verdict_of(job()) is None
+    assert outcome_of(job()) is None
 
 
 def test_pods_are_noted_by_name() -> None:
-    patch = run_patch(job(), tell(job(), []), ("a", "b"))
+    patch = progress_patch(job(), state_of(job(), []), ("a", "b"))
     assert patch["metadata"]["annotations"] == {"pman.chrisproject.org/pods": "a b"}
 
 
@@ -577,18 +587,18 @@ def note(made: Object, patch: Object) -> None:
 
 
 def test_a_job_is_told_as_it_was_given() -> None:
-    info = info_of(job(), tell(job(), []))
+    info = info_of(job(), state_of(job(), []))
     assert (info.jid, info.image, info.argv) == (BASE.jid, BASE.image, BASE.argv)
     assert (info.fingerprint, info.native) == (BASE.fingerprint, "the-job")
-    assert info_of(job(pods="a-pod"), tell(job(), [])).native == "the-job/a-pod"
-    assert info_of(job(pods="a b", workers=2), tell(job(), [])).native == "the-job"
+    assert info_of(job(pods="a-pod"), state_of(job(), [])).native == "the-job/a-pod"
+    assert info_of(job(pods="a b", workers=2), state_of(job(), [])).native == "the-job"
     assert info.created == moment("2026-11-21T01:00:00Z")
 
 
 def test_times_never_run_backwards() -> None:
     """The clock of a node may be behind that of the server."""
     early = pod("Running", {"running": {"startedAt": "2026-11-21T00:59:00Z"}})
-    info = info_of(job(), tell(job(), [early]))
+    info = info_of(job(), state_of(job(), [early]))
     assert info.started == info.created
 
 
@@ -609,7 +619,7 @@ def test_a_phase_alone_is_no_proof_of_an_end(found: Object, is_over: bool) -> No
 
 def test_what_a_job_waits_for_in_vain_comes_first() -> None:
     pods = [Pod(unscheduled()), Pod(waiting("InvalidImageName", "x"))]
-    assert waits_for(job(workers=2), pods).is_in_vain
+    assert waits_for(job(workers=2), pods).is_permanent
 
 
 def test_words_of_an_engine_tell_no_value_of_the_environment() -> None:
@@ -618,9 +628,9 @@ def test_words_of_an_engine_tell_no_value_of_the_environment() -> None:
     env = [{"name": "PIN", "value": "1"}, {"name": "TOKEN", "value": "se$$cret"}]
     made["spec"]["template"]["spec"]["containers"][0]["env"] = env
     quoted = json.dumps([env, "PIN=1", "TOKEN=se$cret"])
-    told = Told(status=Status.FAILED, message=f"cannot start: {quoted}")
+    told = JobState(status=Status.FAILED, message=f"cannot start: {quoted}")
     message = info_of(made, told).message
     assert message.count("***") == 4
     assert "cret" not in message
-    long = Told(status=Status.FAILED, message="x" * (MOST_WORDS - 10) + " TOKEN=se$cret")
-    assert "se$" not in verdict_patch(made, long)["metadata"]["annotations"][VERDICT]
+    long = JobState(status=Status.FAILED, message="x" * (MAX_MESSAGE_CHARS - 10) + " TOKEN=se$cret")
+    assert "se$" not in outcome_patch(made, long)["metadata"]["annotations"][OUTCOME]

@@ -9,17 +9,17 @@ from pman_core.contract.errors import EngineUnavailableError, NameTakenError, Un
 from pman_core.kit.settings import load
 from pman_k8s.capabilities import capabilities
 from pman_k8s.client import Cluster
-from pman_k8s.directory_check import Lookout
+from pman_k8s.directory_check import DirectoryChecker
 from pman_k8s.errors import ConflictError, NotFoundError, RefusedError, create_error, refusal_errors
 from pman_k8s.listing import Lister
 from pman_k8s.logs import log_end
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES, OPENSHIFT, Platform
 from pman_k8s.preflight import ping
-from pman_k8s.reconcile import Finder
+from pman_k8s.reconcile import Reconciler
 from pman_k8s.removal import remove_wholly
 from pman_k8s.settings import K8sSettings
-from pman_k8s.status.current import info_of, tell
+from pman_k8s.status.current import info_of, state_of
 from pman_k8s.storage import claim_storage
 from pman_k8s.validate import validate
 
@@ -42,9 +42,9 @@ class KubernetesBackend:
         self._environ = environ
         self._settings = load(K8sSettings, environ)
         self._cluster = Cluster(self._settings, environ)
-        self._finder = Finder(self._cluster, self._settings)
-        self._lookout = Lookout(self._settings.engine_timeout_s)
-        self._lister = Lister(self._cluster, self._finder, self._settings)
+        self._reconciler = Reconciler(self._cluster, self._settings)
+        self._directories = DirectoryChecker(self._settings.engine_timeout_s)
+        self._lister = Lister(self._cluster, self._reconciler, self._settings)
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
@@ -54,14 +54,14 @@ class KubernetesBackend:
     @hookimpl
     def pman_validate(self, job: Job) -> None:
         """Labels, ids and sizes that Kubernetes takes, and directories that are there."""
-        validate(job, self._settings, self._lookout)
+        validate(job, self._settings, self._directories)
 
     @hookimpl
     def pman_resolve_storage(self, storage_type: str) -> Storage | None:
         """Resolve ``kubernetes_pvc``."""
         if storage_type != "kubernetes_pvc":
             return None
-        return claim_storage(self._cluster, self._settings, self._lookout)
+        return claim_storage(self._cluster, self._settings, self._directories)
 
     @hookimpl
     def pman_ping(self) -> str:
@@ -72,7 +72,7 @@ class KubernetesBackend:
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
         """Create is the lock, so nothing is looked up before it."""
-        name = self._finder.name(job.jid)
+        name = self._reconciler.name(job.jid)
         body = job_payload(name, job, self._settings, self.platform)
         for _ in range(_ATTEMPTS):
             refusal = None
@@ -84,23 +84,23 @@ class KubernetesBackend:
                 # Quotas and policies are asked before the server sees that there is one already.
                 refusal = refused
             else:
-                return info_of(made, tell(made, ()))
+                return info_of(made, state_of(made, ()))
             with refusal_errors(f"job {job.jid!r} cannot be read"):
-                info = self._finder.find(job.jid)
+                info = self._reconciler.find(job.jid)
                 if info:
                     return info
                 if refusal:
                     raise create_error(refusal) from refusal
-                if self._finder.is_foreign(job.jid):
+                if self._reconciler.is_foreign(job.jid):
                     raise NameTakenError(job.jid, name)
-                self._finder.wait_for_removal(job.jid)
+                self._reconciler.wait_for_removal(job.jid)
         raise EngineUnavailableError(f"job {job.jid!r} is being removed; try again")
 
     @hookimpl
     def pman_status(self, jid: str) -> JobInfo:
         """One call for a job that has ended and was told, else two or three."""
         with refusal_errors(f"job {jid!r} cannot be read"):
-            info = self._finder.find(jid)
+            info = self._reconciler.find(jid)
         if info is None:
             raise UnknownJobError(jid)
         return info
@@ -118,7 +118,7 @@ class KubernetesBackend:
     def pman_cancel(self, jid: str) -> JobInfo:
         """The end is noted on the Job first; then its pods are ended."""
         with refusal_errors(f"job {jid!r} cannot be cancelled"):
-            info = self._finder.cancel(jid)
+            info = self._reconciler.cancel(jid)
         if info is None:
             raise UnknownJobError(jid)
         return info
@@ -127,13 +127,13 @@ class KubernetesBackend:
     def pman_resume(self) -> None:
         """End what was to be ended when an earlier process was killed."""
         with refusal_errors("the jobs cannot be listed"):
-            self._lister.end_rests()
+            self._lister.end_all_remaining_pods()
 
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
         """The Job is kept, as one that is being deleted, until its pods are gone."""
         with refusal_errors(f"job {jid!r} cannot be removed"):
-            answer = self._finder.found(jid)
+            answer = self._reconciler.found(jid)
             if answer is None:
                 return False
             remove_wholly(self._cluster, answer.body, self._settings.engine_timeout_s)

@@ -9,7 +9,7 @@ from pman_core import Capabilities, ClaimPath, Deviation, HostPath, NfsPath
 from pman_core.contract.errors import SettingsError
 from pman_core.kit.core_settings import CoreSettings
 from pman_core.kit.settings import load
-from pman_k8s.levels import level_note
+from pman_k8s.levels import required_level
 from pman_k8s.platform import Platform
 from pman_k8s.settings import K8sSettings
 
@@ -33,7 +33,7 @@ def capabilities(
     """The same for both platforms, but for what an operator should know."""
     notes = [_TIME, _SECRETS]
     with contextlib.suppress(SettingsError):  # the core tells of it, and does not start
-        notes.insert(0, level_note(platform, load(CoreSettings, environ)))
+        notes.insert(0, required_level(platform, load(CoreSettings, environ)))
     deviations = {
         Deviation.LOG_ORDER: "container runtimes read stdout and stderr from two pipes",
         Deviation.LOG_BYTES: (

@@ -14,7 +14,7 @@ import attrs
 
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.deadline import left
-from pman_k8s.connection import Access
+from pman_k8s.connection import Connection
 from pman_k8s.errors import (
     ConflictError,
     NotFoundError,
@@ -53,13 +53,13 @@ class Cluster:
 
     def __init__(self, settings: K8sSettings, environ: Mapping[str, str]) -> None:
         self.namespace = settings.namespace
-        self._access = Access(settings, environ)
+        self._connection = Connection(settings, environ)
         self._timeout_s = settings.engine_timeout_s
 
     @property
     def address(self) -> str:
         """Where the API server is, for a person."""
-        return self._access.address
+        return self._connection.address
 
     # ------------------------------------------------------------------ any path
 
@@ -80,7 +80,7 @@ class Cluster:
             return self._answer(method, path, body, kind, query or {})
         except UnauthorizedError:
             # A token that was replaced just now, or whose end only the server knows.
-            self._access.forget()
+            self._connection.forget()
         try:
             return self._answer(method, path, body, kind, query or {})
         except UnauthorizedError as refused:
@@ -107,7 +107,7 @@ class Cluster:
     def _send(
         self, method: str, path: str, body: Object | None, kind: str, query: Mapping[str, str]
     ) -> Any:
-        client = self._access.client()
+        client = self._connection.client()
         headers = {"Accept": "*/*"} | ({"Content-Type": kind} if body is not None else {})
         request = client.param_serialize(
             method,

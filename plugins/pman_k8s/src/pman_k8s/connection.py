@@ -39,7 +39,7 @@ class _Made:
     stamps: Mapping[str, _Stamp]
 
 
-class Access:
+class Connection:
     """Makes the client when it is first needed.
 
     :raises SettingsError: nothing says where the cluster is.

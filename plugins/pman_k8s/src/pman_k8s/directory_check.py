@@ -19,7 +19,7 @@ _AT_ONCE = 4
 _TURN_S = 1.0
 
 
-class Lookout:
+class DirectoryChecker:
     """Looks in threads of its own, since nothing ends a look at a server that hangs.
 
     :param timeout_s: how long to wait for an answer.

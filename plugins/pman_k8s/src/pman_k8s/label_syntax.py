@@ -16,15 +16,15 @@ _DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-
 _CONTROLLERS = ("controller-uid", "job-name")
 
 
-def dns_label(value: str) -> bool:
+def is_object_name(value: str) -> bool:
     """Whether it is the name of an object (RFC 1123 subdomain)."""
     return len(value) <= 253 and bool(_DOMAIN.fullmatch(value))
 
 
-def qualified_name(value: str) -> bool:
+def is_qualified_name(value: str) -> bool:
     """Whether it is a name with an optional domain before it, as keys of labels are."""
     domain, slash, name = value.rpartition("/")
-    if slash and not dns_label(domain):
+    if slash and not is_object_name(domain):
         return False
     return len(name) <= _MOST and bool(_PART.fullmatch(name))
 
@@ -32,7 +32,7 @@ def qualified_name(value: str) -> bool:
 def label_faults(labels: Mapping[str, str]) -> Iterator[str]:
     """What is wrong with labels, in a sentence each."""
     for key, value in labels.items():
-        if not qualified_name(key):
+        if not is_qualified_name(key):
             yield f"{key!r} is no key of a label (name, or domain/name)"
         if value and not (len(value) <= _MOST and _PART.fullmatch(value)):
             yield (

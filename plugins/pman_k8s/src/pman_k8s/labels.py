@@ -34,18 +34,18 @@ PULL = LABEL_PREFIX + "pull"
 STARTED = LABEL_PREFIX + "started"
 
 #: The names of pods whose job has ended, and whose other containers are still to be ended.
-REST = LABEL_PREFIX + "rest"
+PODS_TO_END = LABEL_PREFIX + "rest"
 
 #: How the job ended, as it was first told; see ``outcome.py``.
-VERDICT = LABEL_PREFIX + "verdict"
+OUTCOME = LABEL_PREFIX + "verdict"
 
 
-def labels_of(job: Job, instance: str) -> dict[str, str]:
+def labels_for(job: Job, instance: str) -> dict[str, str]:
     """The labels of a Job and of its pods."""
     return {**job.labels, INSTANCE_LABEL: instance}
 
 
-def annotations_of(job: Job, instance: str) -> dict[str, str]:
+def annotations_for(job: Job, instance: str) -> dict[str, str]:
     """The annotations of a new Job."""
     notes = {
         JID_LABEL: job.jid,
@@ -57,7 +57,7 @@ def annotations_of(job: Job, instance: str) -> dict[str, str]:
     return notes if job.owner is None else {**notes, OWNER: job.owner}
 
 
-def notes_of(found: Mapping[str, Any]) -> Mapping[str, str]:
+def annotations_of(found: Mapping[str, Any]) -> Mapping[str, str]:
     """The annotations of an object."""
     return found["metadata"].get("annotations") or {}
 
@@ -65,28 +65,28 @@ def notes_of(found: Mapping[str, Any]) -> Mapping[str, str]:
 def is_ours(found: Mapping[str, Any], jid: str, instance: str) -> bool:
     """Whether an object is the Job of that very job of this pman."""
     labels = found["metadata"].get("labels") or {}
-    return notes_of(found).get(JID_LABEL) == jid and labels.get(INSTANCE_LABEL) == instance
+    return annotations_of(found).get(JID_LABEL) == jid and labels.get(INSTANCE_LABEL) == instance
 
 
-def asked_labels(found: Mapping[str, Any]) -> dict[str, str]:
+def requested_labels(found: Mapping[str, Any]) -> dict[str, str]:
     """The labels that the job asked for."""
     labels = found["metadata"].get("labels") or {}
-    return {key: labels.get(key, "") for key in json.loads(notes_of(found).get(KEYS, "[]"))}
+    return {key: labels.get(key, "") for key in json.loads(annotations_of(found).get(KEYS, "[]"))}
 
 
-def noted_pods(found: Mapping[str, Any]) -> tuple[str, ...]:
+def recorded_pods(found: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the pods that were seen first."""
-    return tuple(notes_of(found).get(PODS, "").split())
+    return tuple(annotations_of(found).get(PODS, "").split())
 
 
-def noted_rest(found: Mapping[str, Any]) -> tuple[str, ...]:
+def pods_to_end(found: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the pods that are still to be ended after their job."""
-    return tuple(notes_of(found).get(REST, "").split())
+    return tuple(annotations_of(found).get(PODS_TO_END, "").split())
 
 
-def noted_pull(found: Mapping[str, Any]) -> tuple[str, str]:
+def recorded_pull(found: Mapping[str, Any]) -> tuple[str, str]:
     """The image that could not be had, and the engine's words; empty if there is none."""
-    image, _, words = notes_of(found).get(PULL, "").partition("\n")
+    image, _, words = annotations_of(found).get(PULL, "").partition("\n")
     return image, words
 
 

@@ -18,7 +18,7 @@ _NO_USER = "it gives them no user, so set CONTAINER_USER: an image of root canno
 _CLAIMS, _NFS, _HOST = "kubernetes_pvc", "nfs", "host"
 
 
-def level_note(platform: Platform, settings: CoreSettings) -> str:
+def required_level(platform: Platform, settings: CoreSettings) -> str:
     """What ``pman check`` says of it, for these settings."""
     storage = settings.storage_type or _CLAIMS
     told = _constraint if platform.gives_users else _level

@@ -14,14 +14,14 @@ from pman_core.kit.paging import NO_CURSOR
 from pman_k8s.client import Answer, Cluster
 from pman_k8s.errors import ExpiredError, RefusedError
 from pman_k8s.label_syntax import label_faults
-from pman_k8s.labels import notes_of, of_jobs, selector
-from pman_k8s.outcome import Told, verdict_of
-from pman_k8s.reconcile import Finder
+from pman_k8s.labels import annotations_of, of_jobs, selector
+from pman_k8s.outcome import JobState, outcome_of
+from pman_k8s.reconcile import Reconciler
 from pman_k8s.settings import K8sSettings
-from pman_k8s.status.current import info_of, tell, too_late
-from pman_k8s.status.job import is_leaving
-from pman_k8s.status.pending import is_refusal
-from pman_k8s.termination import end_rest
+from pman_k8s.status.current import info_of, start_deadline_end, state_of
+from pman_k8s.status.job import is_being_deleted
+from pman_k8s.status.pending import is_permanent_reason
+from pman_k8s.termination import end_remaining_pods
 
 Object = Mapping[str, Any]
 
@@ -37,9 +37,9 @@ class Lister:
     minutes. How a job is now, its pods tell.
     """
 
-    def __init__(self, cluster: Cluster, finder: Finder, settings: K8sSettings) -> None:
+    def __init__(self, cluster: Cluster, reconciler: Reconciler, settings: K8sSettings) -> None:
         self._cluster = cluster
-        self._finder = finder
+        self._reconciler = reconciler
         self._settings = settings
 
     def page(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
@@ -69,7 +69,7 @@ class Lister:
             cursor=answer.body["metadata"].get("continue") or None,
         )
 
-    def end_rests(self) -> None:
+    def end_all_remaining_pods(self) -> None:
         """Go on with the end of what outlives its job, for all jobs that have ended.
 
         :raises EngineUnavailableError: some go on ending.
@@ -79,7 +79,7 @@ class Lister:
         while True:
             answer = self._cluster.jobs(wanted, _AT_ONCE, cursor)
             jobs = answer.body["items"]
-            ending += sum(not end_rest(self._cluster, job, answer.date) for job in jobs)
+            ending += sum(not end_remaining_pods(self._cluster, job, answer.date) for job in jobs)
             cursor = answer.body["metadata"].get("continue") or ""
             if not cursor:
                 break
@@ -91,34 +91,34 @@ class Lister:
             job
             for job in answer.body["items"]
             # A copy that somebody made of a Job has another name.
-            if self._finder.name(notes_of(job).get(JID_LABEL, "")) == job["metadata"]["name"]
-            and not is_leaving(job)
+            if self._reconciler.name(_jid(job)) == job["metadata"]["name"]
+            and not is_being_deleted(job)
         ]
-        pods = self._pods(job["metadata"]["uid"] for job in jobs if not verdict_of(job))
+        pods = self._pods(job["metadata"]["uid"] for job in jobs if not outcome_of(job))
         for job in jobs:
             info = self._info(job, pods[job["metadata"]["uid"]], answer)
             if info:
                 yield info
 
     def _info(self, job: Object, pods: list[Object], answer: Answer) -> JobInfo | None:
-        verdict = verdict_of(job)
-        if verdict:
-            end_rest(self._cluster, job, answer.date)
-            return info_of(job, verdict)
-        told = tell(job, pods)
-        late = told.waits and (
-            is_refusal(told.reason)
-            or too_late(job, told, answer.date, self._settings.start_deadline_s)
+        outcome = outcome_of(job)
+        if outcome:
+            end_remaining_pods(self._cluster, job, answer.date)
+            return info_of(job, outcome)
+        state = state_of(job, pods)
+        late = state.waits and (
+            is_permanent_reason(state.reason)
+            or start_deadline_end(job, state, answer.date, self._settings.start_deadline_s)
         )
-        if told.status.is_final or late:
+        if state.status.is_final or late:
             # Its end has to be written down, by the job as it is now.
             try:
-                return self._finder.find(notes_of(job)[JID_LABEL])
+                return self._reconciler.find(_jid(job))
             except RefusedError as refused:  # one job must not hide the others
                 status = Status.NOT_STARTED if late else Status.STARTED
                 message = f"ending, which cannot be written down: {refused}"
-                told = Told(status=status, message=message, started=told.started)
-        return info_of(job, told)
+                state = JobState(status=status, message=message, started=state.started)
+        return info_of(job, state)
 
     def _pods(self, uids: Iterable[str]) -> defaultdict[str, list[Object]]:
         """The pods of several Jobs, by the Job's uid."""
@@ -129,3 +129,7 @@ class Lister:
                 found[pod["metadata"]["labels"]["controller-uid"]].append(pod)
             del left[:_AT_ONCE]
         return found
+
+
+def _jid(job: Object) -> str:
+    return annotations_of(job).get(JID_LABEL, "")

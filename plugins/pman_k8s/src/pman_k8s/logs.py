@@ -8,7 +8,7 @@ from pman_core import JobInfo, Reason, Status
 from pman_core.kit.logs import tail_of_workers
 from pman_k8s.client import Cluster
 from pman_k8s.errors import NotFoundError, RefusedError
-from pman_k8s.labels import noted_pods, of_jobs
+from pman_k8s.labels import of_jobs, recorded_pods
 from pman_k8s.status.job import workers_of
 
 #: A container runtime splits a long line into pieces of this size; some count each for a line.
@@ -47,7 +47,7 @@ def log_end(cluster: Cluster, info: JobInfo, tail_lines: int, max_bytes: int) ->
 def _pods(cluster: Cluster, name: str) -> tuple[str, ...]:
     """One for each worker; those that have none yet come last."""
     job = cluster.job(name).body
-    pods = noted_pods(job) or tuple(
+    pods = recorded_pods(job) or tuple(
         found["metadata"]["name"]
         for found in cluster.pods(of_jobs([job["metadata"]["uid"]]), fresh=False)
     )

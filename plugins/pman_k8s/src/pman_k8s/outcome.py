@@ -14,21 +14,21 @@ import attrs
 
 from pman_core import Reason, Status
 from pman_core.kit.masking import masked
-from pman_k8s.labels import PODS, PULL, REST, STARTED, VERDICT, notes_of
+from pman_k8s.labels import OUTCOME, PODS, PODS_TO_END, PULL, STARTED, annotations_of
 from pman_k8s.status.job import env_of
 from pman_k8s.times import moment
 
 Payload = dict[str, Any]
 
 #: An engine's words may be long; annotations have 256 KiB together.
-MOST_WORDS = 4000
+MAX_MESSAGE_CHARS = 4000
 
 #: What a Job becomes that pman ends.
 STOPPED = {"parallelism": 0, "activeDeadlineSeconds": 1}
 
 
 @attrs.frozen(kw_only=True)
-class Told:
+class JobState:
     """What is told of a job beside what it is.
 
     :param waits: whether it waits to begin, which it does not do for ever.
@@ -46,18 +46,18 @@ class Told:
     waits: bool = False
     ends_it: bool = False
     pull: str = ""
-    rest: tuple[str, ...] = ()
+    pods_to_end: tuple[str, ...] = ()
 
 
-def verdict_of(job: Mapping[str, Any]) -> Told | None:
+def outcome_of(job: Mapping[str, Any]) -> JobState | None:
     """What was written down; ``None`` if nothing was."""
-    text = notes_of(job).get(VERDICT)
+    text = annotations_of(job).get(OUTCOME)
     if not text:
         return None
     found = json.loads(text)
     reason = found.get("reason")
     known = reason in {one.value for one in Reason}  # a later pman may have more
-    return Told(
+    return JobState(
         status=Status(found["status"]),
         message=found["message"],
         reason=Reason(reason) if known else None,
@@ -67,7 +67,7 @@ def verdict_of(job: Mapping[str, Any]) -> Told | None:
     )
 
 
-def verdict_patch(job: Mapping[str, Any], told: Told, pods: Iterable[str] = ()) -> Payload:
+def outcome_patch(job: Mapping[str, Any], state: JobState, pods: Iterable[str] = ()) -> Payload:
     """Writes an end down, and stops what pman ends: without parallelism no pod may run.
 
     Without pods a Job would never end for Kubernetes, whose clock of ``ttlSecondsAfterFinished``
@@ -78,33 +78,33 @@ def verdict_patch(job: Mapping[str, Any], told: Told, pods: Iterable[str] = ()) 
     :param pods: the names of its pods, to ask them for their logs.
     """
     text = {
-        "status": told.status.value,
+        "status": state.status.value,
         # Once it is cut, nobody knows a value by its beginning.
-        "message": masked(told.message, env_of(job))[:MOST_WORDS],
-        "reason": told.reason.value if told.reason else None,
-        "exit_code": told.exit_code,
-        "started": told.started.isoformat() if told.started else None,
-        "finished": told.finished.isoformat() if told.finished else None,
+        "message": masked(state.message, env_of(job))[:MAX_MESSAGE_CHARS],
+        "reason": state.reason.value if state.reason else None,
+        "exit_code": state.exit_code,
+        "started": state.started.isoformat() if state.started else None,
+        "finished": state.finished.isoformat() if state.finished else None,
     }
     known = {key: value for key, value in text.items() if value is not None}
-    rest = {REST: " ".join(told.rest)} if told.rest else {}
-    patch = _patch(job, {VERDICT: json.dumps(known), PODS: " ".join(pods), **rest})
-    return {**patch, "spec": STOPPED} if told.ends_it else patch
+    pods_to_end = {PODS_TO_END: " ".join(state.pods_to_end)} if state.pods_to_end else {}
+    patch = _patch(job, {OUTCOME: json.dumps(known), PODS: " ".join(pods), **pods_to_end})
+    return {**patch, "spec": STOPPED} if state.ends_it else patch
 
 
-def rest_patch() -> Payload:
+def terminated_patch() -> Payload:
     """Writes down that nothing is left to be ended."""
-    return {"metadata": {"annotations": {REST: None}}}
+    return {"metadata": {"annotations": {PODS_TO_END: None}}}
 
 
-def run_patch(job: Mapping[str, Any], told: Told, pods: Iterable[str]) -> Payload:
+def progress_patch(job: Mapping[str, Any], state: JobState, pods: Iterable[str]) -> Payload:
     """Writes down which pods there are, when the job began, and why its image cannot be had.
 
     It fails likewise.
     """
-    known = {STARTED: told.started.isoformat()} if told.started else {}
-    if told.pull:
-        known[PULL] = told.pull
+    known = {STARTED: state.started.isoformat()} if state.started else {}
+    if state.pull:
+        known[PULL] = state.pull
     return _patch(job, {PODS: " ".join(pods), **known})
 
 

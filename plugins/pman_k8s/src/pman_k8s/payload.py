@@ -11,7 +11,7 @@ from typing import Any
 from pman_core import Job
 from pman_core.kit.names import JID_LABEL
 from pman_k8s.escaping import escaped
-from pman_k8s.labels import annotations_of, labels_of
+from pman_k8s.labels import annotations_for, labels_for
 from pman_k8s.platform import Platform
 from pman_k8s.pod_security import container_security, pod_security
 from pman_k8s.settings import K8sSettings
@@ -44,7 +44,7 @@ def job_payload(name: str, job: Job, settings: K8sSettings, platform: Platform) 
         },
         "template": {
             "metadata": {
-                "labels": labels_of(job, settings.instance),
+                "labels": labels_for(job, settings.instance),
                 "annotations": {
                     JID_LABEL: job.jid,
                     "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
@@ -60,8 +60,8 @@ def job_payload(name: str, job: Job, settings: K8sSettings, platform: Platform) 
         "kind": "Job",
         "metadata": {
             "name": name,
-            "labels": labels_of(job, settings.instance),
-            "annotations": annotations_of(job, settings.instance),
+            "labels": labels_for(job, settings.instance),
+            "annotations": annotations_for(job, settings.instance),
         },
         "spec": spec,
     }

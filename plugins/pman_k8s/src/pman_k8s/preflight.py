@@ -13,7 +13,7 @@ from pman_k8s.platform import OPENSHIFT, Platform
 Permission = tuple[str, str, str, str]
 
 #: What pman must be allowed in the namespace of the jobs.
-NEEDED: tuple[Permission, ...] = (
+REQUIRED: tuple[Permission, ...] = (
     *(("batch", "jobs", "", verb) for verb in ("create", "get", "list", "patch", "delete")),
     *(("", "pods", "", verb) for verb in ("get", "list")),
     ("", "pods", "log", "get"),
@@ -21,7 +21,7 @@ NEEDED: tuple[Permission, ...] = (
 
 #: What it uses there besides, and what it costs where it may not. The Role in deploy/kubernetes has
 #: exactly these and those above; the Role of another pman may lack these.
-BESIDES: Mapping[Permission, str] = {
+OPTIONAL: Mapping[Permission, str] = {
     ("", "pods", "", "patch"): "what runs on in the pod of an ended job, such as a sidecar, runs "
     "until the job is removed, and a job that is cancelled loses its log",
     ("", "pods", "", "delete"): "a pod that its node does not end cannot be removed by force",
@@ -36,7 +36,7 @@ def ping(cluster: Cluster, platform: Platform) -> str:
     :raises EngineUnavailableError: it does not answer, or pman lacks a permission that it needs.
     """
     version = cluster.version()
-    lacking = [_named(*needed) for needed in NEEDED if not _has(cluster, needed)]
+    lacking = [_named(*needed) for needed in REQUIRED if not _has(cluster, needed)]
     if lacking:
         raise EngineUnavailableError(
             f"pman lacks permissions in namespace {cluster.namespace}: {', '.join(lacking)}; "
@@ -46,7 +46,7 @@ def ping(cluster: Cluster, platform: Platform) -> str:
     notes = [
         f"pman may not {_named(*wanted)} in namespace {cluster.namespace}, so {cost}; the Role in "
         "deploy/kubernetes allows it"
-        for wanted, cost in BESIDES.items()
+        for wanted, cost in OPTIONAL.items()
         if not _has(cluster, wanted)
     ]
     return "\n".join([title, *_wrong_platform(cluster, platform), *notes])

@@ -19,16 +19,23 @@ from pman_core.kit.causes import pull_cause
 from pman_core.kit.names import native_name
 from pman_k8s.client import FEW_PODS, Answer, Cluster
 from pman_k8s.errors import ConflictError, NotFoundError, RefusedError
-from pman_k8s.labels import STARTED, is_ours, noted_pods, noted_pull, notes_of, of_jobs
-from pman_k8s.outcome import MOST_WORDS, Told, run_patch, verdict_of, verdict_patch
+from pman_k8s.labels import STARTED, annotations_of, is_ours, of_jobs, recorded_pods, recorded_pull
+from pman_k8s.outcome import MAX_MESSAGE_CHARS, JobState, outcome_of, outcome_patch, progress_patch
 from pman_k8s.settings import K8sSettings
-from pman_k8s.status.current import cancelled, info_of, refused, tell, too_late, waits_for
+from pman_k8s.status.current import (
+    cancelled_end,
+    info_of,
+    start_deadline_end,
+    start_failure_end,
+    state_of,
+    waits_for,
+)
 from pman_k8s.status.ends import not_before
-from pman_k8s.status.events import begun_by_events, told_by_events
-from pman_k8s.status.job import counted_pods, is_leaving, workers_of
+from pman_k8s.status.events import started_by_events, waiting_by_events
+from pman_k8s.status.job import counted_pods, is_being_deleted, workers_of
 from pman_k8s.status.pending import Waiting
 from pman_k8s.status.pods import Pod
-from pman_k8s.termination import end_cancelled, end_rest
+from pman_k8s.termination import end_cancelled, end_remaining_pods
 
 Object = Mapping[str, Any]
 
@@ -39,7 +46,7 @@ _ATTEMPTS = 10
 _PATIENCE_S = 3
 
 
-class Finder:
+class Reconciler:
     """Finds the jobs of this pman."""
 
     def __init__(self, cluster: Cluster, settings: K8sSettings) -> None:
@@ -63,9 +70,9 @@ class Finder:
     def find(self, jid: str) -> JobInfo | None:
         """A job as it is now; ``None`` if there is none, or it is being removed."""
         answer = self.found(jid)
-        if answer is None or is_leaving(answer.body):
+        if answer is None or is_being_deleted(answer.body):
             return None
-        return self.settle(answer)
+        return self.reconcile(answer)
 
     def cancel(self, jid: str) -> JobInfo | None:
         """End a job that has not ended, and tell its end; ``None`` likewise.
@@ -73,9 +80,9 @@ class Finder:
         :raises EngineUnavailableError: something of it still runs.
         """
         answer = self.found(jid)
-        if answer is None or is_leaving(answer.body):
+        if answer is None or is_being_deleted(answer.body):
             return None
-        info = self.settle(answer, cancels=True)
+        info = self.reconcile(answer, cancels=True)
         if info is None or info.reason is not Reason.CANCELLED:
             return info
         metadata = answer.body["metadata"]
@@ -83,30 +90,30 @@ class Finder:
         stays = end_cancelled(self._cluster, metadata["name"], metadata["uid"], timeout_s)
         return info if stays else None
 
-    def settle(self, answer: Answer, *, cancels: bool = False) -> JobInfo | None:
+    def reconcile(self, answer: Answer, *, cancels: bool = False) -> JobInfo | None:
         """What to tell of a Job. An end is told only once it is written down.
 
         :param cancels: whether to end it, unless it has ended.
         """
         for _ in range(_ATTEMPTS):
             job, now = answer.body, answer.date
-            verdict = verdict_of(job)
-            if verdict:
-                end_rest(self._cluster, job, now)
-                return info_of(job, verdict)
+            outcome = outcome_of(job)
+            if outcome:
+                end_remaining_pods(self._cluster, job, now)
+                return info_of(job, outcome)
             pods = self._pods(job)
-            told = self._told(job, pods, now)
-            if cancels and not told.status.is_final:
-                told = cancelled(job, self._begun(job, told, pods), pods, now)
-            change = _change(job, pods, told)
+            state = self._state(job, pods, now)
+            if cancels and not state.status.is_final:
+                state = cancelled_end(job, self._with_start(job, state, pods), pods, now)
+            change = _change(job, pods, state)
             if change is None:
-                return info_of(job, told)
+                return info_of(job, state)
             name = job["metadata"]["name"]
             try:
                 answer = self._cluster.patch(name, change)
             except ConflictError:
                 again = self._read(name)
-                if again is None or is_leaving(again.body):
+                if again is None or is_being_deleted(again.body):
                     return None
                 if again.body["metadata"]["uid"] != job["metadata"]["uid"]:
                     return None
@@ -114,34 +121,34 @@ class Finder:
             except NotFoundError:
                 return None
             else:
-                if not told.status.is_final:
-                    return info_of(job, told)
+                if not state.status.is_final:
+                    return info_of(job, state)
         raise EngineUnavailableError("the Job is changed by others again and again")
 
     def wait_for_removal(self, jid: str) -> None:
         """Give way to somebody who removes the Job of that name just now."""
         answer = self._read(self.name(jid))
-        if answer and is_leaving(answer.body):
+        if answer and is_being_deleted(answer.body):
             time.sleep(0.2)
 
-    def _told(self, job: Object, pods: Sequence[Object], now: datetime) -> Told:
-        told = tell(job, pods)
-        if told.waits:
+    def _state(self, job: Object, pods: Sequence[Object], now: datetime) -> JobState:
+        state = state_of(job, pods)
+        if state.waits:
             waiting = self._explained(job, pods, now)
-            if waiting.is_in_vain:
-                if _waited_s(job, pods, now) >= waiting.patience_s:
-                    return refused(job, waiting, now)
-                waiting = waiting.doubted()
-            told = attrs.evolve(
-                told,
+            if waiting.is_permanent:
+                if _waited_s(job, pods, now) >= waiting.confirm_after_s:
+                    return start_failure_end(job, waiting, now)
+                waiting = waiting.unconfirmed()
+            state = attrs.evolve(
+                state,
                 message=waiting.message,
                 reason=waiting.reason,
                 pull=_pull_note(job, waiting),
             )
-            return too_late(job, told, now, self._settings.start_deadline_s) or told
-        if told.status.is_final and told.finished is None:
-            return attrs.evolve(told, finished=max(now, told.started or now))
-        return told
+            return start_deadline_end(job, state, now, self._settings.start_deadline_s) or state
+        if state.status.is_final and state.finished is None:
+            return attrs.evolve(state, finished=max(now, state.started or now))
+        return state
 
     def _explained(self, job: Object, found: Sequence[Object], now: datetime) -> Waiting:
         """What a job waits for; events tell what its objects do not."""
@@ -156,21 +163,21 @@ class Finder:
             events = self._cluster.events(first.found["metadata"]["uid"])
         except (RefusedError, EngineUnavailableError):
             return waiting  # they only adorn what is known without them
-        return told_by_events(events, waiting)
+        return waiting_by_events(events, waiting)
 
-    def _begun(self, job: Object, told: Told, found: Sequence[Object]) -> Told:
+    def _with_start(self, job: Object, state: JobState, found: Sequence[Object]) -> JobState:
         """What is told of a job, also if it began just now."""
-        taken = [pod for pod in map(Pod, found) if pod.taken] if told.waits else []
-        for pod in taken[:FEW_PODS]:
+        acknowledged = [pod for pod in map(Pod, found) if pod.acknowledged] if state.waits else []
+        for pod in acknowledged[:FEW_PODS]:
             with contextlib.suppress(RefusedError, EngineUnavailableError):  # see ``_explained``
-                begun = begun_by_events(self._cluster.events(pod.found["metadata"]["uid"]))
+                begun = started_by_events(self._cluster.events(pod.found["metadata"]["uid"]))
                 if begun:
-                    return attrs.evolve(told, started=not_before(Pod(job).created, begun))
-        return told
+                    return attrs.evolve(state, started=not_before(Pod(job).created, begun))
+        return state
 
     def _pods(self, job: Object) -> list[dict[str, Any]]:
         """The pods of a Job; few that are all known are asked for by name: lists take long."""
-        noted = noted_pods(job)
+        noted = recorded_pods(job)
         if counted_pods(job) <= len(noted) == workers_of(job) <= FEW_PODS:
             found = self._cluster.pods_named(noted)
             if len(found) == len(noted):
@@ -187,26 +194,26 @@ class Finder:
 
 def _waited_s(job: Object, pods: Sequence[Object], now: datetime) -> float:
     """For how long nodes have tried to begin a job, or the controller to make its pods."""
-    times = [Pod(pod).taken for pod in pods] or [Pod(job).created]
+    times = [Pod(pod).acknowledged for pod in pods] or [Pod(job).created]
     return max(((now - time).total_seconds() for time in times if time), default=0)
 
 
-def _change(job: Object, pods: Sequence[Object], told: Told) -> dict[str, Any] | None:
+def _change(job: Object, pods: Sequence[Object], state: JobState) -> dict[str, Any] | None:
     """What has to be written on the Job now, if anything."""
-    noted = noted_pods(job)
+    noted = recorded_pods(job)
     names = tuple(dict.fromkeys((*noted, *(Pod(pod).name for pod in pods))))
-    if told.status.is_final:
-        return verdict_patch(job, told, names)
-    has_begun = told.started is not None and STARTED not in notes_of(job)
-    is_new = has_begun or told.pull or names != noted
-    return run_patch(job, told, names) if is_new else None
+    if state.status.is_final:
+        return outcome_patch(job, state, names)
+    has_begun = state.started is not None and STARTED not in annotations_of(job)
+    is_new = has_begun or state.pull or names != noted
+    return progress_patch(job, state, names) if is_new else None
 
 
 def _pull_note(job: Object, waiting: Waiting) -> str:
     """What to note of an image that cannot be had: the first words of each cause will do."""
     if waiting.is_vague or not waiting.image:
         return ""
-    image, words = noted_pull(job)
+    image, words = recorded_pull(job)
     if image == waiting.image and pull_cause(words) == pull_cause(waiting.words):
         return ""
-    return f"{waiting.image}\n{waiting.words[:MOST_WORDS]}"
+    return f"{waiting.image}\n{waiting.words[:MAX_MESSAGE_CHARS]}"

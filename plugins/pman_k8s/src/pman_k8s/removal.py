@@ -10,7 +10,7 @@ from typing import Any
 from pman_core.contract.errors import EngineUnavailableError
 from pman_k8s.client import FEW_PODS, Cluster
 from pman_k8s.errors import ForbiddenError
-from pman_k8s.labels import noted_pods, of_jobs
+from pman_k8s.labels import of_jobs, recorded_pods
 from pman_k8s.status.pods import Pod
 
 Object = Mapping[str, Any]
@@ -37,7 +37,7 @@ def remove_wholly(cluster: Cluster, job: Object, timeout_s: float) -> None:
     cluster.delete_job(name, uid, after_pods=True)
     begun = time.monotonic()
     asked: set[tuple[str, int | None]] = set()
-    known: Sequence[str] = noted_pods(job)
+    known: Sequence[str] = recorded_pods(job)
     while pods := _left(cluster, uid, known):
         waited = time.monotonic() - begun
         known = [pod.name for pod in pods]
@@ -63,7 +63,7 @@ def _left(cluster: Cluster, uid: str, known: Sequence[str]) -> list[Pod]:
 
 def _is_by_force(pod: Pod, waited_s: float, timeout_s: float) -> bool:
     """Whether to take a pod out of the API without waiting for its node any longer."""
-    if pod.has_ended or pod.is_out_of_touch:
+    if pod.has_ended or pod.is_unreachable:
         return True
     patience_s = min(_PATIENCE_S, timeout_s / 2) if pod.waits.reason else timeout_s / 2
     return waited_s > patience_s

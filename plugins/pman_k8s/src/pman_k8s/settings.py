@@ -18,7 +18,7 @@ from pman_core.kit.settings import (
     variable,
     whole_number,
 )
-from pman_k8s.label_syntax import dns_label, label_faults, qualified_name
+from pman_k8s.label_syntax import is_object_name, is_qualified_name, label_faults
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
@@ -55,7 +55,7 @@ def node_labels(value: str) -> dict[str, str]:
 
 def named(value: str) -> str:
     """The name of an object of Kubernetes."""
-    if not dns_label(value):
+    if not is_object_name(value):
         raise ValueError("must be a name of Kubernetes: lower-case letters, digits, '-' and '.'")
     return value
 
@@ -67,7 +67,7 @@ def secret_names(value: str) -> tuple[str, ...]:
 
 def resource_name(value: str) -> str:
     """The name of an extended resource."""
-    if "/" not in value or not qualified_name(value):
+    if "/" not in value or not is_qualified_name(value):
         raise ValueError("must be the name of a resource, like nvidia.com/gpu")
     return value
 

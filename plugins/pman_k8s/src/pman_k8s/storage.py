@@ -8,12 +8,14 @@ from pathlib import Path
 from pman_core import ClaimPath, Storage
 from pman_core.contract.errors import EngineUnavailableError, SettingsError
 from pman_k8s.client import Cluster
-from pman_k8s.directory_check import Lookout
+from pman_k8s.directory_check import DirectoryChecker
 from pman_k8s.errors import ForbiddenError, NotFoundError, refusal_errors
 from pman_k8s.settings import K8sSettings
 
 
-def claim_storage(cluster: Cluster, settings: K8sSettings, lookout: Lookout) -> Storage:
+def claim_storage(
+    cluster: Cluster, settings: K8sSettings, directories: DirectoryChecker
+) -> Storage:
     """The storage of these settings.
 
     :raises SettingsError: no claim is named.
@@ -36,7 +38,7 @@ def claim_storage(cluster: Cluster, settings: K8sSettings, lookout: Lookout) -> 
         if phase == "Lost":
             raise EngineUnavailableError(f"claim {claim!r} has lost its volume")
         mount = settings.storebase_mount
-        if mount and not lookout.is_dir(Path(mount)):
+        if mount and not directories.is_dir(Path(mount)):
             raise EngineUnavailableError(
                 f"STOREBASE_MOUNT is {mount}, which is no folder here: mount the claim there, "
                 "or unset it"

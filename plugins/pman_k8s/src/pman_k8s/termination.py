@@ -19,9 +19,9 @@ from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.deadline import left, within
 from pman_k8s.client import FEW_PODS, Cluster
 from pman_k8s.errors import ForbiddenError, NotFoundError, RefusedError
-from pman_k8s.labels import noted_pods, noted_rest, of_jobs
-from pman_k8s.outcome import STOPPED, rest_patch, verdict_of
-from pman_k8s.status.job import is_leaving, makes_no_pods, workers_of
+from pman_k8s.labels import of_jobs, pods_to_end, recorded_pods
+from pman_k8s.outcome import STOPPED, outcome_of, terminated_patch
+from pman_k8s.status.job import is_being_deleted, makes_no_pods, workers_of
 from pman_k8s.status.pods import Pod
 
 Object = Mapping[str, Any]
@@ -43,7 +43,7 @@ def _warn_once(message: str) -> None:
     log.warning("%s", message)
 
 
-def end_rest(cluster: Cluster, job: Object, now: datetime) -> bool:
+def end_remaining_pods(cluster: Cluster, job: Object, now: datetime) -> bool:
     """Go on with the end of what outlives its job, without waiting for it.
 
     Where that fails the end is told all the same, and the next look tries again. A permission
@@ -52,7 +52,7 @@ def end_rest(cluster: Cluster, job: Object, now: datetime) -> bool:
     :param now: when ``job`` was read, by the server's clock.
     :return: whether nothing is left to be done, or nothing can be.
     """
-    names = noted_rest(job)
+    names = pods_to_end(job)
     if not names:
         return True
     try:
@@ -60,7 +60,7 @@ def end_rest(cluster: Cluster, job: Object, now: datetime) -> bool:
             return _end_run(cluster, job, now)
         for name in names:
             cluster.end_pod(name)
-        cluster.patch(job["metadata"]["name"], rest_patch())
+        cluster.patch(job["metadata"]["name"], terminated_patch())
     except NotFoundError:
         return True  # removed meanwhile
     except ForbiddenError as error:
@@ -96,7 +96,7 @@ def _await_end(cluster: Cluster, name: str, uid: str) -> bool:
     while True:
         answer = cluster.job(name)
         job = answer.body
-        if is_leaving(job) or job["metadata"]["uid"] != uid:
+        if is_being_deleted(job) or job["metadata"]["uid"] != uid:
             return False
         if _end_run(cluster, job, answer.date):
             break
@@ -108,8 +108,8 @@ def _await_end(cluster: Cluster, name: str, uid: str) -> bool:
 
 
 def _is_cancelled(job: Object) -> bool:
-    verdict = verdict_of(job)
-    return verdict is not None and verdict.reason is Reason.CANCELLED
+    outcome = outcome_of(job)
+    return outcome is not None and outcome.reason is Reason.CANCELLED
 
 
 def _end_run(cluster: Cluster, job: Object, now: datetime) -> bool:
@@ -123,12 +123,12 @@ def _end_run(cluster: Cluster, job: Object, now: datetime) -> bool:
     lasting = [pod for pod in pods if not pod.is_over]
     is_ending = _ends_by_itself(job, pods)
     if not lasting and (is_ending or makes_no_pods(job)):
-        if noted_rest(job):
-            cluster.patch(job["metadata"]["name"], rest_patch())
+        if pods_to_end(job):
+            cluster.patch(job["metadata"]["name"], terminated_patch())
         return True
     is_late = _seconds_since_end(job, now) > _PATIENCE_S
     if job["spec"].get("parallelism") != 0:
-        busy = [pod for pod in lasting if pod.taken and (pod.started or not is_late)]
+        busy = [pod for pod in lasting if pod.acknowledged and (pod.started or not is_late)]
         if not (busy and _end_pods(cluster, busy)) and not is_ending:
             cluster.patch(job["metadata"]["name"], {"spec": STOPPED})
     for pod in lasting:
@@ -155,7 +155,7 @@ def _end_pods(cluster: Cluster, pods: Iterable[Pod]) -> bool:
 
 def _pods(cluster: Cluster, job: Object) -> list[Pod]:
     """The pods of a Job; the list, which alone tells that there is no other, comes last."""
-    noted = noted_pods(job)
+    noted = recorded_pods(job)
     if len(noted) == workers_of(job) <= FEW_PODS:
         named = [Pod(found) for found in cluster.pods_named(noted)]
         if not all(pod.is_over for pod in named):
@@ -164,8 +164,8 @@ def _pods(cluster: Cluster, job: Object) -> list[Pod]:
 
 
 def _seconds_since_end(job: Object, now: datetime) -> float:
-    verdict = verdict_of(job)
-    return (now - verdict.finished).total_seconds() if verdict and verdict.finished else 0.0
+    outcome = outcome_of(job)
+    return (now - outcome.finished).total_seconds() if outcome and outcome.finished else 0.0
 
 
 def _ends_by_itself(job: Object, pods: list[Pod]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pman_core import ClaimPath, Job
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
-from pman_k8s.directory_check import Lookout
+from pman_k8s.directory_check import DirectoryChecker
 from pman_k8s.escaping import escaped
 from pman_k8s.label_syntax import is_reserved, label_faults
 from pman_k8s.settings import ClaimSettings
@@ -22,7 +22,7 @@ _FIELDS = ("input_dir", "output_dir", "mounts")
 _MOST_TEXT = 1_000_000
 
 
-def validate(job: Job, settings: ClaimSettings, lookout: Lookout) -> None:
+def validate(job: Job, settings: ClaimSettings, directories: DirectoryChecker) -> None:
     """Refuse what can never run.
 
     :raises InvalidJobError: with what is wrong, for each field of the request.
@@ -36,7 +36,7 @@ def validate(job: Job, settings: ClaimSettings, lookout: Lookout) -> None:
     if faults:
         raise InvalidJobError(faults=faults)
     if settings.storebase_mount:
-        _look_at_directories(job, Path(settings.storebase_mount), lookout)
+        _look_at_directories(job, Path(settings.storebase_mount), directories)
 
 
 def _faults(job: Job) -> Iterator[tuple[str, str]]:
@@ -52,13 +52,13 @@ def _faults(job: Job) -> Iterator[tuple[str, str]]:
         yield "args", f"and environment have {size} bytes; Kubernetes takes up to {_MOST_TEXT}"
 
 
-def _look_at_directories(job: Job, storebase: Path, lookout: Lookout) -> None:
+def _look_at_directories(job: Job, storebase: Path, directories: DirectoryChecker) -> None:
     """A kubelet makes a directory of a claim that is missing; nobody can tell it not to."""
     for index, mount in enumerate(job.mounts):
         if isinstance(mount.source, ClaimPath):
             directory = mount.source.sub_path
-            if not lookout.is_dir(storebase / directory):
-                if not lookout.holds_anything(storebase):
+            if not directories.is_dir(storebase / directory):
+                if not directories.holds_anything(storebase):
                     raise EngineUnavailableError(
                         f"nothing is in {storebase} (STOREBASE_MOUNT): is the claim mounted there?"
                     )

@@ -74,10 +74,10 @@ def init_waits(statuses: Iterable[Object], sidecars: Collection[str]) -> Waiting
     """What the first init container that has not ended waits for, or that it runs."""
     for status in statuses:
         state = status.get("state") or {}
-        told = f"init container {status['name']}"
+        prefix = f"init container {status['name']}"
         waiting = state.get("waiting") or {}
         if waiting.get("reason") and waiting["reason"] != INITIALIZING:
-            return container_waits(status, f"{told}: ")
+            return container_waits(status, f"{prefix}: ")
         if "running" in state and status["name"] not in sidecars:
-            return Waiting(f"{told} runs")
+            return Waiting(f"{prefix} runs")
     return None

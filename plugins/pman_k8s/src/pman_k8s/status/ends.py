@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 
 from pman_core import Reason, Status
-from pman_k8s.labels import STARTED, noted_pods, notes_of
-from pman_k8s.outcome import Told
+from pman_k8s.labels import STARTED, annotations_of, recorded_pods
+from pman_k8s.outcome import JobState
 from pman_k8s.status.containers import Failure
 from pman_k8s.status.job import conditions, workers_of
 from pman_k8s.status.pods import Pod
@@ -25,7 +25,7 @@ def failed_pods(pods: Iterable[Pod]) -> list[Pod]:
     return sorted(failed, key=lambda pod: (pod.finished is None, str(pod.finished)))
 
 
-def loss(job: Object, pods: Sequence[Pod]) -> Told | None:
+def lost_end(job: Object, pods: Sequence[Pod]) -> JobState | None:
     """The end of a job that is lost, if it is: a run that somebody took away would be replaced."""
     why = _why_lost(job, pods)
     return _ended(job, why, pods, None, ends_it=True) if why else None
@@ -36,7 +36,7 @@ def _why_lost(job: Object, pods: Sequence[Pod]) -> Failure | None:
         if pod.is_deleted and pod.phase != "Succeeded":
             return pod.loss()
     names = {pod.name for pod in pods}
-    noted = set(noted_pods(job))
+    noted = set(recorded_pods(job))
     for name in sorted(noted - names):
         return Failure(reason=Reason.LOST, message=f"lost: its pod {name} is gone")
     return _begun_anew(job, names)
@@ -45,8 +45,8 @@ def _why_lost(job: Object, pods: Sequence[Pod]) -> Failure | None:
 def _known_runs(job: Object, pods: Sequence[Pod]) -> set[str]:
     """The pods that are known to have begun; of those noted that are gone one can tell only so."""
     begun = {pod.name for pod in pods if pod.started}
-    gone = set(noted_pods(job)) - {pod.name for pod in pods}
-    return begun | gone if STARTED in notes_of(job) else begun
+    gone = set(recorded_pods(job)) - {pod.name for pod in pods}
+    return begun | gone if STARTED in annotations_of(job) else begun
 
 
 def _begun_anew(job: Object, names: Collection[str]) -> Failure | None:
@@ -57,24 +57,24 @@ def _begun_anew(job: Object, names: Collection[str]) -> Failure | None:
     return Failure(reason=Reason.LOST, message=message)
 
 
-def outlived(job: Object, pods: Sequence[Pod]) -> Told | None:
+def end_before_sidecars(job: Object, pods: Sequence[Pod]) -> JobState | None:
     """The end of a job that other containers of its pods outlive; they are ended with it.
 
     ``None`` while there are none, while a worker has not ended and none has failed, and where there
     is a pod too many: such a job is lost.
     """
-    if not any(pod.is_outlived for pod in pods) or len(pods) > workers_of(job):
+    if not any(pod.sidecars_run_on for pod in pods) or len(pods) > workers_of(job):
         return None
     failed = failed_pods(pods)
     if failed:
-        told = _ended(
+        state = _ended(
             job, _of_worker(job, failed[0], pods), pods, failed[0].finished, ends_it=False
         )
     elif all_succeeded(job, pods):
-        told = success(job, _last_end(pods), pods)
+        state = success_end(job, _last_end(pods), pods)
     else:
         return None
-    return attrs.evolve(told, rest=tuple(pod.name for pod in pods if not pod.is_over))
+    return attrs.evolve(state, pods_to_end=tuple(pod.name for pod in pods if not pod.is_over))
 
 
 def all_succeeded(job: Object, pods: Sequence[Pod]) -> bool:
@@ -86,7 +86,7 @@ def _last_end(pods: Iterable[Pod]) -> datetime | None:
     return max((pod.finished for pod in pods if pod.finished), default=None)
 
 
-def success(job: Object, finished: datetime | None, pods: Sequence[Pod]) -> Told:
+def success_end(job: Object, finished: datetime | None, pods: Sequence[Pod]) -> JobState:
     """The end of a job whose workers all ended with 0; a job that ran twice did not succeed."""
     twice = _begun_anew(job, _known_runs(job, pods))
     if twice:
@@ -95,7 +95,7 @@ def success(job: Object, finished: datetime | None, pods: Sequence[Pod]) -> Told
     started = started_at(job, pods) or not_before(
         moment(job["metadata"]["creationTimestamp"]), moment(status.get("startTime"))
     )
-    return Told(
+    return JobState(
         status=Status.SUCCEEDED,
         message="finished",
         exit_code=0,
@@ -104,13 +104,13 @@ def success(job: Object, finished: datetime | None, pods: Sequence[Pod]) -> Told
     )
 
 
-def completed(job: Object) -> datetime | None:
+def completion_time(job: Object) -> datetime | None:
     """When a Job was complete."""
     time = (job.get("status") or {}).get("completionTime")
     return moment(time or conditions(job)["Complete"].get("lastTransitionTime"))
 
 
-def failure(job: Object, condition: Object, pods: Sequence[Pod]) -> Told:
+def failure(job: Object, condition: Object, pods: Sequence[Pod]) -> JobState:
     """The end of a Job that has failed; perhaps for another container than that of the job."""
     failed = failed_pods(pods)
     failed_at = moment(condition.get("lastTransitionTime"))
@@ -118,7 +118,7 @@ def failure(job: Object, condition: Object, pods: Sequence[Pod]) -> Told:
         why = _of_worker(job, failed[0], pods)
         return _ended(job, why, pods, failed[0].finished or failed_at, ends_it=False)
     if all_succeeded(job, pods):
-        return success(job, _last_end(pods) or failed_at, pods)
+        return success_end(job, _last_end(pods) or failed_at, pods)
     deleted = [pod for pod in pods if pod.is_deleted]
     why = deleted[0].loss() if deleted else _unexplained(condition)
     for side in filter(None, (pod.side_failure for pod in pods)):
@@ -150,10 +150,10 @@ def _ended(
     finished: datetime | None,
     *,
     ends_it: bool,
-) -> Told:
+) -> JobState:
     started = started_at(job, pods)
     begun = started or moment(job["metadata"]["creationTimestamp"])
-    return Told(
+    return JobState(
         status=Status.FAILED,
         message=failure.message,
         reason=failure.reason,
@@ -166,7 +166,7 @@ def _ended(
 
 def started_at(job: Object, pods: Iterable[Pod]) -> datetime | None:
     """When the first process began; a node's clock may be behind the server's."""
-    noted = moment(notes_of(job).get(STARTED))
+    noted = moment(annotations_of(job).get(STARTED))
     if noted:
         return noted
     times = [pod.started for pod in pods if pod.started]

@@ -10,7 +10,7 @@ from typing import Any
 from pman_core import Reason
 from pman_core.kit.causes import passing_cause
 from pman_k8s.payload import CONTAINER
-from pman_k8s.status.pending import HICCUP_S, NO_MEMORY, NO_POD, Waiting, image_waits
+from pman_k8s.status.pending import CONFIRM_S, NO_MEMORY, NO_POD, Waiting, image_waits
 from pman_k8s.times import moment
 
 Object = Mapping[str, Any]
@@ -28,7 +28,7 @@ _HARMLESS = (
 )
 
 #: Messages of what Pod Security, OpenShift or a LimitRange (of any resource) forbid.
-_IN_VAIN = re.compile(
+_PERMANENT = re.compile(
     r"violates PodSecurity|security context constraint|(maximum|minimum) \S+ usage per"
     r"|max limit to request ratio per",
     re.IGNORECASE,
@@ -36,7 +36,7 @@ _IN_VAIN = re.compile(
 
 #: Likewise: a directory that is not there, on a node or server that may have just started,
 #: OpenShift before it has read its constraints, and a memory limit that is too small for runc.
-_PERHAPS_IN_VAIN = re.compile(
+_PERMANENT_IF_IT_LASTS = re.compile(
     r"hostPath type check failed|reason given by server: No such file"
     rf"|security context constraint: \[\]|{NO_MEMORY}",
     re.IGNORECASE,
@@ -46,7 +46,7 @@ _PERHAPS_IN_VAIN = re.compile(
 _NOT_PULLED = re.compile(r'Failed to pull image "([^"]+)": (.*)', re.DOTALL)
 
 
-def told_by_events(events: Iterable[Object], waiting: Waiting) -> Waiting:
+def waiting_by_events(events: Iterable[Object], waiting: Waiting) -> Waiting:
     """What events tell of a waiting that is vague; the latest that is of use counts."""
     latest_first = list(events)[::-1]
     if waiting.image:
@@ -63,7 +63,7 @@ def told_by_events(events: Iterable[Object], waiting: Waiting) -> Waiting:
     return waiting
 
 
-def begun_by_events(events: Iterable[Object]) -> datetime | None:
+def started_by_events(events: Iterable[Object]) -> datetime | None:
     """When the process of a job began; the status of its pod says so a second or two later."""
     for event in events:
         place = (event.get("involvedObject") or {}).get("fieldPath")
@@ -74,9 +74,9 @@ def begun_by_events(events: Iterable[Object]) -> datetime | None:
 
 def _warned(words: str, message: str, waiting: Waiting) -> Waiting:
     if passing_cause(words) is None:
-        if _PERHAPS_IN_VAIN.search(words):
-            return Waiting(message, Reason.CANNOT_START, patience_s=HICCUP_S)
-        if _IN_VAIN.search(words):
+        if _PERMANENT_IF_IT_LASTS.search(words):
+            return Waiting(message, Reason.CANNOT_START, confirm_after_s=CONFIRM_S)
+        if _PERMANENT.search(words):
             return Waiting(message, Reason.CANNOT_START)
     # Without a pod: a quota is used up, say.
     return Waiting(message, Reason.QUEUED if waiting == NO_POD else None)
@@ -88,5 +88,5 @@ def _why_not_pulled(latest_first: Iterable[Object], waiting: Waiting) -> Waiting
         found = _NOT_PULLED.fullmatch(event.get("message", ""))
         # The kubelet may name the tag that is the default.
         if found and found[1].removesuffix(":latest") == waiting.image.removesuffix(":latest"):
-            return image_waits(waiting.image, found[2], waiting.whose)
+            return image_waits(waiting.image, found[2], waiting.prefix)
     return waiting

@@ -20,7 +20,7 @@ def conditions(job: Object) -> dict[str, Object]:
     return {one["type"]: one for one in found if one.get("status") == "True"}
 
 
-def is_leaving(job: Object) -> bool:
+def is_being_deleted(job: Object) -> bool:
     """Whether a Job is being deleted, and is kept for its pods only."""
     return bool(job["metadata"].get("deletionTimestamp"))
 

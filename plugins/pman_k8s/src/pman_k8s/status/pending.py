@@ -35,7 +35,7 @@ _NEVER = ("ErrImageNeverPull",)
 #: Messages of containers that say the same: no such program, a root image that may not be root, a
 #: colon in a path of the node (Docker's form of a mount; containerd and CRI-O take any path), a
 #: file where the working directory should be.
-_CONTAINER_IN_VAIN = re.compile(
+_PERMANENT = re.compile(
     r"executable file.*not found|exec format error|exec: .*: stat .*no such file"
     r"|exec.*permission denied|runAsNonRoot|invalid volume specification|invalid mode: /"
     r"|Cannot mkdir: .* is not a directory",
@@ -47,19 +47,19 @@ _CONTAINER_IN_VAIN = re.compile(
 NO_MEMORY = r"container init was OOM-killed"
 
 #: Of a directory of a claim that cannot be made, or of a server that does not answer just now.
-_PERHAPS_IN_VAIN = re.compile(
+_PERMANENT_IF_IT_LASTS = re.compile(
     rf"(create|prepare) subPath|stat .*no such file|{NO_MEMORY}", re.IGNORECASE | re.DOTALL
 )
 
 #: Seconds after which that is no hiccup: the kubelet tries again every few seconds.
-HICCUP_S = 60
+CONFIRM_S = 60
 
 #: Seconds after which a registry that refuses access is believed. A node that is new may not have
 #: its credentials yet; the kubelet tries again after 10 s and after 20 s more.
-_LOGIN_S = 30
+_CONFIRM_ACCESS_DENIED_S = 30
 
 
-def is_refusal(reason: Reason | None) -> bool:
+def is_permanent_reason(reason: Reason | None) -> bool:
     """Whether a reason is of what no waiting mends."""
     return reason in (Reason.CANNOT_START, Reason.IMAGE_NOT_FOUND)
 
@@ -78,21 +78,21 @@ class Waiting:
     message: str
     reason: Reason | None = None
     is_vague: bool = False
-    patience_s: int = 0
+    confirm_after_s: int = 0
     image: str = ""
     words: str = ""
-    whose: str = ""
+    prefix: str = ""
 
     @property
-    def is_in_vain(self) -> bool:
+    def is_permanent(self) -> bool:
         """Whether the engine has refused it for good, if that lasts."""
-        return is_refusal(self.reason)
+        return is_permanent_reason(self.reason)
 
-    def doubted(self) -> Waiting:
+    def unconfirmed(self) -> Waiting:
         """A refusal while it is not believed yet."""
         return attrs.evolve(
             self,
-            message=self.whose + self.words if self.words else self.message,
+            message=self.prefix + self.words if self.words else self.message,
             reason=Reason.PULLING if self.image else None,
         )
 
@@ -100,7 +100,7 @@ class Waiting:
 NO_POD = Waiting("no pod yet", is_vague=True)
 
 
-def container_waits(status: Object, whose: str = "") -> Waiting:
+def container_waits(status: Object, prefix: str = "") -> Waiting:
     """What a container waits for that is not made yet.
 
     :param whose: how messages of another container than that of the job begin.
@@ -108,30 +108,30 @@ def container_waits(status: Object, whose: str = "") -> Waiting:
     waiting = status["state"]["waiting"]
     word, words = waiting["reason"], waiting.get("message") or ""
     said = f"{word}: {words}" if words else word
-    message = whose + said
+    message = prefix + said
     if word in _NO_IMAGE:
-        found = image_waits(status.get("image", ""), said, whose)
+        found = image_waits(status.get("image", ""), said, prefix)
         is_vague = word == _BACK_OFF and pull_cause(said).name == "unknown"
         return attrs.evolve(found, is_vague=is_vague)
     if word not in _NEVER and passing_cause(words):
         return Waiting(message)
-    if word in _NEVER or _CONTAINER_IN_VAIN.search(words):
+    if word in _NEVER or _PERMANENT.search(words):
         return Waiting(message, Reason.CANNOT_START)
-    if _PERHAPS_IN_VAIN.search(words):
-        return Waiting(message, Reason.CANNOT_START, patience_s=HICCUP_S)
+    if _PERMANENT_IF_IT_LASTS.search(words):
+        return Waiting(message, Reason.CANNOT_START, confirm_after_s=CONFIRM_S)
     return Waiting(message, is_vague=word in ("ContainerCreating", "PodInitializing"))
 
 
-def image_waits(image: str, words: str, whose: str = "") -> Waiting:
+def image_waits(image: str, words: str, prefix: str = "") -> Waiting:
     """What the words of the last attempt to get an image mean."""
     cause = pull_cause(words)
     return Waiting(
-        whose + pull_message(image, words),
+        prefix + pull_message(image, words),
         cause.reason,
-        patience_s=_LOGIN_S if cause.name == "access-denied" else 0,
+        confirm_after_s=_CONFIRM_ACCESS_DENIED_S if cause.name == "access-denied" else 0,
         image=image,
         words=words,
-        whose=whose,
+        prefix=prefix,
     )
 
 

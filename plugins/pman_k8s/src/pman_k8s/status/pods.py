@@ -67,7 +67,7 @@ class Pod:
         return moment(self.found["metadata"].get("creationTimestamp"))
 
     @property
-    def taken(self) -> datetime | None:
+    def acknowledged(self) -> datetime | None:
         """When its node began to make it."""
         return moment(self._status.get("startTime"))
 
@@ -91,7 +91,7 @@ class Pod:
         return self.phase in ("Succeeded", "Failed")
 
     @property
-    def is_outlived(self) -> bool:
+    def sidecars_run_on(self) -> bool:
         """Whether its job has ended, and another container runs on: one that a webhook added.
 
         A native sidecar, which is an init container, is none of these: the kubelet ends it.
@@ -108,7 +108,7 @@ class Pod:
     @property
     def has_failed(self) -> bool:
         """Whether its job failed by itself, or the node failed the whole pod."""
-        ended = self.phase == "Failed" or self.is_outlived
+        ended = self.phase == "Failed" or self.sidecars_run_on
         return ended and not self.has_succeeded and not self.is_deleted
 
     @property
@@ -133,7 +133,7 @@ class Pod:
         return self.is_deleted or (limit is not None and limit <= 1)
 
     @property
-    def is_out_of_touch(self) -> bool:
+    def is_unreachable(self) -> bool:
         """Whether its node does not answer: the cluster then says, for no reason, not ready."""
         return any(
             condition["type"] == "Ready"
@@ -222,9 +222,9 @@ class Pod:
         limit = self.found["spec"].get("activeDeadlineSeconds")
         if reason != "DeadlineExceeded" or limit is None:
             return reason != "DeadlineExceeded"
-        if self.finished is None or self.taken is None:
+        if self.finished is None or self.acknowledged is None:
             return False
-        return self.finished < self.taken + timedelta(seconds=limit)
+        return self.finished < self.acknowledged + timedelta(seconds=limit)
 
     @property
     def _state(self) -> Object:

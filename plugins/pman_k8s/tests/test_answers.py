@@ -24,11 +24,11 @@ from k8s_standin import Answer, Request, said, standin
 from pman_core import JobFilter, Reason, Status
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
 from pman_core.kit.causes import pull_message
+from pman_core.kit.times import parsed_time
 from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
 from pman_k8s.labels import PULL
 from pman_k8s.outcome import JobState, outcome_patch
 from pman_k8s.status.current import info_of, state_of
-from pman_k8s.times import moment
 
 Object = dict[str, Any]
 
@@ -443,7 +443,7 @@ def test_a_start_is_written_down_once_and_outlives_its_pod(tmp_path: Path) -> No
         pods[0] = pod("Failed", reason="Evicted")
         evicted = pman.pman_status(BASE.jid)
     assert begun == [begun[0]] * 2
-    assert (evicted.status, evicted.started) == (Status.STARTED, moment(STARTED))
+    assert (evicted.status, evicted.started) == (Status.STARTED, parsed_time(STARTED))
     assert len([request for request in server.asked if request.method == "PATCH"]) == 1
 
 

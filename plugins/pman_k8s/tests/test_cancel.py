@@ -29,12 +29,12 @@ from k8s_standin import Answer, Request, Standin, said, standin
 from pman_core import JobFilter, JobInfo, Reason, Status
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.settings import load
+from pman_core.kit.times import parsed_time
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.client import Cluster
 from pman_k8s.labels import OUTCOME, PODS_TO_END
 from pman_k8s.settings import K8sSettings
 from pman_k8s.termination import end_remaining_pods
-from pman_k8s.times import moment
 
 Object = dict[str, Any]
 
@@ -124,7 +124,7 @@ def test_the_end_is_noted_before_what_runs_is_ended(tmp_path: Path) -> None:
     with standin(tmp_path, cluster.answer) as server:
         info = KubernetesBackend(server.environ()).pman_cancel(BASE.jid)
     assert_cancelled(info)
-    assert info.started == moment(STARTED)
+    assert info.started == parsed_time(STARTED)
     noted, ended_pod, done = changes(server)
     assert noted[0] == "jobs"
     assert noted[1]["metadata"]["resourceVersion"] == "7"
@@ -165,7 +165,7 @@ def test_what_began_just_now_is_ended_with_its_log(tmp_path: Path) -> None:
     cluster.events = [sidecar, begun]
     with standin(tmp_path, cluster.answer) as server:
         info = KubernetesBackend(server.environ()).pman_cancel(BASE.jid)
-    assert info.started == moment(LATER)
+    assert info.started == parsed_time(LATER)
     assert ("pods", DEADLINE) in changes(server)
     assert cluster.job["spec"]["parallelism"] == 1
 

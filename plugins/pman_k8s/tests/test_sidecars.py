@@ -29,6 +29,7 @@ from k8s_standin import Answer, Request, said, standin
 from pman_core import Job, JobFilter, Reason, Resources, Status
 from pman_core.kit.causes import pull_message
 from pman_core.kit.settings import load
+from pman_core.kit.times import parsed_time
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.labels import PODS_TO_END
 from pman_k8s.outcome import outcome_patch
@@ -38,7 +39,6 @@ from pman_k8s.settings import K8sSettings
 from pman_k8s.status.current import state_of
 from pman_k8s.status.job import conditions
 from pman_k8s.status.pods import Pod
-from pman_k8s.times import moment
 
 Object = dict[str, Any]
 
@@ -80,7 +80,7 @@ def test_a_job_has_ended_although_a_sidecar_runs_on(
 ) -> None:
     told = state_of(job(active=1), [beside(ended(code), other)])
     assert (told.status, told.reason, told.exit_code) == (status, reason, code)
-    assert (told.started, told.finished) == (moment(STARTED), moment(ENDED))
+    assert (told.started, told.finished) == (parsed_time(STARTED), parsed_time(ENDED))
     # Its pod is kept, for its log.
     assert (told.pods_to_end, told.ends_it) == (("the-job-abcde",), False)
     assert "spec" not in outcome_patch(job(active=1), told)
@@ -94,7 +94,7 @@ def test_a_sidecar_that_fails_makes_no_success_a_failure() -> None:
     """The pod and the Job have failed, and the job has not: recorded, and with a second worker."""
     told = state_of(job(BACKOFF, failed=1), [recorded("classic")])
     assert (told.status, told.reason, told.exit_code) == (Status.SUCCEEDED, None, 0)
-    assert told.finished == moment("2026-11-26T21:31:21Z")
+    assert told.finished == parsed_time("2026-11-26T21:31:21Z")
     workers = [beside(ended(0, name="a"), EXIT_3, "Failed"), ended(0, name="b")]
     assert state_of(job(BACKOFF, workers=2), workers).status is Status.SUCCEEDED
 

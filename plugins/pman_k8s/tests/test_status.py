@@ -25,6 +25,7 @@ from k8s_objects import (
 from pman_core import Reason, Status
 from pman_core.kit.causes import pull_message
 from pman_core.kit.names import FINGERPRINT_LABEL
+from pman_core.kit.times import parsed_time
 from pman_k8s.labels import IMAGE, OUTCOME
 from pman_k8s.outcome import MAX_MESSAGE_CHARS, JobState, outcome_of, outcome_patch, progress_patch
 from pman_k8s.status.current import (
@@ -37,7 +38,6 @@ from pman_k8s.status.current import (
 from pman_k8s.status.events import waiting_by_events
 from pman_k8s.status.pending import NO_POD, Waiting
 from pman_k8s.status.pods import Pod
-from pman_k8s.times import moment
 
 Object = dict[str, Any]
 
@@ -291,7 +291,7 @@ def test_the_deadline_counts_from_creation_by_the_servers_clock() -> None:
 )
 def test_a_running_job_is_started(status: dict[str, Any]) -> None:
     told = state_of(job(**status), [running()])
-    assert (told.status, told.started) == (Status.STARTED, moment(STARTED))
+    assert (told.status, told.started) == (Status.STARTED, parsed_time(STARTED))
     assert (told.finished, told.exit_code) == (None, None)
 
 
@@ -336,9 +336,9 @@ def test_a_job_that_has_begun_never_waits_again(pods: list[Object]) -> None:
     seen = state_of(made, [running()])
     note(made, progress_patch(made, seen, ["the-job-abcde"]))
     told = state_of(made, pods)
-    assert (told.status, told.started) == (Status.STARTED, moment(STARTED))
+    assert (told.status, told.started) == (Status.STARTED, parsed_time(STARTED))
     end = state_of(job(BACKOFF) | {"metadata": made["metadata"]}, [])
-    assert (end.status, end.started) == (Status.FAILED, moment(STARTED))
+    assert (end.status, end.started) == (Status.FAILED, parsed_time(STARTED))
 
 
 def test_a_node_that_does_not_answer_is_told() -> None:
@@ -363,13 +363,13 @@ def test_one_running_worker_is_enough() -> None:
 def test_a_complete_job_succeeded(conditions: tuple[Object, ...]) -> None:
     told = state_of(job(*conditions, succeeded=1, completionTime=LATER), [ended(0)])
     assert (told.status, told.exit_code, told.reason) == (Status.SUCCEEDED, 0, None)
-    assert (told.started, told.finished) == (moment(STARTED), moment(LATER))
+    assert (told.started, told.finished) == (parsed_time(STARTED), parsed_time(LATER))
     assert not told.ends_it
 
 
 def test_success_needs_no_pods() -> None:
     told = state_of(job(COMPLETE, succeeded=1, completionTime=LATER, pods="gone"), [])
-    assert (told.status, told.exit_code, told.finished) == (Status.SUCCEEDED, 0, moment(LATER))
+    assert (told.status, told.exit_code, told.finished) == (Status.SUCCEEDED, 0, parsed_time(LATER))
 
 
 @pytest.mark.parametrize(
@@ -433,7 +433,7 @@ def test_of_several_workers_the_first_failure_counts() -> None:
     first = ended(4, name="b")
     killed = ended(137, name="a", deleted=True)  # by the controller, because of the first
     told = state_of(job(BACKOFF, workers=2), [killed, first])
-    assert (told.exit_code, told.finished) == (4, moment(ENDED))
+    assert (told.exit_code, told.finished) == (4, parsed_time(ENDED))
     assert told.message == "worker 2 of 2: exited with code 4"
 
 
@@ -592,7 +592,7 @@ def test_a_job_is_told_as_it_was_given() -> None:
     assert (info.fingerprint, info.native) == (BASE.fingerprint, "the-job")
     assert info_of(job(pods="a-pod"), state_of(job(), [])).native == "the-job/a-pod"
     assert info_of(job(pods="a b", workers=2), state_of(job(), [])).native == "the-job"
-    assert info.created == moment("2026-11-21T01:00:00Z")
+    assert info.created == parsed_time("2026-11-21T01:00:00Z")
 
 
 def test_times_never_run_backwards() -> None:

@@ -14,9 +14,9 @@ import attrs
 
 from pman_core import Reason, Status
 from pman_core.kit.masking import masked
+from pman_core.kit.times import parsed_time
 from pman_k8s.labels import OUTCOME, PODS, PODS_TO_END, PULL, STARTED, annotations_of
 from pman_k8s.status.job import env_of
-from pman_k8s.times import moment
 
 Payload = dict[str, Any]
 
@@ -62,8 +62,8 @@ def outcome_of(job: Mapping[str, Any]) -> JobState | None:
         message=found["message"],
         reason=Reason(reason) if known else None,
         exit_code=found.get("exit_code"),
-        started=moment(found.get("started")),
-        finished=moment(found.get("finished")),
+        started=parsed_time(found.get("started")),
+        finished=parsed_time(found.get("finished")),
     )
 
 

@@ -17,6 +17,7 @@ from pman_core import JobInfo, Reason
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.causes import pull_cause
 from pman_core.kit.names import native_name
+from pman_core.kit.times import not_before
 from pman_k8s.client import FEW_PODS, Answer, Cluster
 from pman_k8s.errors import ConflictError, NotFoundError, RefusedError
 from pman_k8s.labels import STARTED, annotations_of, is_ours, of_jobs, recorded_pods, recorded_pull
@@ -30,7 +31,6 @@ from pman_k8s.status.current import (
     state_of,
     waits_for,
 )
-from pman_k8s.status.ends import not_before
 from pman_k8s.status.events import started_by_events, waiting_by_events
 from pman_k8s.status.job import counted_pods, is_being_deleted, workers_of
 from pman_k8s.status.pending import Waiting

@@ -17,6 +17,7 @@ import attrs
 from pman_core import JobInfo, Reason, Status
 from pman_core.kit.masking import masked
 from pman_core.kit.names import FINGERPRINT_LABEL, JID_LABEL
+from pman_core.kit.times import not_before
 from pman_k8s.escaping import unescaped
 from pman_k8s.labels import (
     IMAGE,
@@ -33,14 +34,12 @@ from pman_k8s.status.ends import (
     failed_pods,
     failure,
     lost_end,
-    not_before,
     started_at,
     success_end,
 )
-from pman_k8s.status.job import conditions, container_of, env_of, workers_of
+from pman_k8s.status.job import conditions, container_of, created_at, env_of, workers_of
 from pman_k8s.status.pending import NO_POD, Waiting, image_waits
 from pman_k8s.status.pods import Pod
-from pman_k8s.times import moment
 
 Object = Mapping[str, Any]
 
@@ -58,7 +57,7 @@ def info_of(job: Object, state: JobState) -> JobInfo:
         fingerprint=notes.get(FINGERPRINT_LABEL, ""),
         exit_code=state.exit_code,
         reason=state.reason,
-        created=moment(job["metadata"]["creationTimestamp"]),
+        created=created_at(job),
         started=state.started,
         finished=state.finished,
         labels=requested_labels(job),
@@ -129,7 +128,7 @@ def start_failure_end(job: Object, waiting: Waiting, now: datetime) -> JobState:
         status=Status.FAILED,
         message=waiting.message if is_image else f"cannot start: {waiting.message}",
         reason=waiting.reason,
-        finished=not_before(moment(job["metadata"]["creationTimestamp"]), now),
+        finished=not_before(created_at(job), now),
         ends_it=True,
     )
 
@@ -138,7 +137,7 @@ def start_deadline_end(
     job: Object, waiting: JobState, now: datetime, deadline_s: int
 ) -> JobState | None:
     """The end of a job that has waited for too long; ``None`` while it has not."""
-    created = moment(job["metadata"]["creationTimestamp"])
+    created = created_at(job)
     if created is None or (now - created).total_seconds() <= deadline_s:
         return None
     return JobState(
@@ -157,7 +156,7 @@ def cancelled_end(job: Object, state: JobState, found: Iterable[Object], now: da
     and the change that notes the end also keeps the job from starting.
     """
     on_nodes = tuple(pod.name for pod in map(Pod, found) if pod.acknowledged and state.started)
-    begun = state.started or moment(job["metadata"]["creationTimestamp"])
+    begun = state.started or created_at(job)
     return JobState(
         status=Status.FAILED,
         message="cancelled",

@@ -9,12 +9,12 @@ from typing import Any
 import attrs
 
 from pman_core import Reason, Status
+from pman_core.kit.times import not_before, parsed_time
 from pman_k8s.labels import STARTED, annotations_of, recorded_pods
 from pman_k8s.outcome import JobState
 from pman_k8s.status.containers import Failure
-from pman_k8s.status.job import conditions, workers_of
+from pman_k8s.status.job import conditions, created_at, workers_of
 from pman_k8s.status.pods import Pod
-from pman_k8s.times import moment
 
 Object = Mapping[str, Any]
 
@@ -93,7 +93,7 @@ def success_end(job: Object, finished: datetime | None, pods: Sequence[Pod]) -> 
         return _ended(job, twice, pods, None, ends_it=False)
     status = job.get("status") or {}
     started = started_at(job, pods) or not_before(
-        moment(job["metadata"]["creationTimestamp"]), moment(status.get("startTime"))
+        created_at(job), parsed_time(status.get("startTime"))
     )
     return JobState(
         status=Status.SUCCEEDED,
@@ -107,13 +107,13 @@ def success_end(job: Object, finished: datetime | None, pods: Sequence[Pod]) -> 
 def completion_time(job: Object) -> datetime | None:
     """When a Job was complete."""
     time = (job.get("status") or {}).get("completionTime")
-    return moment(time or conditions(job)["Complete"].get("lastTransitionTime"))
+    return parsed_time(time or conditions(job)["Complete"].get("lastTransitionTime"))
 
 
 def failure(job: Object, condition: Object, pods: Sequence[Pod]) -> JobState:
     """The end of a Job that has failed; perhaps for another container than that of the job."""
     failed = failed_pods(pods)
-    failed_at = moment(condition.get("lastTransitionTime"))
+    failed_at = parsed_time(condition.get("lastTransitionTime"))
     if failed:
         why = _of_worker(job, failed[0], pods)
         return _ended(job, why, pods, failed[0].finished or failed_at, ends_it=False)
@@ -152,7 +152,7 @@ def _ended(
     ends_it: bool,
 ) -> JobState:
     started = started_at(job, pods)
-    begun = started or moment(job["metadata"]["creationTimestamp"])
+    begun = started or created_at(job)
     return JobState(
         status=Status.FAILED,
         message=failure.message,
@@ -166,15 +166,8 @@ def _ended(
 
 def started_at(job: Object, pods: Iterable[Pod]) -> datetime | None:
     """When the first process began; a node's clock may be behind the server's."""
-    noted = moment(annotations_of(job).get(STARTED))
+    noted = parsed_time(annotations_of(job).get(STARTED))
     if noted:
         return noted
     times = [pod.started for pod in pods if pod.started]
-    return not_before(moment(job["metadata"]["creationTimestamp"]), min(times)) if times else None
-
-
-def not_before(earliest: datetime | None, time: datetime | None) -> datetime | None:
-    """A time, or ``earliest`` where the clock that it is of says less."""
-    if earliest is None or time is None:
-        return time or earliest
-    return max(earliest, time)
+    return not_before(created_at(job), min(times)) if times else None

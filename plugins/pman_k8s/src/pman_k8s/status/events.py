@@ -9,9 +9,9 @@ from typing import Any
 
 from pman_core import Reason
 from pman_core.kit.causes import passing_cause
+from pman_core.kit.times import parsed_time
 from pman_k8s.payload import CONTAINER
 from pman_k8s.status.pending import CONFIRM_S, NO_MEMORY, NO_POD, Waiting, image_waits
-from pman_k8s.times import moment
 
 Object = Mapping[str, Any]
 
@@ -68,7 +68,7 @@ def started_by_events(events: Iterable[Object]) -> datetime | None:
     for event in events:
         place = (event.get("involvedObject") or {}).get("fieldPath")
         if event.get("reason") == "Started" and place == f"spec.containers{{{CONTAINER}}}":
-            return moment(event.get("lastTimestamp") or event["metadata"]["creationTimestamp"])
+            return parsed_time(event.get("lastTimestamp") or event["metadata"]["creationTimestamp"])
     return None
 
 

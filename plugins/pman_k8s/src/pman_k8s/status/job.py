@@ -6,8 +6,10 @@ API reference, JobStatus.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from pman_core.kit.times import parsed_time
 from pman_k8s.escaping import unescaped
 from pman_k8s.payload import CONTAINER
 
@@ -18,6 +20,11 @@ def conditions(job: Object) -> dict[str, Object]:
     """The conditions that are true, by their type."""
     found = (job.get("status") or {}).get("conditions") or ()
     return {one["type"]: one for one in found if one.get("status") == "True"}
+
+
+def created_at(job: Object) -> datetime | None:
+    """When the server got the Job."""
+    return parsed_time(job["metadata"]["creationTimestamp"])
 
 
 def is_being_deleted(job: Object) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from pman_core import Reason
+from pman_core.kit.times import parsed_time
 from pman_k8s.payload import CONTAINER
 from pman_k8s.status.containers import (
     INITIALIZING,
@@ -24,7 +25,6 @@ from pman_k8s.status.containers import (
     native_sidecars,
 )
 from pman_k8s.status.pending import Waiting, container_waits, pod_waits
-from pman_k8s.times import moment
 
 Object = Mapping[str, Any]
 
@@ -64,12 +64,12 @@ class Pod:
     @property
     def created(self) -> datetime | None:
         """When it was made."""
-        return moment(self.found["metadata"].get("creationTimestamp"))
+        return parsed_time(self.found["metadata"].get("creationTimestamp"))
 
     @property
     def acknowledged(self) -> datetime | None:
         """When its node began to make it."""
-        return moment(self._status.get("startTime"))
+        return parsed_time(self._status.get("startTime"))
 
     @property
     def started(self) -> datetime | None:
@@ -78,12 +78,12 @@ class Pod:
         if state.get("terminated", {}).get("reason") in NOT_BEGUN:
             return None
         part = state.get("running") or state.get("terminated") or {}
-        return moment(part.get("startedAt"))
+        return parsed_time(part.get("startedAt"))
 
     @property
     def finished(self) -> datetime | None:
         """When its process ended."""
-        return moment((self._state.get("terminated") or {}).get("finishedAt"))
+        return parsed_time((self._state.get("terminated") or {}).get("finishedAt"))
 
     @property
     def is_over(self) -> bool:

@@ -27,8 +27,10 @@ from pman_core.kit.causes import pull_message
 from pman_core.kit.times import parsed_time
 from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
 from pman_k8s.labels import PULL
-from pman_k8s.outcome import JobState, outcome_patch
-from pman_k8s.status.current import info_of, state_of
+from pman_k8s.record import end_patch
+from pman_k8s.status.current import state_of
+from pman_k8s.status.info import info_of
+from pman_k8s.status.state import JobState
 
 Object = dict[str, Any]
 
@@ -178,7 +180,7 @@ def test_a_verdict_of_another_pman_stands(tmp_path: Path) -> None:
     seen = named(job(BACKOFF, pods="the-job-abcde"))
     told = state_of(seen, [ended(3)])
     first = named(job(BACKOFF, pods="the-job-abcde"))
-    first["metadata"]["annotations"] |= outcome_patch(seen, told)["metadata"]["annotations"]
+    first["metadata"]["annotations"] |= end_patch(seen, told)["metadata"]["annotations"]
     jobs = iter([seen, first])
 
     def answer(request: Request) -> Answer:

@@ -32,9 +32,9 @@ from pman_core.kit.settings import load
 from pman_core.kit.times import parsed_time
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.labels import PODS_TO_END
-from pman_k8s.outcome import outcome_patch
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES
+from pman_k8s.record import end_patch
 from pman_k8s.settings import K8sSettings
 from pman_k8s.status.current import state_of
 from pman_k8s.status.job import conditions
@@ -83,7 +83,7 @@ def test_a_job_has_ended_although_a_sidecar_runs_on(
     assert (told.started, told.finished) == (parsed_time(STARTED), parsed_time(ENDED))
     # Its pod is kept, for its log.
     assert (told.pods_to_end, told.ends_it) == (("the-job-abcde",), False)
-    assert "spec" not in outcome_patch(job(active=1), told)
+    assert "spec" not in end_patch(job(active=1), told)
 
 
 def test_a_job_runs_although_a_sidecar_has_failed() -> None:

@@ -24,20 +24,18 @@ from k8s_objects import (
 
 from pman_core import Reason, Status
 from pman_core.kit.causes import pull_message
+from pman_core.kit.job_labels import IMAGE_LABEL
 from pman_core.kit.names import FINGERPRINT_LABEL
 from pman_core.kit.times import parsed_time
-from pman_k8s.labels import IMAGE, OUTCOME
-from pman_k8s.outcome import MAX_MESSAGE_CHARS, JobState, outcome_of, outcome_patch, progress_patch
-from pman_k8s.status.current import (
-    info_of,
-    start_deadline_end,
-    start_failure_end,
-    state_of,
-    waits_for,
-)
+from pman_k8s.labels import OUTCOME
+from pman_k8s.record import MAX_MESSAGE_CHARS, end_patch, progress_patch, recorded_end
+from pman_k8s.status.current import state_of, waits_for
 from pman_k8s.status.events import waiting_by_events
+from pman_k8s.status.info import info_of
 from pman_k8s.status.pending import NO_POD, Waiting
+from pman_k8s.status.pman_ends import start_deadline_end, start_failure_end
 from pman_k8s.status.pods import Pod
+from pman_k8s.status.state import JobState
 
 Object = dict[str, Any]
 
@@ -378,7 +376,7 @@ def test_success_needs_no_pods() -> None:
         (ended(3), Reason.EXIT_CODE, 3, "exited with code 3"),
         (ended(137), Reason.KILLED, 137, "137"),
         (ended(137, "OOMKilled"), Reason.OUT_OF_MEMORY, 137, "memory"),
-        (ended(1, "OOMKilled"), Reason.OUT_OF_MEMORY, 1, "OOMKilled"),
+        (ended(1, "OOMKilled"), Reason.OUT_OF_MEMORY, 1, "memory limit (exit code 1)"),
         (
             ended(127, "ContainerCannotRun", 'exec: "nope": executable file not found in $PATH'),
             Reason.CANNOT_START,
@@ -529,9 +527,9 @@ def test_a_job_that_ran_once_succeeded(made: Object, pods: list[Object]) -> None
 def test_what_was_told_is_read_back() -> None:
     told = state_of(job(BACKOFF), [ended(3)])
     made = job(BACKOFF)
-    patch = outcome_patch(made, told)
+    patch = end_patch(made, told)
     note(made, patch)
-    assert outcome_of(made) == told
+    assert recorded_end(made) == told
     assert patch["metadata"]["resourceVersion"] == "7"
     assert "spec" not in patch
 
@@ -539,17 +537,17 @@ def test_what_was_told_is_read_back() -> None:
 def test_a_verdict_of_a_later_pman_is_read() -> None:
     """It may have reasons that this one does not know."""
     made = job(BACKOFF)
-    note(made, outcome_patch(made, state_of(made, [ended(3)])))
+    note(made, end_patch(made, state_of(made, [ended(3)])))
     notes = made["metadata"]["annotations"]
     notes[OUTCOME] = notes[OUTCOME].replace(Reason.EXIT_CODE.value, "bad-luck")
-    verdict = outcome_of(made)
+    verdict = recorded_end(made)
     assert verdict
     assert (verdict.status, verdict.reason, verdict.exit_code) == (Status.FAILED, None, 3)
 
 
 def test_a_job_that_lost_its_notes_is_told_all_the_same() -> None:
     made = job(active=1)
-    for lost in (IMAGE, FINGERPRINT_LABEL):
+    for lost in (IMAGE_LABEL, FINGERPRINT_LABEL):
         del made["metadata"]["annotations"][lost]
     info = info_of(made, state_of(made, [running()]))
     assert (info.image, info.fingerprint) == (BASE.image, "")
@@ -557,7 +555,7 @@ def test_a_job_that_lost_its_notes_is_told_all_the_same() -> None:
 
 def test_what_pman_ends_is_stopped_and_ends_for_the_engine_too() -> None:
     told = start_failure_end(job(), Waiting("no", Reason.CANNOT_START), datetime.now(UTC))
-    patch = outcome_patch(job(), told)
+    patch = end_patch(job(), told)
     assert patch["spec"] == {"parallelism": 0, "activeDeadlineSeconds": 1}
 
 
@@ -566,14 +564,14 @@ def test_what_was_told_stays_whatever_the_engine_says_of_the_end_later() -> None
     told = start_failure_end(
         made, Waiting("no", Reason.CANNOT_START), datetime(2026, 11, 21, 2, tzinfo=UTC)
     )
-    note(made, outcome_patch(made, told))
-    verdict = outcome_of(made)
+    note(made, end_patch(made, told))
+    verdict = recorded_end(made)
     assert verdict
     assert (verdict.reason, verdict.message) == (Reason.CANNOT_START, "cannot start: no")
 
 
 def test_a_job_without_a_verdict_has_none() -> None:
-    assert outcome_of(job()) is None
+    assert recorded_end(job()) is None
 
 
 def test_pods_are_noted_by_name() -> None:
@@ -633,4 +631,4 @@ def test_words_of_an_engine_tell_no_value_of_the_environment() -> None:
     assert message.count("***") == 4
     assert "cret" not in message
     long = JobState(status=Status.FAILED, message="x" * (MAX_MESSAGE_CHARS - 10) + " TOKEN=se$cret")
-    assert "se$" not in outcome_patch(made, long)["metadata"]["annotations"][OUTCOME]
+    assert "se$" not in end_patch(made, long)["metadata"]["annotations"][OUTCOME]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, Storage, hookimpl
-from pman_core.contract.errors import EngineUnavailableError, NameTakenError, UnknownJobError
+from pman_core.contract.errors import UnknownJobError
 from pman_core.kit.settings import load
 from pman_k8s.capabilities import capabilities
 from pman_k8s.client import Cluster
 from pman_k8s.directory_check import DirectoryChecker
-from pman_k8s.errors import ConflictError, NotFoundError, RefusedError, create_error, refusal_errors
+from pman_k8s.errors import NotFoundError, refusal_errors
 from pman_k8s.listing import Lister
 from pman_k8s.logs import log_end
 from pman_k8s.payload import job_payload
@@ -19,18 +19,16 @@ from pman_k8s.preflight import ping
 from pman_k8s.reconcile import Reconciler
 from pman_k8s.removal import remove_wholly
 from pman_k8s.settings import K8sSettings
-from pman_k8s.status.current import info_of, state_of
 from pman_k8s.storage import claim_storage
+from pman_k8s.submission import submit
+from pman_k8s.termination import end_all_remaining_pods
 from pman_k8s.validate import validate
-
-#: How often a submit looks for a job that is removed whenever it has just been found.
-_ATTEMPTS = 10
 
 
 class KubernetesBackend:
     """Jobs as Jobs of Kubernetes; ``CONTAINER_ENV=kubernetes``.
 
-    It keeps nothing in memory that it could not do without: all is on the Jobs.
+    All state is on the Jobs: another process can go on at any moment.
 
     :raises SettingsError: a setting is wrong.
     """
@@ -71,36 +69,16 @@ class KubernetesBackend:
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
-        """Create is the lock, so nothing is looked up before it."""
+        """Create the Job, or find it; see ``submission.py``."""
         name = self._reconciler.name(job.jid)
         body = job_payload(name, job, self._settings, self.platform)
-        for _ in range(_ATTEMPTS):
-            refusal = None
-            try:
-                made = self._cluster.create(body).body
-            except ConflictError:
-                pass
-            except RefusedError as refused:
-                # Quotas and policies are asked before the server sees that there is one already.
-                refusal = refused
-            else:
-                return info_of(made, state_of(made, ()))
-            with refusal_errors(f"job {job.jid!r} cannot be read"):
-                info = self._reconciler.find(job.jid)
-                if info:
-                    return info
-                if refusal:
-                    raise create_error(refusal) from refusal
-                if self._reconciler.is_foreign(job.jid):
-                    raise NameTakenError(job.jid, name)
-                self._reconciler.wait_for_removal(job.jid)
-        raise EngineUnavailableError(f"job {job.jid!r} is being removed; try again")
+        return submit(self._cluster, self._reconciler, job, body)
 
     @hookimpl
     def pman_status(self, jid: str) -> JobInfo:
-        """One call for a job that has ended and was told, else two or three."""
+        """One call for a job whose end is recorded, else two or three."""
         with refusal_errors(f"job {jid!r} cannot be read"):
-            info = self._reconciler.find(jid)
+            info = self._reconciler.info(jid)
         if info is None:
             raise UnknownJobError(jid)
         return info
@@ -116,7 +94,7 @@ class KubernetesBackend:
 
     @hookimpl
     def pman_cancel(self, jid: str) -> JobInfo:
-        """The end is noted on the Job first; then its pods are ended."""
+        """Record the end on the Job; then end its pods."""
         with refusal_errors(f"job {jid!r} cannot be cancelled"):
             info = self._reconciler.cancel(jid)
         if info is None:
@@ -125,15 +103,15 @@ class KubernetesBackend:
 
     @hookimpl
     def pman_resume(self) -> None:
-        """End what was to be ended when an earlier process was killed."""
+        """End what an earlier process, which was killed, had begun to end."""
         with refusal_errors("the jobs cannot be listed"):
-            self._lister.end_all_remaining_pods()
+            end_all_remaining_pods(self._cluster, self._settings.instance)
 
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
         """The Job is kept, as one that is being deleted, until its pods are gone."""
         with refusal_errors(f"job {jid!r} cannot be removed"):
-            answer = self._reconciler.found(jid)
+            answer = self._reconciler.own_job(jid)
             if answer is None:
                 return False
             remove_wholly(self._cluster, answer.body, self._settings.engine_timeout_s)

@@ -9,8 +9,8 @@ from pman_core import Capabilities, ClaimPath, Deviation, HostPath, NfsPath
 from pman_core.contract.errors import SettingsError
 from pman_core.kit.core_settings import CoreSettings
 from pman_core.kit.settings import load
-from pman_k8s.levels import required_level
 from pman_k8s.platform import Platform
+from pman_k8s.pod_security import required_level
 from pman_k8s.settings import K8sSettings
 
 _SECRETS = (

@@ -22,7 +22,7 @@ from pman_k8s.errors import (
     engine_errors,
     raise_for,
 )
-from pman_k8s.payload import CONTAINER
+from pman_k8s.labels import CONTAINER
 from pman_k8s.settings import K8sSettings
 
 Object = dict[str, Any]

@@ -1,7 +1,7 @@
 """A job as a Job of Kubernetes: pure translation.
 
-API reference batch/v1 Job. Fields that a server does not know yet it drops (podReplacementPolicy
-came with 1.28, podFailurePolicy with 1.25), so no version has to be asked for.
+API reference, batch/v1 Job. A server drops fields that it does not know yet (podReplacementPolicy
+came with 1.28, podFailurePolicy with 1.25), so its version is not needed.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from pman_core import Job
+from pman_core.kit.job_labels import job_labels
 from pman_core.kit.names import JID_LABEL
 from pman_k8s.escaping import escaped
-from pman_k8s.labels import annotations_for, labels_for
+from pman_k8s.labels import CONTAINER, labels_for
 from pman_k8s.platform import Platform
 from pman_k8s.pod_security import container_security, pod_security
 from pman_k8s.settings import K8sSettings
@@ -19,10 +20,7 @@ from pman_k8s.volumes import volumes_of
 
 Payload = dict[str, Any]
 
-#: The container of a pod that is the job; webhooks may add others.
-CONTAINER = "job"
-
-#: A job that is ended has this long to clean up: 0 would mean not to wait for its end at all.
+#: Seconds that a job which is ended has to clean up; with 0 nothing waits for its end.
 _GRACE_S = 1
 
 
@@ -32,7 +30,7 @@ def job_payload(name: str, job: Job, settings: K8sSettings, platform: Platform) 
         "parallelism": job.resources.workers,
         "completions": job.resources.workers,
         "backoffLimit": 0,
-        # A pod that goes away by itself, or is evicted, fails the job and is not replaced.
+        # A pod that vanishes or is evicted fails the job, and is not replaced.
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": {
             "rules": [
@@ -61,7 +59,7 @@ def job_payload(name: str, job: Job, settings: K8sSettings, platform: Platform) 
         "metadata": {
             "name": name,
             "labels": labels_for(job, settings.instance),
-            "annotations": annotations_for(job, settings.instance),
+            "annotations": job_labels(job, settings.instance),
         },
         "spec": spec,
     }
@@ -91,7 +89,7 @@ def _pod(job: Job, settings: K8sSettings, platform: Platform) -> Payload:
     if job.workdir is not None:
         pod["containers"][0]["workingDir"] = job.workdir
     if job.time_limit_s is not None:
-        # Of the pod, not of the Job, whose time runs while it still waits for room.
+        # On the pod: the time of the Job would also run while it waits for a node.
         pod["activeDeadlineSeconds"] = job.time_limit_s
     optional = {
         "nodeSelector": settings.node_selector,
@@ -104,7 +102,7 @@ def _pod(job: Job, settings: K8sSettings, platform: Platform) -> Payload:
 
 
 def _limits(job: Job, settings: K8sSettings) -> dict[str, str]:
-    """Requests are not named: where they are missing they are as the limits."""
+    """The limits of the container; Kubernetes takes them for the requests, too."""
     asked = job.resources
     limits = {}
     if asked.cpu_millicores is not None:

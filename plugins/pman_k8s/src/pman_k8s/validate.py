@@ -1,4 +1,4 @@
-"""Which jobs Kubernetes cannot run, as far as that can be told without asking it."""
+"""Which jobs Kubernetes cannot run, as far as pman can know that without asking it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pman_core import ClaimPath, Job
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
+from pman_core.kit.job_faults import job_faults
 from pman_k8s.directory_check import DirectoryChecker
 from pman_k8s.escaping import escaped
 from pman_k8s.label_syntax import is_reserved, label_faults
@@ -28,7 +29,7 @@ def validate(job: Job, settings: ClaimSettings, directories: DirectoryChecker) -
     :raises InvalidJobError: with what is wrong, for each field of the request.
     :raises EngineUnavailableError: the storebase cannot be looked at.
     """
-    faults = dict(_faults(job))
+    faults = {**job_faults(job), **dict(_faults(job))}
     labels = [f"has {fault}" for fault in label_faults(job.labels)]
     labels += [f"has {key!r}, which is Kubernetes' own" for key in job.labels if is_reserved(key)]
     if labels:
@@ -42,10 +43,6 @@ def validate(job: Job, settings: ClaimSettings, directories: DirectoryChecker) -
 def _faults(job: Job) -> Iterator[tuple[str, str]]:
     if job.user is not None and max(job.user.uid or 0, job.user.gid or 0) > _MOST_ID:
         yield "CONTAINER_USER", f"must be at most {_MOST_ID}"
-    if not job.argv or not job.argv[0]:
-        yield "entrypoint", "must begin with a program"
-    if any(not key or "=" in key for key in job.env):
-        yield "env", "has a name that no process can have"
     words = (*job.argv, *job.env, *job.env.values())
     size = sum(len(escaped(word).encode()) for word in words)
     if size > _MOST_TEXT:
@@ -53,7 +50,7 @@ def _faults(job: Job) -> Iterator[tuple[str, str]]:
 
 
 def _look_at_directories(job: Job, storebase: Path, directories: DirectoryChecker) -> None:
-    """A kubelet makes a directory of a claim that is missing; nobody can tell it not to."""
+    """A kubelet makes a directory of a claim that is missing, and no field forbids that."""
     for index, mount in enumerate(job.mounts):
         if isinstance(mount.source, ClaimPath):
             directory = mount.source.sub_path

@@ -8,73 +8,75 @@ from typing import Any
 
 import attrs
 
-from pman_core import Reason, Status
+from pman_core import Reason
+from pman_core.kit.outcome import Outcome, exited, lost
 from pman_core.kit.times import not_before, parsed_time
 from pman_k8s.labels import STARTED, annotations_of, recorded_pods
-from pman_k8s.outcome import JobState
-from pman_k8s.status.containers import Failure
 from pman_k8s.status.job import conditions, created_at, workers_of
 from pman_k8s.status.pods import Pod
+from pman_k8s.status.state import JobState, ended
 
 Object = Mapping[str, Any]
 
 
 def failed_pods(pods: Iterable[Pod]) -> list[Pod]:
-    """The pods whose job failed, or that failed as a whole, the first one first."""
+    """The pods whose job failed, or that failed as a whole; the first to fail comes first."""
     failed = [pod for pod in pods if pod.has_failed]
     return sorted(failed, key=lambda pod: (pod.finished is None, str(pod.finished)))
 
 
 def lost_end(job: Object, pods: Sequence[Pod]) -> JobState | None:
-    """The end of a job that is lost, if it is: a run that somebody took away would be replaced."""
+    """The end of a job that is lost; ``None`` if it is not.
+
+    pman ends it: the cluster would replace a pod that somebody deleted.
+    """
     why = _why_lost(job, pods)
-    return _ended(job, why, pods, None, ends_it=True) if why else None
+    return _failed(job, why, pods, None, ends_it=True) if why else None
 
 
-def _why_lost(job: Object, pods: Sequence[Pod]) -> Failure | None:
+def _why_lost(job: Object, pods: Sequence[Pod]) -> Outcome | None:
     for pod in pods:
         if pod.is_deleted and pod.phase != "Succeeded":
             return pod.loss()
     names = {pod.name for pod in pods}
-    noted = set(recorded_pods(job))
-    for name in sorted(noted - names):
-        return Failure(reason=Reason.LOST, message=f"lost: its pod {name} is gone")
-    return _begun_anew(job, names)
+    for name in sorted(set(recorded_pods(job)) - names):
+        return lost(f"its pod {name} is gone")
+    return _second_run(job, names)
 
 
 def _known_runs(job: Object, pods: Sequence[Pod]) -> set[str]:
-    """The pods that are known to have begun; of those noted that are gone one can tell only so."""
+    """The pods that are known to have begun.
+
+    Recorded pods that are gone count where the job has begun: nothing else is known of them.
+    """
     begun = {pod.name for pod in pods if pod.started}
     gone = set(recorded_pods(job)) - {pod.name for pod in pods}
     return begun | gone if STARTED in annotations_of(job) else begun
 
 
-def _begun_anew(job: Object, names: Collection[str]) -> Failure | None:
+def _second_run(job: Object, names: Collection[str]) -> Outcome | None:
     """Why a job is lost that has more pods than workers: two runs wrote to one output."""
     if len(names) <= workers_of(job):
         return None
-    message = f"lost: its run was begun anew ({', '.join(sorted(names))})"
-    return Failure(reason=Reason.LOST, message=message)
+    return lost(f"its run was begun anew ({', '.join(sorted(names))})")
 
 
 def end_before_sidecars(job: Object, pods: Sequence[Pod]) -> JobState | None:
-    """The end of a job that other containers of its pods outlive; they are ended with it.
+    """The end of a job while other containers of its pods run on; they are ended with it.
 
-    ``None`` while there are none, while a worker has not ended and none has failed, and where there
-    is a pod too many: such a job is lost.
+    ``None`` if there are none, if a worker has not ended and none has failed, and if there is a
+    pod too many: such a job is lost.
     """
     if not any(pod.sidecars_run_on for pod in pods) or len(pods) > workers_of(job):
         return None
     failed = failed_pods(pods)
     if failed:
-        state = _ended(
-            job, _of_worker(job, failed[0], pods), pods, failed[0].finished, ends_it=False
-        )
+        end = _failed(job, _of_worker(job, failed[0], pods), pods, failed[0].finished)
     elif all_succeeded(job, pods):
-        state = success_end(job, _last_end(pods), pods)
+        end = success_end(job, _last_end(pods), pods)
     else:
         return None
-    return attrs.evolve(state, pods_to_end=tuple(pod.name for pod in pods if not pod.is_over))
+    return attrs.evolve(end, pods_to_end=tuple(pod.name for pod in pods if not pod.is_over))
 
 
 def all_succeeded(job: Object, pods: Sequence[Pod]) -> bool:
@@ -88,20 +90,14 @@ def _last_end(pods: Iterable[Pod]) -> datetime | None:
 
 def success_end(job: Object, finished: datetime | None, pods: Sequence[Pod]) -> JobState:
     """The end of a job whose workers all ended with 0; a job that ran twice did not succeed."""
-    twice = _begun_anew(job, _known_runs(job, pods))
+    twice = _second_run(job, _known_runs(job, pods))
     if twice:
-        return _ended(job, twice, pods, None, ends_it=False)
+        return _failed(job, twice, pods, None)
     status = job.get("status") or {}
     started = started_at(job, pods) or not_before(
         created_at(job), parsed_time(status.get("startTime"))
     )
-    return JobState(
-        status=Status.SUCCEEDED,
-        message="finished",
-        exit_code=0,
-        started=started,
-        finished=not_before(started, finished),
-    )
+    return ended(exited(0), None, started, finished or started)
 
 
 def completion_time(job: Object) -> datetime | None:
@@ -110,24 +106,24 @@ def completion_time(job: Object) -> datetime | None:
     return parsed_time(time or conditions(job)["Complete"].get("lastTransitionTime"))
 
 
-def failure(job: Object, condition: Object, pods: Sequence[Pod]) -> JobState:
-    """The end of a Job that has failed; perhaps for another container than that of the job."""
+def failure_end(job: Object, condition: Object, pods: Sequence[Pod]) -> JobState:
+    """The end of a Job that has failed; another container than the job's may be the cause."""
     failed = failed_pods(pods)
     failed_at = parsed_time(condition.get("lastTransitionTime"))
     if failed:
         why = _of_worker(job, failed[0], pods)
-        return _ended(job, why, pods, failed[0].finished or failed_at, ends_it=False)
+        return _failed(job, why, pods, failed[0].finished or failed_at)
     if all_succeeded(job, pods):
         return success_end(job, _last_end(pods) or failed_at, pods)
     deleted = [pod for pod in pods if pod.is_deleted]
     why = deleted[0].loss() if deleted else _unexplained(condition)
     for side in filter(None, (pod.side_failure for pod in pods)):
         why = attrs.evolve(why, message=f"{why.message}; {side}")
-    return _ended(job, why, pods, failed_at, ends_it=False)
+    return _failed(job, why, pods, failed_at)
 
 
-def _of_worker(job: Object, pod: Pod, pods: Sequence[Pod]) -> Failure:
-    """Why a worker failed, with its number if there are others."""
+def _of_worker(job: Object, pod: Pod, pods: Sequence[Pod]) -> Outcome:
+    """Why a worker failed; with its number if there are several."""
     why = pod.failure()
     if len(pods) == 1:
         return why
@@ -135,39 +131,32 @@ def _of_worker(job: Object, pod: Pod, pods: Sequence[Pod]) -> Failure:
     return attrs.evolve(why, message=f"worker {number} of {workers_of(job)}: {why.message}")
 
 
-def _unexplained(condition: Object) -> Failure:
+def _unexplained(condition: Object) -> Outcome:
     """The end of a Job whose pods are gone."""
     words = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
     if condition.get("reason") == "DeadlineExceeded":
-        return Failure(reason=Reason.TIME_LIMIT, message=f"time limit: {words}")
-    return Failure(reason=Reason.LOST, message=f"lost: its pod is gone ({words})")
+        return Outcome(f"time limit: {words}", Reason.TIME_LIMIT)
+    return lost(f"its pod is gone ({words})")
 
 
-def _ended(
+def _failed(
     job: Object,
-    failure: Failure,
+    why: Outcome,
     pods: Sequence[Pod],
     finished: datetime | None,
     *,
-    ends_it: bool,
+    ends_it: bool = False,
 ) -> JobState:
-    started = started_at(job, pods)
-    begun = started or created_at(job)
-    return JobState(
-        status=Status.FAILED,
-        message=failure.message,
-        reason=failure.reason,
-        exit_code=failure.exit_code,
-        started=started,
-        finished=not_before(begun, finished) if finished else None,
-        ends_it=ends_it,
-    )
+    return ended(why, created_at(job), started_at(job, pods), finished, ends_it=ends_it)
 
 
 def started_at(job: Object, pods: Iterable[Pod]) -> datetime | None:
-    """When the first process began; a node's clock may be behind the server's."""
-    noted = parsed_time(annotations_of(job).get(STARTED))
-    if noted:
-        return noted
+    """When the first process began, but not before the Job was created.
+
+    A node's clock may be behind the server's.
+    """
+    recorded = parsed_time(annotations_of(job).get(STARTED))
+    if recorded:
+        return recorded
     times = [pod.started for pod in pods if pod.started]
     return not_before(created_at(job), min(times)) if times else None

@@ -10,7 +10,7 @@ from typing import Any
 from pman_core import Reason
 from pman_core.kit.causes import passing_cause
 from pman_core.kit.times import parsed_time
-from pman_k8s.payload import CONTAINER
+from pman_k8s.labels import CONTAINER
 from pman_k8s.status.pending import CONFIRM_S, NO_MEMORY, NO_POD, Waiting, image_waits
 
 Object = Mapping[str, Any]

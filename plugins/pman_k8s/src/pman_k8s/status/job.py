@@ -11,7 +11,7 @@ from typing import Any
 
 from pman_core.kit.times import parsed_time
 from pman_k8s.escaping import unescaped
-from pman_k8s.payload import CONTAINER
+from pman_k8s.labels import CONTAINER
 
 Object = Mapping[str, Any]
 

@@ -1,7 +1,7 @@
 """What a pod says of its run: pure translation.
 
-API reference, PodStatus and ContainerStatus; the words in ``reason`` are the kubelet's and of the
-container runtimes (1.20 with Docker, containerd and CRI-O since).
+API reference, PodStatus and ContainerStatus. The words in ``reason`` are those of the kubelet and
+of the container runtimes (1.20 with Docker; containerd and CRI-O since).
 """
 
 from __future__ import annotations
@@ -12,24 +12,23 @@ from typing import Any
 
 import attrs
 
-from pman_core import Reason
+from pman_core.kit.outcome import Outcome, cannot_start, lost, over_time_limit
 from pman_core.kit.times import parsed_time
-from pman_k8s.payload import CONTAINER
+from pman_k8s.labels import CONTAINER
 from pman_k8s.status.containers import (
     INITIALIZING,
     NOT_BEGUN,
-    Failure,
-    end_of,
     init_failure,
     init_waits,
     native_sidecars,
+    outcome_of,
 )
 from pman_k8s.status.pending import Waiting, container_waits, pod_waits
 
 Object = Mapping[str, Any]
 
-#: Of pods that their node ended, or that were taken from it.
-_TAKEN = (
+#: Reasons of pods that their node ended, or that were taken from it.
+_EVICTED = (
     "Evicted",
     "NodeLost",
     "NodeShutdown",
@@ -44,17 +43,17 @@ _TAKEN = (
 class Pod:
     """One run of a job, or one worker of it."""
 
-    found: Object = attrs.field(repr=False)
+    body: Object = attrs.field(repr=False)
 
     @property
     def name(self) -> str:
         """Its name."""
-        return str(self.found["metadata"]["name"])
+        return str(self.body["metadata"]["name"])
 
     @property
     def is_deleted(self) -> bool:
         """Whether somebody has deleted it; it may run a little longer."""
-        return bool(self.found["metadata"].get("deletionTimestamp"))
+        return bool(self.body["metadata"].get("deletionTimestamp"))
 
     @property
     def phase(self) -> str:
@@ -64,11 +63,11 @@ class Pod:
     @property
     def created(self) -> datetime | None:
         """When it was made."""
-        return parsed_time(self.found["metadata"].get("creationTimestamp"))
+        return parsed_time(self.body["metadata"].get("creationTimestamp"))
 
     @property
     def acknowledged(self) -> datetime | None:
-        """When its node began to make it."""
+        """When its node's kubelet acknowledged it, and began to make it."""
         return parsed_time(self._status.get("startTime"))
 
     @property
@@ -94,7 +93,7 @@ class Pod:
     def sidecars_run_on(self) -> bool:
         """Whether its job has ended, and another container runs on: one that a webhook added.
 
-        A native sidecar, which is an init container, is none of these: the kubelet ends it.
+        A native sidecar, which is an init container, does not count: the kubelet ends it.
         """
         others = [one for one in self._statuses if one.get("name") != CONTAINER]
         runs_on = any("terminated" not in (one.get("state") or {}) for one in others)
@@ -120,21 +119,22 @@ class Pod:
 
     @property
     def running(self) -> tuple[str, ...]:
-        """The containers that run as far as is known: a kubelet of 1.20 never says more of a pod
-        that a deadline ended.
+        """The containers that run as far as is known.
+
+        A kubelet of 1.20 never reports that a container has ended in a pod that a deadline ended.
         """
         statuses = (*self._inits, *self._statuses)
         return tuple(one["name"] for one in statuses if "running" in (one.get("state") or {}))
 
     @property
     def is_ending(self) -> bool:
-        """Whether its node ends it without further words."""
-        limit = self.found["spec"].get("activeDeadlineSeconds")
+        """Whether its node already ends it."""
+        limit = self.body["spec"].get("activeDeadlineSeconds")
         return self.is_deleted or (limit is not None and limit <= 1)
 
     @property
     def is_unreachable(self) -> bool:
-        """Whether its node does not answer: the cluster then says, for no reason, not ready."""
+        """Whether its node does not answer: the cluster then says "not ready", with no reason."""
         return any(
             condition["type"] == "Ready"
             and condition["status"] == "False"
@@ -151,27 +151,31 @@ class Pod:
             return init or container_waits(self._job)
         return pod_waits(self._status)
 
-    def failure(self) -> Failure:
-        """Why it failed; of one that has."""
+    def failure(self) -> Outcome:
+        """Why a pod failed that has."""
         ended = self._state.get("terminated")
         if ended and self._ended_by_itself:
-            return end_of(ended)
+            return outcome_of(ended)
         word, words = self._status.get("reason", ""), self._status.get("message", "")
         if word == "DeadlineExceeded":
-            limit = self.found["spec"].get("activeDeadlineSeconds")
-            began = "" if self.started else ", before it had begun"
-            message = f"time limit: it was ended after {limit} s{began} (DeadlineExceeded)"
-            return Failure(reason=Reason.TIME_LIMIT, message=message, exit_code=self._code)
-        if word in _TAKEN:
-            message = f"lost: {word}: {words or 'its node took it away'}"
-            return Failure(reason=Reason.LOST, message=message, exit_code=self._code)
+            return self._time_limit_outcome()
+        if word in _EVICTED:
+            return lost(f"{word}: {words or 'its node took it away'}", self._code)
         init = init_failure(self._inits, self._sidecars)
         if init:
             return init
         if word or words:
-            message = f"cannot start: {word}: {words}"
-            return Failure(reason=Reason.CANNOT_START, message=message)
-        return Failure(reason=Reason.LOST, message="lost: nothing is known of its end")
+            return cannot_start(f"{word}: {words}")
+        return lost("nothing is known of its end")
+
+    def _time_limit_outcome(self) -> Outcome:
+        limit_s = self.body["spec"].get("activeDeadlineSeconds")
+        outcome = over_time_limit(limit_s, self._code)
+        if self.started:
+            return outcome
+        # The kubelet's time also runs while it pulls the image.
+        message = f"ended: its time limit of {limit_s} s was over before it began"
+        return attrs.evolve(outcome, message=message)
 
     @property
     def side_failure(self) -> str:
@@ -179,23 +183,22 @@ class Pod:
         for status in self._statuses:
             ended = (status.get("state") or {}).get("terminated") or {}
             if self.has_succeeded and status.get("name") != CONTAINER and ended.get("exitCode"):
-                return f"container {status['name']} of pod {self.name} {end_of(ended).message}"
+                return f"container {status['name']} of pod {self.name} {outcome_of(ended).message}"
         return ""
 
-    def loss(self) -> Failure:
-        """What to say of one that somebody has deleted."""
-        told = [
+    def loss(self) -> Outcome:
+        """The outcome of a job whose pod somebody has deleted."""
+        disruptions = [
             condition.get("message") or condition.get("reason")
             for condition in self._status.get("conditions") or ()
             if condition["type"] == "DisruptionTarget" and condition.get("status") == "True"
         ]
-        why = told[0] if told else self._status.get("message") or self._status.get("reason")
-        message = f"lost: its pod {self.name} was deleted{f' ({why})' if why else ''}"
-        return Failure(reason=Reason.LOST, message=message, exit_code=self._code)
+        why = next(iter(disruptions), self._status.get("message") or self._status.get("reason"))
+        return lost(f"its pod {self.name} was deleted{f' ({why})' if why else ''}", self._code)
 
     @property
     def _status(self) -> Object:
-        return self.found.get("status") or {}
+        return self.body.get("status") or {}
 
     @property
     def _statuses(self) -> list[Object]:
@@ -207,19 +210,19 @@ class Pod:
 
     @property
     def _sidecars(self) -> set[str]:
-        return native_sidecars(self.found["spec"])
+        return native_sidecars(self.body["spec"])
 
     @property
     def _ended_by_itself(self) -> bool:
-        """Whether its job ended, and not because the pod was ended; in doubt it did not.
+        """Whether its job ended, and the pod was not ended before; ``False`` if that is unclear.
 
-        Of one that exits with 0 when it is told to end, only the time tells: the deadline is of the
-        same node's clock.
+        A job may exit with 0 on SIGTERM. Only the time then shows whether the deadline ended it:
+        both times are of the same node's clock.
         """
         reason = self._status.get("reason")
-        if "terminated" not in self._state or self.is_deleted or reason in _TAKEN:
+        if "terminated" not in self._state or self.is_deleted or reason in _EVICTED:
             return False
-        limit = self.found["spec"].get("activeDeadlineSeconds")
+        limit = self.body["spec"].get("activeDeadlineSeconds")
         if reason != "DeadlineExceeded" or limit is None:
             return reason != "DeadlineExceeded"
         if self.finished is None or self.acknowledged is None:

@@ -119,3 +119,16 @@ def event(reason: str, message: str, kind: str = "Warning", at: str = LATER) -> 
 
 BACKOFF = condition("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
 COMPLETE = condition("Complete")
+FAILURE_TARGET = condition("FailureTarget", "BackoffLimitExceeded", "...")
+SUCCESS_MET = condition("SuccessCriteriaMet", "CompletionsReached", "...")
+DISRUPTION = {
+    "type": "DisruptionTarget",
+    "status": "True",
+    "reason": "EvictionByEvictionAPI",
+    "message": "Eviction API: evicting",
+}
+
+
+def record(made: Object, patch: Object) -> None:
+    """What the API server does with a patch of annotations."""
+    made["metadata"]["annotations"] |= patch["metadata"]["annotations"]

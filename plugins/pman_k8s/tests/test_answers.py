@@ -58,7 +58,7 @@ LOOKS: list[Callable[[KubernetesBackend], Any]] = [
         (said(400, "no"), "no", None),
     ],
 )
-def test_every_hook_tells_of_a_server_that_cannot_serve(
+def test_every_hook_reports_a_server_that_cannot_serve(
     tmp_path: Path, answer: Answer, words: str, after: float | None
 ) -> None:
     with standin(tmp_path, lambda request: answer) as server:
@@ -83,7 +83,7 @@ def test_every_hook_tells_of_a_server_that_cannot_serve(
         (OpenShiftBackend, None, None),  # the server does not say
     ],
 )
-def test_a_server_of_the_other_platform_is_noted(
+def test_check_notes_a_server_of_the_other_platform(
     tmp_path: Path, backend: type[KubernetesBackend], group: str | None, words: str | None
 ) -> None:
     def answer(request: Request) -> Answer:
@@ -99,7 +99,7 @@ def test_a_server_of_the_other_platform_is_noted(
     assert (words in told) if words else ("\n" not in told)
 
 
-def test_a_cursor_that_has_expired_is_told(tmp_path: Path) -> None:
+def test_a_cursor_that_has_expired_is_refused(tmp_path: Path) -> None:
     gone = said(410, "The provided continue parameter is too old")
     with (
         standin(tmp_path, lambda request: gone) as server,
@@ -175,7 +175,7 @@ def test_a_submit_that_would_be_refused_now_finds_its_job(
         assert pman.pman_submit(BASE).fingerprint == BASE.fingerprint
 
 
-def test_a_verdict_of_another_pman_stands(tmp_path: Path) -> None:
+def test_an_end_that_another_pman_recorded_stays(tmp_path: Path) -> None:
     """Two see the end at once: the second is refused, and tells what the first wrote down."""
     seen = named(job(BACKOFF, pods="the-job-abcde"))
     told = state_of(seen, [ended(3)])
@@ -193,7 +193,7 @@ def test_a_verdict_of_another_pman_stands(tmp_path: Path) -> None:
     assert (info.status, info.exit_code) == (Status.FAILED, 3)
 
 
-def test_an_end_is_told_only_once_it_is_written_down(tmp_path: Path) -> None:
+def test_an_end_is_reported_only_once_it_is_recorded(tmp_path: Path) -> None:
     def answer(request: Request) -> Answer:
         if request.method == "PATCH":
             return said(500, "etcdserver: request timed out")
@@ -207,7 +207,7 @@ def test_an_end_is_told_only_once_it_is_written_down(tmp_path: Path) -> None:
         KubernetesBackend(server.environ()).pman_status(BASE.jid)
 
 
-def test_a_lost_run_is_stopped_in_the_same_change_that_tells_it(tmp_path: Path) -> None:
+def test_a_lost_run_is_stopped_by_the_change_that_records_its_end(tmp_path: Path) -> None:
     kept = named(job(pods="the-job-abcde", active=1))
 
     def answer(request: Request) -> Answer:
@@ -234,7 +234,7 @@ def test_a_job_that_is_removed_meanwhile_is_unknown(tmp_path: Path) -> None:
         KubernetesBackend(server.environ()).pman_status(BASE.jid)
 
 
-def test_of_a_job_that_is_being_removed_no_end_is_told(tmp_path: Path) -> None:
+def test_no_end_is_reported_of_a_job_that_is_being_removed(tmp_path: Path) -> None:
     """Its pods go first, and whoever has just read the Job finds them gone."""
     jobs = [named(job(active=1, pods="the-job-abcde", begun=True)) for _ in range(2)]
     jobs[1]["metadata"]["deletionTimestamp"] = "2026-11-21T01:00:20Z"
@@ -268,7 +268,7 @@ def test_a_job_that_somebody_deletes_is_not_visible(tmp_path: Path) -> None:
         assert pman.pman_remove(BASE.jid) is True
 
 
-def test_a_webhook_that_forbids_the_verdict_is_nobodys_fault_but_times(tmp_path: Path) -> None:
+def test_a_webhook_that_forbids_the_record_of_an_end_is_503(tmp_path: Path) -> None:
     """Whoever repeats a submission is told so too."""
 
     def answer(request: Request) -> Answer:
@@ -323,7 +323,7 @@ def test_events_that_cannot_be_read_fail_no_status(tmp_path: Path, refusal: Answ
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_why_an_image_cannot_be_had_is_told_for_longer_than_events_last(
+def test_why_an_image_cannot_be_pulled_is_known_for_longer_than_events_last(
     tmp_path: Path, look: Callable[[KubernetesBackend], Any]
 ) -> None:
     """Until 1.30 a kubelet that waits for its next attempt does not say it again."""
@@ -508,7 +508,7 @@ def log_of(folder: Path, told: JobState, answer: Answer) -> bytes:
         (said(400, "is waiting to start"), b"(no log: is waiting to start)\n"),
     ],
 )
-def test_of_a_job_that_was_lost_nobody_says_that_it_did_not_start(
+def test_the_log_of_a_lost_job_does_not_say_that_it_did_not_start(
     tmp_path: Path, answer: Answer, words: bytes
 ) -> None:
     lost = JobState(status=Status.FAILED, message="lost", reason=Reason.LOST)

@@ -118,7 +118,7 @@ def assert_cancelled(info: JobInfo) -> None:
 # ------------------------------------------------------------------- in which order
 
 
-def test_the_end_is_noted_before_what_runs_is_ended(tmp_path: Path) -> None:
+def test_the_end_is_recorded_before_what_runs_is_ended(tmp_path: Path) -> None:
     """And the pod is not deleted, which would take its log with it."""
     cluster = Server(runs())
     with standin(tmp_path, cluster.answer) as server:
@@ -139,7 +139,7 @@ def test_the_end_is_noted_before_what_runs_is_ended(tmp_path: Path) -> None:
     [[], [unscheduled()], [pod("Pending", startTime=STARTED)]],
     ids=["none", "queued", "node"],
 )
-def test_what_waits_is_stopped_by_the_change_that_notes_its_end(
+def test_a_waiting_job_is_stopped_by_the_change_that_records_its_end(
     tmp_path: Path, pods: list[Object]
 ) -> None:
     """A pman that is killed after it leaves nothing that could start."""
@@ -231,7 +231,7 @@ def test_a_resume_is_called_again_while_something_is_ending(tmp_path: Path) -> N
 # --------------------------------------------------------------------- when it is over
 
 
-def test_a_container_is_waited_for_whose_end_its_kubelet_does_not_tell(tmp_path: Path) -> None:
+def test_cancel_waits_for_a_container_whose_end_its_kubelet_does_not_report(tmp_path: Path) -> None:
     """Its log has an end then."""
     cluster = Server(runs())
     with standin(tmp_path, cluster.answer) as server:
@@ -239,7 +239,7 @@ def test_a_container_is_waited_for_whose_end_its_kubelet_does_not_tell(tmp_path:
     assert server.asked[-1].path.endswith("/pods/the-job-abcde/log")
 
 
-def test_a_job_that_does_not_end_in_time_is_told_and_stays_cancelled(tmp_path: Path) -> None:
+def test_a_job_that_does_not_end_in_time_is_reported_and_stays_cancelled(tmp_path: Path) -> None:
     cluster = Server(runs())
     cluster.nodes_answer = False
     with standin(tmp_path, cluster.answer) as server:

@@ -56,7 +56,7 @@ def weak(kit: K8sKit, tmp_path: Path) -> Any:
         yield account().kubeconfig(tmp_path / "weak", token=token_of(NAMESPACE, name))
 
 
-def test_openshift_on_a_plain_kubernetes_is_noted(kit: K8sKit) -> None:
+def test_check_notes_openshift_on_a_plain_kubernetes(kit: K8sKit) -> None:
     told = OpenShiftBackend(kit.environ).pman_ping()
     assert told.startswith("openshift v1.")
     assert "set CONTAINER_ENV=kubernetes" in told
@@ -79,14 +79,14 @@ def test_missing_permissions_are_named(kit: K8sKit, weak: Path) -> None:
         pman.pman_list(JobFilter(), 10, None)
 
 
-def test_wrong_credentials_are_told(kit: K8sKit, tmp_path: Path) -> None:
+def test_wrong_credentials_are_reported(kit: K8sKit, tmp_path: Path) -> None:
     (tmp_path / "wrong").mkdir()
     config = kit.account.kubeconfig(tmp_path / "wrong", token="not-a-token")  # noqa: S106
     with pytest.raises(EngineUnavailableError, match="does not accept pman's credentials"):
         kit.pman(KUBECONFIG=str(config)).pman_status("any")
 
 
-def test_the_role_of_pman_6_is_enough_and_what_it_lacks_is_noted(
+def test_the_role_of_pman_6_is_enough_and_check_notes_what_it_lacks(
     kit: K8sKit, role_of_pman_6: Path
 ) -> None:
     pman = kit.pman(KUBECONFIG=str(role_of_pman_6))

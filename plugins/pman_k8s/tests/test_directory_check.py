@@ -27,14 +27,14 @@ def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     answered.set()
 
 
-def test_a_directory_is_told_from_a_file_and_from_nothing(tmp_path: Path) -> None:
+def test_a_directory_is_distinguished_from_a_file_and_from_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     directories = DirectoryChecker(20)
     seen = [directories.is_dir(tmp_path / name) for name in ("", "file", "file/below", "nothing")]
     assert seen == [True, False, False, False]
 
 
-def test_an_empty_directory_is_told_from_one_that_holds_something(tmp_path: Path) -> None:
+def test_an_empty_directory_is_distinguished_from_one_with_content(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     directories = DirectoryChecker(20)
     assert [directories.holds_anything(tmp_path / name) for name in ("", "empty", "nothing")] == [
@@ -44,7 +44,7 @@ def test_an_empty_directory_is_told_from_one_that_holds_something(tmp_path: Path
     ]
 
 
-def test_a_machine_without_threads_is_told_and_looked_from_again(
+def test_a_machine_without_threads_is_reported_and_looks_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: threading.Thread) -> None:
@@ -59,7 +59,7 @@ def test_a_machine_without_threads_is_told_and_looked_from_again(
     assert directories.is_dir(tmp_path)
 
 
-def test_what_cannot_be_told_is_no_missing_directory(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_looked_at_is_not_reported_as_missing(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     for name in ("loop", "x" * 300):
         with pytest.raises(EngineUnavailableError, match="cannot be looked at"):

@@ -44,7 +44,7 @@ def status(code: int, message: str, **details: Any) -> bytes:
         (410, ExpiredError),
     ],
 )
-def test_a_no_is_told_by_its_kind(code: int, kind: type[RefusedError]) -> None:
+def test_each_status_code_has_its_exception(code: int, kind: type[RefusedError]) -> None:
     with pytest.raises(RefusedError, match="words") as caught:
         raise_for(code, {}, status(code, "words"))
     assert type(caught.value) is kind
@@ -58,7 +58,7 @@ def test_a_404_of_something_else_says_nothing_of_a_job() -> None:
 
 
 @pytest.mark.parametrize("details", [["x"], "x", {"causes": ["x"]}])
-def test_a_gateways_error_of_any_shape_is_told(details: Any) -> None:
+def test_an_error_of_a_gateway_is_reported_whatever_its_shape(details: Any) -> None:
     body = json.dumps({"code": 14, "message": "no upstream", "details": details}).encode()
     with pytest.raises(EngineUnavailableError, match="no upstream"):
         raise_for(503, {}, body)
@@ -69,7 +69,7 @@ def test_a_yes_is_no_error(code: int) -> None:
     raise_for(code, {}, b"")
 
 
-def test_fields_that_are_wrong_are_told_one_by_one() -> None:
+def test_each_wrong_field_is_named() -> None:
     causes = [
         {"field": "spec.template.labels", "message": "Invalid value: no"},
         {"field": "spec.parallelism", "message": "Invalid value: -1"},
@@ -135,7 +135,7 @@ def test_a_server_that_cannot_serve_now_says_when(
 
 
 @pytest.mark.parametrize("body", [b"<html>Bad Gateway</html>", b"", b"[]", b"\xff"])
-def test_an_error_of_something_between_is_told_too(body: bytes) -> None:
+def test_an_error_of_a_proxy_is_reported_too(body: bytes) -> None:
     with pytest.raises(EngineUnavailableError, match="502"):
         raise_for(502, {}, body)
 

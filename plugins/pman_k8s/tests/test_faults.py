@@ -149,7 +149,7 @@ def test_a_controller_that_is_down_delays_and_loses_nothing(fragile: K8sKit) -> 
     assert fragile.end_of(pman, job.jid).status is Status.SUCCEEDED
 
 
-def test_a_lost_node_is_told_and_its_job_not_begun_anew(fragile: K8sKit) -> None:
+def test_a_job_of_a_lost_node_is_lost_and_not_begun_anew(fragile: K8sKit) -> None:
     """A cluster of one node takes no pods from it; the taint does what one of several does."""
     place = fragile.place()
     pman = fragile.pman()
@@ -169,7 +169,7 @@ def test_a_lost_node_is_told_and_its_job_not_begun_anew(fragile: K8sKit) -> None
     assert place.runs() == 1
 
 
-def test_a_node_that_does_not_answer_is_told_and_its_job_goes_on(fragile: K8sKit) -> None:
+def test_a_node_that_does_not_answer_is_reported_and_its_job_goes_on(fragile: K8sKit) -> None:
     """A kubelet is not its containers: the job may well end, and the end is told later."""
     running, ending = fragile.place(), fragile.place()
     pman = fragile.pman()

@@ -54,7 +54,7 @@ def test_a_root_job_can_write_a_folder_of_somebody_else(kit: K8sKit) -> None:
     assert place.path("made").read_text() == "made\n"
 
 
-def test_a_missing_host_directory_is_told_and_not_made(kit: K8sKit) -> None:
+def test_a_missing_host_directory_is_reported_and_not_made(kit: K8sKit) -> None:
     place = kit.place()
     missing = place.folder / "no-such-input"
     mounts = (Mount(HostPath(str(missing)), "/share/incoming", True),)
@@ -124,7 +124,7 @@ def test_a_used_up_quota_is_waited_for_and_said(kit: K8sKit) -> None:
     assert kit.end_of(pman, job.jid).status is Status.SUCCEEDED
 
 
-def test_a_quota_for_jobs_is_nobodys_fault_but_times(kit: K8sKit) -> None:
+def test_a_quota_for_jobs_that_is_used_up_is_503(kit: K8sKit) -> None:
     forbidden = {"path": "apis/batch/v1", "kind": "Job", "spec": {"template": {"spec": POD}}}
     with (
         quota(kit.instance, "count/jobs.batch", forbidden),
@@ -133,7 +133,7 @@ def test_a_quota_for_jobs_is_nobodys_fault_but_times(kit: K8sKit) -> None:
         kit.pman().pman_submit(kit.shell("true"))
 
 
-def test_fields_that_the_server_refuses_are_told(kit: K8sKit) -> None:
+def test_fields_that_the_server_refuses_are_named(kit: K8sKit) -> None:
     with pytest.raises(InvalidJobError, match=r"env.*name"):
         kit.pman().pman_submit(kit.shell("true", env={"ünï": "secret-value"}))
 
@@ -152,7 +152,7 @@ def test_logs_say_why_there_are_none(kit: K8sKit) -> None:
     until(kit.pods, lambda pods: not pods)  # the cluster has stopped it
 
 
-def test_a_log_that_went_with_its_pod_is_told(kit: K8sKit) -> None:
+def test_a_log_that_went_with_its_pod_says_so(kit: K8sKit) -> None:
     pman = kit.pman()
     job = kit.shell("echo words")
     info = kit.run(pman, job)

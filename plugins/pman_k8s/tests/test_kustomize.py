@@ -64,7 +64,7 @@ def test_pman_itself_meets_the_strictest_level(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_openshift_is_told_so_and_names_no_user() -> None:
+def test_the_openshift_overlay_sets_container_env_and_names_no_user() -> None:
     settings = only(rendered(OPENSHIFT), "ConfigMap")["data"]
     assert settings["CONTAINER_ENV"] == "openshift"
     assert settings["CONTAINER_USER"] == ""

@@ -176,7 +176,7 @@ def test_only_what_still_may_run_is_waited_for(
     assert orders(server) == graces
 
 
-def test_a_pod_that_stays_is_told_and_taken_by_force_before(
+def test_a_pod_that_stays_is_deleted_by_force_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def answer(request: Request) -> Answer:

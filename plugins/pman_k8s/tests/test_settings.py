@@ -155,7 +155,7 @@ def test_a_claim_that_is_not_mounted_here_is_no_fault_of_a_request(tmp_path: Pat
             validate(job(mounts=mounts), seen, DIRECTORIES)
 
 
-def test_a_storebase_that_cannot_be_looked_at_is_nobodys_fault_but_times(tmp_path: Path) -> None:
+def test_a_storebase_that_cannot_be_looked_at_is_503(tmp_path: Path) -> None:
     seen = load(K8sSettings, {"STOREBASE_MOUNT": str(tmp_path)})
     mounts = (Mount(ClaimPath("storebase", "x" * 300), "/share/incoming", True),)
     with pytest.raises(EngineUnavailableError, match="cannot be looked at"):
@@ -199,7 +199,7 @@ KUBECONFIG: dict[str, Any] = {
         ("token", "hush\u20ac", "no header can carry"),
     ],
 )
-def test_what_is_secret_in_a_kubeconfig_is_not_told(
+def test_secrets_of_a_kubeconfig_are_in_no_message(
     tmp_path: Path, part: str, value: str, told: str
 ) -> None:
     content = json.loads(json.dumps(KUBECONFIG))

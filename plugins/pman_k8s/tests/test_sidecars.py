@@ -105,7 +105,7 @@ def test_between_the_failure_of_a_sidecar_and_that_of_the_job_it_is_started() ->
     assert "ending" in told.message
 
 
-def test_a_job_that_failed_is_told_by_its_own_code_and_not_by_a_sidecars() -> None:
+def test_a_failed_job_has_its_own_exit_code_and_not_a_sidecars() -> None:
     other: Object = {"terminated": {"exitCode": 8, "reason": "Error"}}
     told = state_of(job(BACKOFF, failed=1), [beside(ended(3), other, "Failed")])
     assert (told.exit_code, told.message) == (3, "exited with code 3")
@@ -203,7 +203,7 @@ def test_an_init_container_that_fails_is_named_with_its_code() -> None:
     assert before.message == "ending: cannot start: init container mesh: exited with code 9"
 
 
-def test_an_init_container_that_is_out_of_memory_is_told_so() -> None:
+def test_the_message_says_that_an_init_container_was_out_of_memory() -> None:
     state = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": ENDED}}
     told = state_of(job(BACKOFF, failed=1), [initialized(state, "Failed")])
     assert told.reason is Reason.CANNOT_START
@@ -232,7 +232,7 @@ def test_a_native_sidecar_that_was_ended_is_not_what_failed() -> None:
         ),
     ],
 )
-def test_what_an_init_container_waits_for_is_told(
+def test_the_message_says_what_an_init_container_waits_for(
     state: Object, restart: str | None, words: str
 ) -> None:
     waits = Pod(initialized(state, restart=restart)).waits
@@ -292,7 +292,7 @@ LOOKS: list[Callable[[KubernetesBackend], Any]] = [
     "refusal",
     [said(403, 'cannot patch resource "pods" in API group ""'), said(500, "x"), said(422, "x")],
 )
-def test_an_end_is_told_also_while_the_rest_cannot_be_ended(
+def test_an_end_is_reported_even_while_sidecars_cannot_be_ended(
     tmp_path: Path, refusal: Answer, look: Callable[[KubernetesBackend], Any]
 ) -> None:
     """The next look tries again."""
@@ -368,7 +368,7 @@ def test_on_a_cluster_the_rest_is_ended_and_the_log_stays(
     assert kit.pods(made.jid) == []
 
 
-def test_on_a_cluster_the_end_is_told_also_where_the_rest_may_not_be_ended(
+def test_on_a_cluster_an_end_is_reported_even_where_sidecars_may_not_be_ended(
     kit: K8sKit,
     injected: Callable[..., None],
     role_of_pman_6: Path,

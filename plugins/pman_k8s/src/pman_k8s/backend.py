@@ -109,7 +109,7 @@ class KubernetesBackend:
 
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
-        """The Job is kept, as one that is being deleted, until its pods are gone."""
+        """Delete the Job once its pods are gone; see ``removal.py``."""
         with refusal_errors(f"job {jid!r} cannot be removed"):
             answer = self._reconciler.own_job(jid)
             if answer is None:
@@ -119,7 +119,7 @@ class KubernetesBackend:
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        """In the API server's own order; the cursor is its own too."""
+        """The API server's own pages, in its order and with its cursor."""
         with refusal_errors("the jobs cannot be listed"):
             return self._lister.page(job_filter, limit, cursor)
 

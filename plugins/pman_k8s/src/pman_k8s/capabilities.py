@@ -1,4 +1,4 @@
-"""What this backend declares."""
+"""What this backend declares: mounts, deviations, and notes for the operator."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _MADE = (
 def capabilities(
     platform: Platform, settings: K8sSettings, environ: Mapping[str, str]
 ) -> Capabilities:
-    """The same for both platforms, but for what an operator should know."""
+    """The capabilities; those of the two platforms differ only in the notes."""
     notes = [_TIME, _SECRETS]
-    with contextlib.suppress(SettingsError):  # the core tells of it, and does not start
+    with contextlib.suppress(SettingsError):  # the core reports it, and does not start
         notes.insert(0, required_level(platform, load(CoreSettings, environ)))
     deviations = {
         Deviation.LOG_ORDER: "container runtimes read stdout and stderr from two pipes",

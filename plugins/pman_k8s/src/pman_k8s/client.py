@@ -1,4 +1,4 @@
-"""The API server: few calls, each with a time-out, each with our errors."""
+"""The calls to the API server, each with a time-out and with pman's errors."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _CHUNK = 65536
 _JSON = "application/json"
 _MERGE = "application/merge-patch+json"
 
-#: So many pods are asked for one by one; for a list the server looks at all of the namespace.
+#: Up to so many pods are read one by one: for a list the server searches the whole namespace.
 FEW_PODS = 10
 
-#: A list from the server's memory: cheap, and perhaps some milliseconds old.
+#: The resourceVersion of a list from the server's cache: cheap, and perhaps some milliseconds old.
 _ANY_VERSION = "0"
 
 
 @attrs.frozen
 class Answer:
-    """What the server said, and when by its own clock."""
+    """What the server answered, and when by its own clock."""
 
     body: Object
     date: datetime
@@ -71,15 +71,15 @@ class Cluster:
         kind: str = _JSON,
         query: Mapping[str, str] | None = None,
     ) -> Answer:
-        """The JSON that a path of the API answers.
+        """The JSON that the server answers.
 
-        :raises RefusedError: the server said no.
+        :raises RefusedError: the server answered with an error.
         :raises EngineUnavailableError: it did not answer, or cannot serve now.
         """
         try:
             return self._answer(method, path, body, kind, query or {})
         except UnauthorizedError:
-            # A token that was replaced just now, or whose end only the server knows.
+            # The token was replaced just now, or has expired.
             self._connection.forget()
         try:
             return self._answer(method, path, body, kind, query or {})
@@ -97,7 +97,7 @@ class Cluster:
             content = response.read()
             raise_for(response.status, response.headers, content)
             found = json.loads(content)
-            # What is no object of the API is its version.
+            # An answer that is no object of the API is the server's version.
             if not isinstance(found, dict) or not found.keys() & {"kind", "gitVersion"}:
                 raise EngineUnavailableError(
                     f"the API server at {self.address} answers what no API server does"
@@ -150,7 +150,7 @@ class Cluster:
     def jobs(self, selector: str, limit: int, continue_: str) -> Answer:
         """A page of Jobs.
 
-        :raises ExpiredError: the page cannot be gone on from.
+        :raises ExpiredError: the next page is no longer there.
         """
         query = {"labelSelector": selector, "limit": str(limit)}
         if continue_:
@@ -158,9 +158,10 @@ class Cluster:
         return self.ask("GET", self._path("apis/batch/v1", "jobs"), query=query)
 
     def delete_job(self, name: str, uid: str, *, after_pods: bool = False) -> None:
-        """Delete that very Job; gone already is no error.
+        """Delete that very Job; one that is gone is no error.
 
-        :param after_pods: keep it, as one that is being deleted, until its pods are gone.
+        :param after_pods: whether the Job stays, as one that is being deleted, until its pods are
+            gone.
         """
         policy = "Foreground" if after_pods else "Background"
         how = {"propagationPolicy": policy, "preconditions": {"uid": uid}}
@@ -170,7 +171,7 @@ class Cluster:
     # ---------------------------------------------------------------------- pods
 
     def pods_named(self, names: Iterable[str]) -> list[Object]:
-        """These pods as they are now, as far as they are there."""
+        """These pods as they are now; those that are gone are left out."""
         found = []
         for name in names:
             with contextlib.suppress(NotFoundError):
@@ -178,7 +179,10 @@ class Cluster:
         return found
 
     def pods(self, selector: str, *, fresh: bool) -> list[Object]:
-        """The pods that a selector fits; ``fresh`` asks etcd, not the server's memory."""
+        """The pods that match a selector, the oldest first.
+
+        :param fresh: whether to ask etcd, not the server's cache.
+        """
         query = {"labelSelector": selector}
         if not fresh:
             query["resourceVersion"] = _ANY_VERSION
@@ -190,7 +194,7 @@ class Cluster:
         )
 
     def delete_pod(self, name: str, grace_s: int | None = None) -> None:
-        """Delete a pod; gone already is no error.
+        """Delete a pod; one that is gone is no error.
 
         :param grace_s: 0 takes it out of the API at once, whether its process has ended or not.
         """
@@ -199,7 +203,7 @@ class Cluster:
             self.ask("DELETE", self._path("api/v1", "pods", name), how)
 
     def end_pod(self, name: str) -> None:
-        """Have a node end what still runs of a pod; gone already is no error.
+        """Make a node end what still runs of a pod; one that is gone is no error.
 
         The pod stays, and the logs of its containers, as they do after any time limit; a pod that
         is deleted takes them with it. A deadline may only be lowered (API reference, PodSpec).
@@ -209,11 +213,11 @@ class Cluster:
             self.ask("PATCH", self._path("api/v1", "pods", name), change, _MERGE)
 
     def log(self, pod: str, tail_lines: int) -> Generator[bytes]:
-        """The end of a pod's log, piece by piece, as far as it has been written.
+        """The end of a pod's log so far, in chunks.
 
         :raises RefusedError: there is none yet.
         :raises NotFoundError: there is no such pod.
-        :raises EngineUnavailableError: also where it is not there in time.
+        :raises EngineUnavailableError: the server does not answer, or not in time.
         """
         query = {"container": CONTAINER, "tailLines": str(tail_lines)}
         with engine_errors(lambda: self.address):
@@ -226,9 +230,11 @@ class Cluster:
                 yield from stream.stream(_CHUNK)
 
     def wait_for_end(self, pod: str, container: str) -> None:
-        """Return once a container does not run: its log then has an end. Gone already is no error.
+        """Return once a container does not run, which the end of its log shows.
 
-        :raises EngineUnavailableError: it still runs when the time is over, or nobody knows.
+        A pod that is gone is no error.
+
+        :raises EngineUnavailableError: it still runs when the time is over, or that is unknown.
         """
         query = {"container": container, "tailLines": "0", "follow": "true"}
         path = self._path("api/v1", "pods", pod, "log")
@@ -238,12 +244,12 @@ class Cluster:
                 if response.status >= 400:
                     raise_for(response.status, response.headers, stream.read())
                 for _ in stream.stream(_CHUNK):
-                    pass  # what it still writes is nobody's concern here
+                    pass  # only the end matters
 
     # -------------------------------------------------------------------- others
 
     def events(self, uid: str) -> list[Object]:
-        """What happened to an object, the latest last."""
+        """The events of an object, the latest last."""
         query = {"fieldSelector": f"involvedObject.uid={uid}"}
         path = self._path("api/v1", "events")
         found: list[Object] = self.ask("GET", path, query=query).body["items"]
@@ -283,7 +289,7 @@ class Cluster:
 
 
 def _date(header: str | None) -> datetime:
-    """The server's clock, which is the one that its objects' times are of."""
+    """The time by the server's clock, which also sets the times of its objects."""
     try:
         return parsedate_to_datetime(header or "").astimezone(UTC)
     except ValueError:

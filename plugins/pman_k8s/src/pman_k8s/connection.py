@@ -1,8 +1,8 @@
-"""How pman reaches the API server: the client, made anew when what it was made of changes.
+"""How pman reaches the API server: the library's client, made again when its files change.
 
-Of the library we use what knows kubeconfigs, service accounts, tokens and TLS. Its generated API
-classes are left alone: they put every body into models of one version of Kubernetes, refuse fields
-that this version does not know, and take seconds to import (seen with 37.0.2).
+The library's code for kubeconfigs, service accounts, tokens and TLS is used. Its generated API
+classes are not: they put every body into models of one version of Kubernetes, refuse fields that
+this version does not know, and take seconds to import (seen with 37.0.2).
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from pman_core.kit.engine_http import bound_pool
 from pman_k8s import credential_files
 from pman_k8s.settings import K8sSettings
 
-#: Which state a file is in; ``None`` if it is not there.
+#: Identifies the content of a file; ``None`` if it is not there.
 _Stamp = tuple[int, int, int] | None
 
 
 @attrs.frozen
 class _Made:
-    """A client, and the files that it was made of as they were then."""
+    """A client, and the files that it was made of, as they were then."""
 
     client: ApiClient
     stamps: Mapping[str, _Stamp]
@@ -59,14 +59,14 @@ class Connection:
 
     @property
     def address(self) -> str:
-        """Where the API server is, for a person, as far as that is known."""
-        made = self._made  # another thread may forget it
+        """Where the API server is, as far as that is known; for messages."""
+        made = self._made  # another thread may set it to None
         return made.client.configuration.host if made else "(see the kubeconfig)"
 
     def client(self) -> ApiClient:
         """The client; a new one where a token, a certificate or the kubeconfig has changed.
 
-        Several threads may make it at once, and one of them stays.
+        Several threads may make one at once; the last one stays.
         """
         made = self._made
         if made is None or any(_stamp(path) != seen for path, seen in made.stamps.items()):
@@ -74,7 +74,7 @@ class Connection:
         return made.client
 
     def forget(self) -> None:
-        """Make a new client next time: this one is not accepted any more."""
+        """Make a new client next time: the server no longer accepts this one."""
         self._made = None
 
     def _make(self) -> _Made:
@@ -89,10 +89,10 @@ class Connection:
         return _Made(client, {path: _stamp(path) for path in read})
 
     def _load(self, configuration: Configuration) -> set[str]:
-        """Fill a configuration; the files that it was read from.
+        """Fill a configuration, and return the files that it was read from.
 
-        A token file that a kubeconfig names is not among them: it is read again when its token
-        is not accepted any more.
+        A token file that a kubeconfig names is not among them: it is read again when the server
+        no longer accepts its token.
         """
         if self._files:
             try:
@@ -102,7 +102,7 @@ class Connection:
                     persist_config=False,
                     temp_file_path=credential_files.folder(),
                 )
-            except Exception as error:  # it raises whatever a file that is none makes it meet
+            except Exception as error:  # a malformed file may raise anything
                 raise ConfigException(str(error) or type(error).__name__) from error
             if "@" in configuration.host:
                 raise ConfigException(

@@ -1,4 +1,4 @@
-"""Looks at directories of a server that may hang, as NFS does."""
+"""Looks at directories whose file server may hang, as NFS does."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.deadline import left
 
-#: How many looks may wait for an answer, and so hold up a request: fewer than pman has threads.
+#: How many looks may wait for an answer at once, each with a request: fewer than pman's threads.
 _AT_ONCE = 4
 
-#: Seconds that a look waits for its turn, which is plenty while the server answers.
+#: Seconds that a look waits for its turn; enough while the server answers.
 _TURN_S = 1.0
 
 
 class DirectoryChecker:
-    """Looks in threads of its own, since nothing ends a look at a server that hangs.
+    """Looks in threads of its own, since a look at a server that hangs cannot be ended.
 
     :param timeout_s: how long to wait for an answer.
     """
@@ -32,19 +32,19 @@ class DirectoryChecker:
     def is_dir(self, path: Path) -> bool:
         """Whether there is such a directory.
 
-        :raises EngineUnavailableError: nobody can tell now.
+        :raises EngineUnavailableError: that cannot be found out now.
         """
         return self._ask(path, lambda: stat.S_ISDIR(mode(path)))
 
     def holds_anything(self, path: Path) -> bool:
         """Whether there is such a directory, and something in it.
 
-        :raises EngineUnavailableError: nobody can tell now.
+        :raises EngineUnavailableError: that cannot be found out now.
         """
         return self._ask(path, lambda: is_filled(path))
 
     def _ask(self, path: Path, look: Callable[[], bool]) -> bool:
-        """What a look says; ``False`` where there is no such path."""
+        """The answer of a look; ``False`` where there is no such path."""
         if not self._free.acquire(timeout=_TURN_S):
             raise EngineUnavailableError(
                 f"{path} cannot be looked at: {_AT_ONCE} earlier looks have no answer yet; does "
@@ -81,11 +81,11 @@ class DirectoryChecker:
 
 
 def mode(path: Path) -> int:
-    """What kind of file a path is; nobody knows when this returns."""
+    """The mode of a file; this may never return."""
     return os.stat(path).st_mode
 
 
 def is_filled(path: Path) -> bool:
-    """Whether a directory has an entry; nobody knows when this returns."""
+    """Whether a directory has an entry; this may never return."""
     with os.scandir(path) as entries:
         return any(True for _ in entries)

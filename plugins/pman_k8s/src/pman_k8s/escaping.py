@@ -1,14 +1,14 @@
-"""The one character that Kubernetes interprets in ``command`` and in the values of ``env``.
+"""Escapes the one character that Kubernetes interprets in ``command`` and ``env``.
 
-``$(NAME)`` is replaced by a variable, ``$$`` by ``$``: API reference of Container, fields command
-and env.value.
+Kubernetes replaces ``$(NAME)`` by a variable, and ``$$`` by ``$``: API reference of Container,
+fields command and env.value.
 """
 
 from __future__ import annotations
 
 
 def escaped(word: str) -> str:
-    """``word`` such that it arrives as it is."""
+    """``word`` so that the container gets it as it is."""
     return word.replace("$", "$$")
 
 

@@ -1,4 +1,4 @@
-"""Which words Kubernetes takes: names, keys and values of labels, names of variables.
+"""Which texts Kubernetes takes for names of objects, and for keys and values of labels.
 
 https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 """
@@ -17,12 +17,12 @@ _CONTROLLERS = ("controller-uid", "job-name")
 
 
 def is_object_name(value: str) -> bool:
-    """Whether it is the name of an object (RFC 1123 subdomain)."""
+    """Whether a text is the name of an object (RFC 1123 subdomain)."""
     return len(value) <= 253 and bool(_DOMAIN.fullmatch(value))
 
 
 def is_qualified_name(value: str) -> bool:
-    """Whether it is a name with an optional domain before it, as keys of labels are."""
+    """Whether a text is a name with an optional domain before it, as keys of labels are."""
     domain, slash, name = value.rpartition("/")
     if slash and not is_object_name(domain):
         return False
@@ -30,7 +30,7 @@ def is_qualified_name(value: str) -> bool:
 
 
 def label_faults(labels: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with labels, in a sentence each."""
+    """What is wrong with labels, a sentence for each fault."""
     for key, value in labels.items():
         if not is_qualified_name(key):
             yield f"{key!r} is no key of a label (name, or domain/name)"

@@ -96,7 +96,7 @@ class Lister:
             or start_deadline_end(job, state, answer.date, self._settings.start_deadline_s)
         )
         if state.status.is_final or late:
-            # Its end has to be written down, by the job as it is now.
+            # Its end has to be recorded, by its Job as it is now.
             try:
                 return self._reconciler.info(_jid(job))
             except RefusedError as refused:  # one job must not hide the others

@@ -15,8 +15,8 @@ from pman_k8s.status.job import workers_of
 _PIECE = 16384
 
 
-#: Why a job ended that never had a process. Of one that was lost nobody may know when it began.
-_NOT_BEGUN = (
+#: Reasons of jobs that never had a process. Of a lost job the start may just be unknown.
+_NEVER_STARTED = (
     Reason.CANCELLED,
     Reason.CANNOT_START,
     Reason.IMAGE_NOT_FOUND,
@@ -25,15 +25,18 @@ _NOT_BEGUN = (
 
 
 def log_end(cluster: Cluster, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
-    """The last lines and at most the last so many bytes.
+    """The end of a job's log.
 
-    The API's own ``limitBytes`` is of no use: it keeps the beginning.
+    The API's own ``limitBytes`` does not help: it keeps the beginning.
+
+    :param tail_lines: how many lines to return at most.
+    :param max_bytes: how many bytes to return at most.
 
     :raises NotFoundError: the job has been removed.
     """
     if info.status is Status.NOT_STARTED:
         return _line(f"waiting: {info.message}")
-    if info.started is None and info.reason in _NOT_BEGUN:
+    if info.started is None and info.reason in _NEVER_STARTED:
         return _line(f"it did not start: {info.message}")
     name, _, pod = info.native.partition("/")
     pods = (pod,) if pod else _pods(cluster, name)
@@ -45,7 +48,7 @@ def log_end(cluster: Cluster, info: JobInfo, tail_lines: int, max_bytes: int) ->
 
 
 def _pods(cluster: Cluster, name: str) -> tuple[str, ...]:
-    """One for each worker; those that have none yet come last."""
+    """The name of one pod for each worker; empty names, for workers without a pod, come last."""
     job = cluster.job(name).body
     pods = recorded_pods(job) or tuple(
         found["metadata"]["name"]

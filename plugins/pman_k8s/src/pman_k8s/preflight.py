@@ -1,4 +1,4 @@
-"""What ``pman check`` asks: is the cluster there, and may pman do there what it must?"""
+"""What ``pman check`` asks the cluster: is it there, and has pman the permissions it needs?"""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pman_k8s.platform import OPENSHIFT, Platform
 #: API group, resource, its part, verb.
 Permission = tuple[str, str, str, str]
 
-#: What pman must be allowed in the namespace of the jobs.
+#: The permissions that pman needs in the namespace of the jobs.
 REQUIRED: tuple[Permission, ...] = (
     *(("batch", "jobs", "", verb) for verb in ("create", "get", "list", "patch", "delete")),
     *(("", "pods", "", verb) for verb in ("get", "list")),
     ("", "pods", "log", "get"),
 )
 
-#: What it uses there besides, and what it costs where it may not. The Role in deploy/kubernetes has
-#: exactly these and those above; the Role of another pman may lack these.
+#: Permissions that it also uses there, and what is lost without them. The Role in deploy/kubernetes
+#: has exactly these and those above; a Role that was made for pman 6 may lack these.
 OPTIONAL: Mapping[Permission, str] = {
     ("", "pods", "", "patch"): "what runs on in the pod of an ended job, such as a sidecar, runs "
     "until the job is removed, and a job that is cancelled loses its log",
@@ -31,7 +31,7 @@ OPTIONAL: Mapping[Permission, str] = {
 
 
 def ping(cluster: Cluster, platform: Platform) -> str:
-    """The cluster's name and version; then, in lines of their own, what there is to note.
+    """The cluster's name and version; then each note in a line of its own.
 
     :raises EngineUnavailableError: it does not answer, or pman lacks a permission that it needs.
     """
@@ -58,12 +58,12 @@ def _has(cluster: Cluster, wanted: Permission) -> bool:
 
 
 def _named(group: str, resource: str, part: str, verb: str) -> str:
-    """A permission, for a person."""
+    """A permission, for messages."""
     return f"{verb} {resource}{part and '/' + part}{group and f' ({group})'}"
 
 
 def _wrong_platform(cluster: Cluster, platform: Platform) -> Iterator[str]:
-    """A note where CONTAINER_ENV names the other platform, as far as the server tells."""
+    """A note where CONTAINER_ENV names the other platform, if the server lists its API groups."""
     try:
         groups = cluster.api_groups()
     except RefusedError:

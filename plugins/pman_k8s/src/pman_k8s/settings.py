@@ -53,7 +53,7 @@ def node_labels(value: str) -> dict[str, str]:
     return found
 
 
-def named(value: str) -> str:
+def object_name(value: str) -> str:
     """The name of an object of Kubernetes."""
     if not is_object_name(value):
         raise ValueError("must be a name of Kubernetes: lower-case letters, digits, '-' and '.'")
@@ -62,7 +62,7 @@ def named(value: str) -> str:
 
 def secret_names(value: str) -> tuple[str, ...]:
     """Names of secrets."""
-    return tuple(named(name) for name in names(value))
+    return tuple(object_name(name) for name in names(value))
 
 
 def resource_name(value: str) -> str:
@@ -106,10 +106,10 @@ class K8sSettings(ClaimSettings):
         "KUBECFG_PATH", text, None, "KUBECONFIG, by the name that OpenShift's backend once had."
     )
     job_namespace: str | None = variable(
-        "JOB_NAMESPACE", named, None, "The namespace of the jobs; unset means default."
+        "JOB_NAMESPACE", object_name, None, "The namespace of the jobs; unset means default."
     )
     project: str | None = variable(
-        "OPENSHIFTMGR_PROJECT", named, None, "JOB_NAMESPACE, by its older name on OpenShift."
+        "OPENSHIFTMGR_PROJECT", object_name, None, "JOB_NAMESPACE, by its older name on OpenShift."
     )
     node_selector: dict[str, str] | None = variable(
         "NODE_SELECTOR", node_labels, None, "Labels of nodes that jobs run on, key=value,key=value."
@@ -128,12 +128,12 @@ class K8sSettings(ClaimSettings):
     )
     service_account: str | None = variable(
         "SERVICE_ACCOUNT",
-        named,
+        object_name,
         None,
         "The service account of jobs; they get no token of it. Unset means default.",
     )
     priority_class: str | None = variable(
-        "PRIORITY_CLASS", named, None, "The priority class of jobs."
+        "PRIORITY_CLASS", object_name, None, "The priority class of jobs."
     )
     job_ttl_s: int = variable(
         "JOB_TTL",

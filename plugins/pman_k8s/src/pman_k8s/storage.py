@@ -34,7 +34,7 @@ def claim_storage(
                     f"no storebase: namespace {settings.namespace} has no claim {claim!r}; create "
                     "it, or set VOLUME_NAME"
                 ) from None
-        # One that waits for its first pod is Pending until then.
+        # A claim may be Pending until its first pod.
         if phase == "Lost":
             raise EngineUnavailableError(f"claim {claim!r} has lost its volume")
         mount = settings.storebase_mount

@@ -16,7 +16,7 @@ from pman_k8s.settings import ClaimSettings
 #: The highest id that Kubernetes takes (a 32-bit integer with a sign).
 _MOST_ID = 2**31 - 1
 
-#: The fields of the request that the directories of a job come from; any more are of the last.
+#: The fields of the request that the directories of a job come from; all others are of the last.
 _FIELDS = ("input_dir", "output_dir", "mounts")
 
 #: etcd takes no object over 1.5 MiB; a Job holds more than argv and environment.

@@ -39,7 +39,7 @@ def _source(mount: Mount) -> tuple[Payload, str]:
         case ClaimPath(claim, sub_path):
             return {"persistentVolumeClaim": {"claimName": claim}}, sub_path
         case HostPath(path):
-            # Of type Directory a missing one is told; by default it would be made.
+            # With type Directory the kubelet reports a missing one; by default it would make it.
             return {"hostPath": {"path": path, "type": "Directory"}}, ""
         case NfsPath(server, path):
             nfs = {"server": server, "path": path, "readOnly": mount.read_only}

@@ -1,4 +1,4 @@
-"""What events tell of a job that waits, or has just begun: pure translation."""
+"""What events add to the state of a job that waits, or has just begun: pure translation."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pman_k8s.status.pending import CONFIRM_S, NO_MEMORY, NO_POD, Waiting, image
 
 Object = Mapping[str, Any]
 
-#: Warnings that hold up nothing (``pkg/kubelet/events/event.go``). What comes of a pull secret that
-#: is missing has an event of its own.
+#: Warnings that delay nothing (``pkg/kubelet/events/event.go``). A pull that fails for want of a
+#: pull secret has an event of its own.
 _HARMLESS = (
     "AlreadyMountedVolume",
     "CheckLimitsForResolvConf",
@@ -27,27 +27,28 @@ _HARMLESS = (
     "Unhealthy",
 )
 
-#: Messages of what Pod Security, OpenShift or a LimitRange (of any resource) forbid.
+#: Messages about what Pod Security, OpenShift or a LimitRange (of any resource) forbids.
 _PERMANENT = re.compile(
     r"violates PodSecurity|security context constraint|(maximum|minimum) \S+ usage per"
     r"|max limit to request ratio per",
     re.IGNORECASE,
 )
 
-#: Likewise: a directory that is not there, on a node or server that may have just started,
-#: OpenShift before it has read its constraints, and a memory limit that is too small for runc.
+#: Messages that are permanent only if they last: a directory that is not there, on a node or server
+#: that may have just started; OpenShift before it has read its constraints; a memory limit that is
+#: too small for runc.
 _PERMANENT_IF_IT_LASTS = re.compile(
     r"hostPath type check failed|reason given by server: No such file"
     rf"|security context constraint: \[\]|{NO_MEMORY}",
     re.IGNORECASE,
 )
 
-#: How the kubelet tells of an attempt to get an image (``pkg/kubelet/images/image_manager.go``).
+#: How the kubelet reports a failed pull (``pkg/kubelet/images/image_manager.go``).
 _NOT_PULLED = re.compile(r'Failed to pull image "([^"]+)": (.*)', re.DOTALL)
 
 
 def waiting_by_events(events: Iterable[Object], waiting: Waiting) -> Waiting:
-    """What events tell of a waiting that is vague; the latest that is of use counts."""
+    """What a job waits for, where its pods say too little; the latest useful event counts."""
     latest_first = list(events)[::-1]
     if waiting.image:
         return _why_not_pulled(latest_first, waiting)
@@ -57,7 +58,7 @@ def waiting_by_events(events: Iterable[Object], waiting: Waiting) -> Waiting:
         if word == "Pulling":
             return Waiting(message, Reason.PULLING)
         if word in ("Pulled", "Created"):
-            return waiting  # what kept it before is over
+            return waiting  # an earlier obstacle is gone
         if event.get("type") == "Warning" and word not in _HARMLESS:
             return _warned(words, message, waiting)
     return waiting
@@ -83,10 +84,10 @@ def _warned(words: str, message: str, waiting: Waiting) -> Waiting:
 
 
 def _why_not_pulled(latest_first: Iterable[Object], waiting: Waiting) -> Waiting:
-    """What the last attempt met, where the kubelet says only that it waits for the next one."""
+    """Why the last pull failed, where the kubelet only says that it waits for the next one."""
     for event in latest_first:
         found = _NOT_PULLED.fullmatch(event.get("message", ""))
-        # The kubelet may name the tag that is the default.
+        # The kubelet may add the default tag.
         if found and found[1].removesuffix(":latest") == waiting.image.removesuffix(":latest"):
             return image_waits(waiting.image, found[2], waiting.prefix)
     return waiting

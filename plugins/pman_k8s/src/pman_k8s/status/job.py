@@ -28,7 +28,7 @@ def created_at(job: Object) -> datetime | None:
 
 
 def is_being_deleted(job: Object) -> bool:
-    """Whether a Job is being deleted, and is kept for its pods only."""
+    """Whether a Job is being deleted; it stays until its pods are gone."""
     return bool(job["metadata"].get("deletionTimestamp"))
 
 
@@ -45,7 +45,7 @@ def counted_pods(job: Object) -> int:
 
 
 def workers_of(job: Object) -> int:
-    """How many workers the job has; its parallelism may have been taken away."""
+    """How many workers the job has; its parallelism may be 0 by now."""
     return int(job["spec"].get("completions") or 1)
 
 

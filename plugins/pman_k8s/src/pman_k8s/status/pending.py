@@ -1,6 +1,6 @@
-"""What a job waits for, and which waiting is in vain: pure translation.
+"""What a job waits for, and whether that can ever end: pure translation.
 
-Why an image cannot be had, and what passes with time, is in the core's table of causes.
+Why an image cannot be pulled, and which causes are transient, is in the kit's table of causes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pman_core.kit.causes import passing_cause, pull_cause, pull_message
 
 Object = Mapping[str, Any]
 
-#: Words for an image that could not be had just now (``pkg/kubelet/images/types.go``).
+#: Reasons for an image that could not be pulled just now (``pkg/kubelet/images/types.go``).
 _NO_IMAGE = (
     "ErrImagePull",
     "ImagePullBackOff",
@@ -29,10 +29,10 @@ _NO_IMAGE = (
 #: The kubelet waits for its next attempt; until 1.30 it does not say why the last one failed.
 _BACK_OFF = "ImagePullBackOff"
 
-#: Words for what no waiting mends.
+#: Reasons that are permanent.
 _NEVER = ("ErrImageNeverPull",)
 
-#: Messages of containers that say the same: no such program, a root image that may not be root, a
+#: Messages of containers that are permanent: no such program, a root image that may not be root, a
 #: colon in a path of the node (Docker's form of a mount; containerd and CRI-O take any path), a
 #: file where the working directory should be.
 _PERMANENT = re.compile(
@@ -42,25 +42,27 @@ _PERMANENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
-#: What runc (1.1 and later) says where it does not fit into the memory limit of a job; the machine
-#: itself may have been out of memory just then.
+#: What runc (1.1 and later) says where it does not fit into the memory limit of a job. It may be
+#: transient: the machine itself may have been out of memory.
 NO_MEMORY = r"container init was OOM-killed"
 
-#: Of a directory of a claim that cannot be made, or of a server that does not answer just now.
+#: Messages that are permanent only if they last: a directory of a claim cannot be made, or its
+#: server does not answer.
 _PERMANENT_IF_IT_LASTS = re.compile(
     rf"(create|prepare) subPath|stat .*no such file|{NO_MEMORY}", re.IGNORECASE | re.DOTALL
 )
 
-#: Seconds after which that is no hiccup: the kubelet tries again every few seconds.
+#: Seconds after which such a message is taken for permanent: the kubelet tries again every few
+#: seconds.
 CONFIRM_S = 60
 
-#: Seconds after which a registry that refuses access is believed. A node that is new may not have
-#: its credentials yet; the kubelet tries again after 10 s and after 20 s more.
+#: Seconds after which a registry's refusal of access is taken for permanent. A new node may not
+#: have its credentials yet; the kubelet tries again after 10 s and after 20 s more.
 _CONFIRM_ACCESS_DENIED_S = 30
 
 
 def is_permanent_reason(reason: Reason | None) -> bool:
-    """Whether a reason is of what no waiting mends."""
+    """Whether a job that waits for this reason can never start."""
     return reason in (Reason.CANNOT_START, Reason.IMAGE_NOT_FOUND)
 
 
@@ -68,11 +70,11 @@ def is_permanent_reason(reason: Reason | None) -> bool:
 class Waiting:
     """What a job waits for.
 
-    :param is_vague: whether events may tell more.
-    :param patience_s: how long the cluster must have tried before a refusal is believed.
-    :param image: the image that could not be had, if it waits for one.
+    :param is_vague: whether events may say more.
+    :param confirm_after_s: how long the cluster must have tried until a permanent cause counts.
+    :param image: the image that could not be pulled, if it waits for one.
     :param words: the engine's words alone, where ``message`` has more.
-    :param whose: which other container waits, as messages begin then.
+    :param prefix: how the message begins if another container than the job's waits.
     """
 
     message: str
@@ -85,11 +87,11 @@ class Waiting:
 
     @property
     def is_permanent(self) -> bool:
-        """Whether the engine has refused it for good, if that lasts."""
+        """Whether the job can never start, if this lasts."""
         return is_permanent_reason(self.reason)
 
     def unconfirmed(self) -> Waiting:
-        """A refusal while it is not believed yet."""
+        """The same while it may still be transient."""
         return attrs.evolve(
             self,
             message=self.prefix + self.words if self.words else self.message,
@@ -103,7 +105,7 @@ NO_POD = Waiting("no pod yet", is_vague=True)
 def container_waits(status: Object, prefix: str = "") -> Waiting:
     """What a container waits for that is not made yet.
 
-    :param whose: how messages of another container than that of the job begin.
+    :param prefix: how messages of another container than the job's begin.
     """
     waiting = status["state"]["waiting"]
     word, words = waiting["reason"], waiting.get("message") or ""
@@ -123,7 +125,7 @@ def container_waits(status: Object, prefix: str = "") -> Waiting:
 
 
 def image_waits(image: str, words: str, prefix: str = "") -> Waiting:
-    """What the words of the last attempt to get an image mean."""
+    """What the words of the last attempt to pull an image mean."""
     cause = pull_cause(words)
     return Waiting(
         prefix + pull_message(image, words),
@@ -136,7 +138,7 @@ def image_waits(image: str, words: str, prefix: str = "") -> Waiting:
 
 
 def pod_waits(status: Object) -> Waiting:
-    """A pod that has no container yet."""
+    """What a pod waits for that has no container yet."""
     for condition in status.get("conditions") or ():
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             words = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))

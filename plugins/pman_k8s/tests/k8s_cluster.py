@@ -130,7 +130,7 @@ class Account:
 
 @functools.cache
 def account(namespace: str = NAMESPACE) -> Account:
-    """The account, from the very file that the documentation tells to apply."""
+    """The account, from the file that the documentation says to apply."""
     kubectl("-n", namespace, "apply", "-f", str(ROLE))
     environ = {"KUBECONFIG": KUBECONFIG}
     client = Connection(load(K8sSettings, environ), environ).client().configuration

@@ -36,7 +36,11 @@ def condition(kind: str, reason: str = "", message: str = "", at: str = LATER) -
 def job(
     *conditions: Object, workers: int = 1, pods: str = "", begun: bool = False, **status: Any
 ) -> Object:
-    """A Job; ``pods`` are the names that pman has noted, ``begun`` whether it noted a start."""
+    """A Job.
+
+    :param pods: the names of pods that pman has recorded.
+    :param begun: whether it has recorded a start.
+    """
     made = job_payload("the-job", BASE, SETTINGS, KUBERNETES)
     made["metadata"] |= {"uid": "u-1", "resourceVersion": "7", "creationTimestamp": CREATED}
     if pods:

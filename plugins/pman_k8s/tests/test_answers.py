@@ -1,4 +1,4 @@
-"""What pman makes of answers that a real API server seldom gives: overload, races, expiry."""
+"""What pman does with answers that a real API server seldom gives: overload, races, expiry."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -134,7 +134,7 @@ def test_a_cursor_that_no_page_can_have_is_refused_without_asking(
 
 
 def test_a_submit_whose_answer_was_lost_finds_its_job(tmp_path: Path) -> None:
-    """The job was made all the same; whoever repeats the request is told so."""
+    """The job was made all the same, and a repeated request gets it."""
     made = named(job())
 
     def answer(request: Request) -> Answer:
@@ -176,7 +176,7 @@ def test_a_submit_that_would_be_refused_now_finds_its_job(
 
 
 def test_an_end_that_another_pman_recorded_stays(tmp_path: Path) -> None:
-    """Two see the end at once: the second is refused, and tells what the first wrote down."""
+    """Two see the end at once: the second is refused, and reports what the first recorded."""
     seen = named(job(BACKOFF, pods="the-job-abcde"))
     told = state_of(seen, [ended(3)])
     first = named(job(BACKOFF, pods="the-job-abcde"))
@@ -235,7 +235,7 @@ def test_a_job_that_is_removed_meanwhile_is_unknown(tmp_path: Path) -> None:
 
 
 def test_no_end_is_reported_of_a_job_that_is_being_removed(tmp_path: Path) -> None:
-    """Its pods go first, and whoever has just read the Job finds them gone."""
+    """Its pods go first: a process that has just read the Job finds them gone."""
     jobs = [named(job(active=1, pods="the-job-abcde", begun=True)) for _ in range(2)]
     jobs[1]["metadata"]["deletionTimestamp"] = "2026-11-21T01:00:20Z"
 
@@ -252,13 +252,13 @@ def test_no_end_is_reported_of_a_job_that_is_being_removed(tmp_path: Path) -> No
 
 def test_a_job_that_somebody_deletes_is_not_visible(tmp_path: Path) -> None:
     """It is kept for its pods only: a foreground deletion by hand."""
-    leaving = named(job())
-    leaving["metadata"]["deletionTimestamp"] = "2026-11-21T01:00:20Z"
+    deleting = named(job())
+    deleting["metadata"]["deletionTimestamp"] = "2026-11-21T01:00:20Z"
 
     def answer(request: Request) -> Answer:
         if request.path.endswith("/jobs"):
-            return said(200, {"metadata": {}, "items": [leaving]})
-        return said(200, leaving if "/jobs/" in request.path else {"items": []})
+            return said(200, {"metadata": {}, "items": [deleting]})
+        return said(200, deleting if "/jobs/" in request.path else {"items": []})
 
     with standin(tmp_path, answer) as server:
         pman = KubernetesBackend(server.environ())
@@ -269,7 +269,7 @@ def test_a_job_that_somebody_deletes_is_not_visible(tmp_path: Path) -> None:
 
 
 def test_a_webhook_that_forbids_the_record_of_an_end_is_503(tmp_path: Path) -> None:
-    """Whoever repeats a submission is told so too."""
+    """A repeated submission gets the same answer."""
 
     def answer(request: Request) -> Answer:
         if request.method == "POST":

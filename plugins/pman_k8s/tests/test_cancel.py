@@ -1,4 +1,4 @@
-"""A job that is cancelled is noted as such, then ended, and kept with its log."""
+"""A cancelled job is recorded as such, then ended, and kept with its log."""
 
 import contextlib
 import logging
@@ -43,7 +43,7 @@ STOPPED = {"parallelism": 0, "activeDeadlineSeconds": 1}
 
 
 class Server:
-    """An API server with one Job, whose nodes and controllers do at once what they are told."""
+    """An API server with one Job, whose nodes and controllers do everything at once."""
 
     def __init__(self, *pods: Object, workers: int = 1) -> None:
         self.job = named(
@@ -192,7 +192,7 @@ LOOKS: dict[str, Callable[[KubernetesBackend], object]] = {
 
 @contextlib.contextmanager
 def half_cancelled(folder: Path) -> Iterator[tuple[Server, Standin, JobInfo]]:
-    """The end of a job is noted, and nothing has been done about it yet."""
+    """The end of a job is recorded, and not carried out yet."""
     cluster = Server(runs())
     cluster.refusal = said(500, "etcdserver: request timed out")
     with standin(folder, cluster.answer) as server:

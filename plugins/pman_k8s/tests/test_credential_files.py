@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-#: Makes a client of the kubeconfig in KUBECONFIG, tells that, and lives until its input ends.
+#: Makes a client of the kubeconfig in KUBECONFIG, reports that, and lives until its input ends.
 PROCESS = """
 import os, sys
 from pman_core.kit.settings import load

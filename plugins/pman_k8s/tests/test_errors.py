@@ -1,4 +1,4 @@
-"""What the API server answers becomes our errors."""
+"""The API server's answers become pman's errors."""
 
 import json
 import ssl
@@ -51,7 +51,7 @@ def test_each_status_code_has_its_exception(code: int, kind: type[RefusedError])
 
 
 def test_a_404_of_something_else_says_nothing_of_a_job() -> None:
-    """A proxy that has just started, say; whoever believes it takes the job for gone."""
+    """A proxy that has just started, say; the job is not gone."""
     for body in (b"404 page not found", b'{"message": "no route"}', b"[]"):
         with pytest.raises(EngineUnavailableError, match="something before the API server"):
             raise_for(404, {}, body)

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(PYTHON_LEAVES
 
 
 def test_an_api_server_that_is_killed_loses_no_job(fragile: K8sKit) -> None:
-    """One ends while it is down, one runs on, one is submitted and told to wait."""
+    """One ends while it is down, one runs on, one is submitted and gets 503."""
     pman = fragile.pman(ENGINE_TIMEOUT="5")
     ending, lasting = fragile.place(), fragile.place()
     first, second = fragile.hold(ending), fragile.hold(lasting)
@@ -134,7 +134,7 @@ def copy_of(pod: dict[str, Any]) -> None:
 
 
 def test_a_controller_that_is_down_delays_and_loses_nothing(fragile: K8sKit) -> None:
-    """Without it a pod may have ended, and nobody says so of the Job."""
+    """Without it a pod may have ended, and its Job does not show it."""
     pman = fragile.pman()
     place = fragile.place()
     job = fragile.hold(place)
@@ -170,7 +170,7 @@ def test_a_job_of_a_lost_node_is_lost_and_not_begun_anew(fragile: K8sKit) -> Non
 
 
 def test_a_node_that_does_not_answer_is_reported_and_its_job_goes_on(fragile: K8sKit) -> None:
-    """A kubelet is not its containers: the job may well end, and the end is told later."""
+    """Containers run on without their kubelet: the job may end, and the end is reported later."""
     running, ending = fragile.place(), fragile.place()
     pman = fragile.pman()
     first, second = fragile.hold(running), fragile.hold(ending)
@@ -219,6 +219,6 @@ def test_a_pod_that_is_deleted_by_hand_ends_its_job(fragile: K8sKit, workers: in
     admin().delete_pod(fragile.pods(job.jid)[0]["metadata"]["name"])
     info = fragile.end_of(pman, job.jid)
     assert (info.status, info.reason) == (Status.FAILED, Reason.LOST), info
-    # The cluster may have begun another run: it is ended, and nobody is told of a success.
+    # The cluster may have begun another run: it is ended, and no success is reported.
     until(lambda: fragile.pods(job.jid), lambda pods: not pods)
     assert fragile.pman().pman_status(job.jid) == info

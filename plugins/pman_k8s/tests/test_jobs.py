@@ -33,7 +33,7 @@ def test_a_job_finds_no_token_and_no_service(kit: K8sKit) -> None:
         info = kit.run(pman, kit.shell(script))
     told, *services = pman.pman_logs(info, 100, 10000).decode().splitlines()
     assert "No such file" in told
-    # The API server's own service is told to every pod.
+    # Every pod knows the API server's own service.
     assert [line.partition("=")[0] for line in services] == ["KUBERNETES_SERVICE_HOST"]
 
 
@@ -230,7 +230,7 @@ def test_what_the_site_says_of_every_job_is_in_force(kit: K8sKit) -> None:
 
 
 def stays(name: str) -> bool:
-    """Whether nobody has asked for the end of a Job."""
+    """Whether a Job is there and not being deleted."""
     try:
         return not is_being_deleted(admin().job(name).body)
     except NotFoundError:

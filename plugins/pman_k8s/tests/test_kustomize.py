@@ -112,7 +112,7 @@ class Site:
 
 @pytest.fixture
 def site(cluster: None, tmp_path: Path) -> Iterator[Site]:
-    """A site's own overlay of the base, as the comment in it tells to write one."""
+    """A site's own overlay of the base, as the comment in it describes."""
     if not PART:
         pytest.skip("only in a cluster on this machine a pod reaches the API server as here")
     name = f"pman-deploy-{uuid.uuid4().hex[:6]}"

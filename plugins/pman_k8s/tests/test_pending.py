@@ -1,4 +1,4 @@
-"""What real nodes and servers say of a job that waits, for a while or in vain."""
+"""What real nodes and servers say of a job that waits, or can never start."""
 
 from collections.abc import Iterator
 

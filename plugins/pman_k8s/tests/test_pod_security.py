@@ -1,4 +1,4 @@
-"""Pods meet the level that ``pman check`` tells, by the published rules."""
+"""Pods meet the level that ``pman check`` names, by the published rules."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

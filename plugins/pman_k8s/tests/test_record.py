@@ -84,7 +84,7 @@ def test_pods_are_recorded_by_name() -> None:
 
 
 def test_the_clusters_words_show_no_value_of_the_environment() -> None:
-    """Neither as the Job has it, nor as the process gets it; also where a verdict is cut."""
+    """Neither as the Job has it, nor as the process gets it; also where a message is cut."""
     made = job()
     env = [{"name": "PIN", "value": "1"}, {"name": "TOKEN", "value": "se$$cret"}]
     made["spec"]["template"]["spec"]["containers"][0]["env"] = env

@@ -57,8 +57,8 @@ def keep(pod: dict[str, Any], finalizers: list[str] | None) -> None:
     admin().ask("PATCH", path, change, "application/merge-patch+json")
 
 
-class Leaving:
-    """A cluster with one job, whose pod runs; it forgets nothing that it is told to delete."""
+class DeletingCluster:
+    """A cluster with one job, whose pod runs; it deletes nothing at once."""
 
     def __init__(self) -> None:
         self.job: dict[str, Any] | None = named(job(pods="the-job-abcde"))
@@ -94,7 +94,7 @@ class Leaving:
 
 def test_a_removal_that_was_broken_off_is_gone_on_with(tmp_path: Path) -> None:
     """Until its last pod is gone a job is not seen, and its jid cannot be used."""
-    cluster = Leaving()
+    cluster = DeletingCluster()
     with standin(tmp_path, cluster.answer) as server:
         cluster.list_answer = said(503, "etcdserver: leader changed")
         with pytest.raises(EngineUnavailableError, match="leader changed"):
@@ -112,7 +112,7 @@ def test_a_removal_that_was_broken_off_is_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_a_removal_lists_pods_once(tmp_path: Path) -> None:
-    cluster = Leaving()
+    cluster = DeletingCluster()
     with standin(tmp_path, cluster.answer) as server:
         assert KubernetesBackend(server.environ()).pman_remove(BASE.jid)
     assert len([one for one in server.asked if one.path.endswith("/pods")]) == 1

@@ -167,7 +167,7 @@ def test_a_storebase_that_cannot_be_looked_at_is_503(tmp_path: Path) -> None:
     [
         ({"VOLUME_NAME": "v"}, True),
         ({"VOLUME_NAME": "v", "STOREBASE_MOUNT": "/storebase"}, False),
-        ({}, False),  # host folders and NFS: a missing directory is told
+        ({}, False),  # host folders and NFS: a missing directory is reported
     ],
 )
 def test_that_missing_directories_are_made_is_declared(

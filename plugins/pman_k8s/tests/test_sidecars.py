@@ -145,7 +145,7 @@ def test_a_second_run_is_lost_also_where_a_sidecar_runs_on() -> None:
     [
         (60, 0, None),
         (60, 3, Reason.EXIT_CODE),
-        # The job itself was told to end, and did so with this code.
+        # The job itself got SIGTERM, and ended with this code.
         (4, 0, Reason.TIME_LIMIT),
         (4, 143, Reason.TIME_LIMIT),
     ],
@@ -153,7 +153,7 @@ def test_a_second_run_is_lost_also_where_a_sidecar_runs_on() -> None:
 def test_a_time_limit_of_what_runs_on_is_none_of_the_job(
     limit: int, code: int, reason: Reason | None
 ) -> None:
-    """The job ran for four seconds; nobody looked until its pod was ended."""
+    """The job ran for four seconds; pman first looked when its pod had been ended."""
     found = deadline(beside(ended(code), RUNS), limit)
     assert state_of(job(BACKOFF, failed=1), [found]).reason is reason
 

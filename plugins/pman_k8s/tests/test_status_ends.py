@@ -165,7 +165,7 @@ TWO_RUNS = [ended(0, name="a"), ended(0, name="b")]
     ],
 )
 def test_a_job_that_ran_twice_did_not_succeed(made: Object, pods: list[Object]) -> None:
-    """Nobody can tell what two runs at a time have left in the output."""
+    """What two runs at a time have left in the output is unknown."""
     told = state_of(made, pods)
     assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
     assert "begun anew" in told.message

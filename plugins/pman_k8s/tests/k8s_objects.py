@@ -4,6 +4,8 @@ Written by hand after the API reference of each version (Job v1 batch, Pod v1 co
 cluster of 1.20 sent; only the parts that pman reads.
 """
 
+import json
+from pathlib import Path
 from typing import Any
 
 from k8s_jobs import BASE
@@ -121,6 +123,9 @@ def event(reason: str, message: str, kind: str = "Warning", at: str = LATER) -> 
     }
 
 
+RUNS: Object = {"running": {"startedAt": STARTED}}
+RECORDED = Path(__file__).parent / "recorded"
+
 BACKOFF = condition("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
 COMPLETE = condition("Complete")
 FAILURE_TARGET = condition("FailureTarget", "BackoffLimitExceeded", "...")
@@ -131,6 +136,12 @@ DISRUPTION = {
     "reason": "EvictionByEvictionAPI",
     "message": "Eviction API: evicting",
 }
+
+
+def recorded(name: str) -> Object:
+    """A pod as a cluster of 1.36 sent it."""
+    (found,) = json.loads((RECORDED / f"pod-{name}.json").read_text())
+    return dict(found)
 
 
 def record(made: Object, patch: Object) -> None:

@@ -2,16 +2,13 @@
 
 import contextlib
 import logging
-import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from k8s_cluster import PART, until
-from k8s_jobs import BASE
-from k8s_kit import K8sKit
+from k8s_jobs import BASE, assert_cancelled
 from k8s_objects import (
     BACKOFF,
     LATER,
@@ -26,7 +23,7 @@ from k8s_objects import (
 )
 from k8s_standin import Answer, Request, Standin, said, standin
 
-from pman_core import JobFilter, JobInfo, Reason, Status
+from pman_core import JobFilter, JobInfo
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.settings import load
 from pman_core.kit.times import parsed_time
@@ -38,7 +35,10 @@ from pman_k8s.termination import end_remaining_pods
 
 Object = dict[str, Any]
 
+
 DEADLINE = {"spec": {"activeDeadlineSeconds": 1}}
+
+
 STOPPED = {"parallelism": 0, "activeDeadlineSeconds": 1}
 
 
@@ -110,11 +110,6 @@ def runs() -> Object:
     return running(startTime=STARTED)
 
 
-def assert_cancelled(info: JobInfo) -> None:
-    assert (info.status, info.reason) == (Status.FAILED, Reason.CANCELLED), info
-    assert (info.message, info.exit_code) == ("cancelled", None), info
-
-
 # ------------------------------------------------------------------- in which order
 
 
@@ -181,6 +176,7 @@ def test_a_worker_that_waits_beside_one_that_ended_is_stopped(tmp_path: Path) ->
 
 
 # ------------------------------------------------------------- after a pman was killed
+
 
 LOOKS: dict[str, Callable[[KubernetesBackend], object]] = {
     "status": lambda pman: pman.pman_status(BASE.jid),
@@ -302,35 +298,3 @@ def test_what_may_not_be_ended_in_its_pod_is_deleted_with_it(
         assert_cancelled(KubernetesBackend(server.environ()).pman_cancel(BASE.jid))
     assert cluster.pods == []
     assert "their logs with them: pman is not allowed to patch pods" in caplog.text
-
-
-# ------------------------------------------------------------------------ the cluster
-
-
-def test_on_a_cluster_a_role_without_patch_of_pods_cancels(
-    kit: K8sKit, role_of_pman_6: Path
-) -> None:
-    place = kit.place()
-    job_ = kit.hold(place)
-    kit.start(kit.pman(), job_, place)
-    pman = kit.pman(KUBECONFIG=str(role_of_pman_6), ENGINE_TIMEOUT="60")
-    info = pman.pman_cancel(job_.jid)
-    assert_cancelled(info)
-    until(lambda: kit.pods(job_.jid), lambda pods: not pods)
-    assert b"gone with its pod" in pman.pman_logs(info, 10, 1000)
-    assert place.runs() == 1
-
-
-def test_on_a_cluster_a_job_that_pulls_is_cancelled(kit: K8sKit) -> None:
-    """Its kubelet is busy with a registry that says nothing."""
-    if not PART:
-        pytest.skip("the nodes do not reach this machine")
-    with socket.create_server(("127.0.0.1", 0)) as registry:
-        pman = kit.pman(ENGINE_TIMEOUT="60")
-        job_ = kit.shell("true", image=f"localhost:{registry.getsockname()[1]}/silent:1")
-        pman.pman_submit(job_)
-        until(lambda: pman.pman_status(job_.jid), lambda info: info.reason is Reason.PULLING)
-        info = pman.pman_cancel(job_.jid)
-        assert_cancelled(info)
-        assert kit.pods(job_.jid) == []
-        assert kit.pman().pman_status(job_.jid) == info

@@ -1,56 +1,39 @@
 """The end of a job is the end of its own container, whatever else a webhook put into its pods.
 
-Objects of 1.36 are recorded ones. On the cluster the tests make pman's Job by hand, with more
-containers, as such a webhook would.
+Objects of 1.36 are recorded ones.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from k8s_cluster import MISSING_IMAGE, admin, until
 from k8s_jobs import BASE
-from k8s_kit import K8sKit
 from k8s_objects import (
     BACKOFF,
     COMPLETE,
     ENDED,
+    RUNS,
     STARTED,
     ended,
     job,
     named,
-    pod,
+    recorded,
     running,
 )
 from k8s_standin import Answer, Request, said, standin
 
-from pman_core import Job, JobFilter, Reason, Resources, Status
-from pman_core.kit.causes import pull_message
-from pman_core.kit.settings import load
+from pman_core import JobFilter, Reason, Status
 from pman_core.kit.times import parsed_time
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.labels import PODS_TO_END
-from pman_k8s.payload import job_payload
-from pman_k8s.platform import KUBERNETES
 from pman_k8s.record import end_patch
-from pman_k8s.settings import K8sSettings
 from pman_k8s.status.current import state_of
-from pman_k8s.status.job import conditions
-from pman_k8s.status.pods import Pod
 
 Object = dict[str, Any]
 
-RECORDED = Path(__file__).parent / "recorded"
 
-RUNS: Object = {"running": {"startedAt": STARTED}}
 EXIT_3: Object = {"terminated": {"exitCode": 3, "reason": "Error", "finishedAt": ENDED}}
-
-
-def recorded(name: str) -> Object:
-    (found,) = json.loads((RECORDED / f"pod-{name}.json").read_text())
-    return dict(found)
 
 
 def beside(found: Object, state: Object, phase: str = "Running") -> Object:
@@ -181,65 +164,6 @@ def test_a_native_sidecar_that_still_ends_is_waited_for() -> None:
     assert (told.status, told.pods_to_end) == (Status.STARTED, ())
 
 
-# -------------------------------------------------------------------- init containers
-
-
-def initialized(state: Object, phase: str = "Pending", restart: str | None = None) -> Object:
-    found = pod(phase, {"waiting": {"reason": "PodInitializing"}})
-    found["spec"]["initContainers"] = [{"name": "mesh", "restartPolicy": restart}]
-    status = {"name": "mesh", "state": state, "image": "r/mesh:1"}
-    found["status"]["initContainerStatuses"] = [status]
-    return found
-
-
-def test_an_init_container_that_fails_is_named_with_its_code() -> None:
-    told = state_of(job(BACKOFF, failed=1), [recorded("initfail")])
-    assert (told.status, told.reason) == (Status.FAILED, Reason.CANNOT_START)
-    assert told.message == "cannot start: init container mesh: exited with code 9"
-    # The job itself had no process.
-    assert (told.started, told.exit_code) == (None, None)
-    before = state_of(job(active=1), [recorded("initfail")])
-    assert (before.status, before.waits) == (Status.NOT_STARTED, False)
-    assert before.message == "ending: cannot start: init container mesh: exited with code 9"
-
-
-def test_the_message_says_that_an_init_container_was_out_of_memory() -> None:
-    state = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": ENDED}}
-    told = state_of(job(BACKOFF, failed=1), [initialized(state, "Failed")])
-    assert told.reason is Reason.CANNOT_START
-    assert "init container mesh: out of memory" in told.message
-
-
-def test_a_native_sidecar_that_was_ended_is_not_what_failed() -> None:
-    state = {"terminated": {"exitCode": 137, "reason": "Error", "finishedAt": ENDED}}
-    found = initialized(state, "Failed", restart="Always")
-    found["spec"]["initContainers"].append({"name": "prepare"})
-    end = {"terminated": {"exitCode": 9, "reason": "Error", "finishedAt": ENDED}}
-    found["status"]["initContainerStatuses"].append({"name": "prepare", "state": end})
-    assert "prepare: exited with code 9" in state_of(job(BACKOFF), [found]).message
-
-
-@pytest.mark.parametrize(
-    ("state", "restart", "words"),
-    [
-        (RUNS, None, "init container mesh runs"),
-        (RUNS, "Always", "PodInitializing"),
-        ({"waiting": {"reason": "PodInitializing"}}, None, "PodInitializing"),
-        (
-            {"waiting": {"reason": "ErrImagePull", "message": "manifest unknown"}},
-            None,
-            "init container mesh: " + pull_message("r/mesh:1", "ErrImagePull: manifest unknown"),
-        ),
-    ],
-)
-def test_the_message_says_what_an_init_container_waits_for(
-    state: Object, restart: str | None, words: str
-) -> None:
-    waits = Pod(initialized(state, restart=restart)).waits
-    assert waits.message == words
-    assert (waits.reason is Reason.IMAGE_NOT_FOUND) == ("ErrImagePull" in words)
-
-
 # ------------------------------------------------------------------- ending the rest
 
 
@@ -306,167 +230,3 @@ def test_an_end_is_reported_even_while_sidecars_cannot_be_ended(
         server.refusal = None
         assert look(pman) == first
         assert PODS_TO_END not in server.job["metadata"]["annotations"]
-
-
-# ------------------------------------------------------------------------ the cluster
-
-
-@pytest.fixture
-def injected(kit: K8sKit) -> Callable[..., None]:
-    """Makes the Job of a job by hand, with more containers."""
-
-    def make(made: Job, inits: tuple[Object, ...] = (), others: tuple[Object, ...] = ()) -> None:
-        settings = load(K8sSettings, kit.environ)
-        body = job_payload(kit.name(made.jid), made, settings, KUBERNETES)
-        spec = body["spec"]["template"]["spec"]
-        spec["initContainers"] = list(inits)
-        places = spec["containers"][0]["volumeMounts"]
-        spec["containers"] += [{**one, "volumeMounts": places} for one in others]
-        admin().create(body)
-
-    return make
-
-
-def container(kit: K8sKit, script: str, **changes: Any) -> Object:
-    """Another container, with a hard memory limit."""
-    return {
-        "name": "mesh",
-        "image": kit.shell("true").image,
-        "command": ["/bin/sh", "-c", script],
-        "resources": {"limits": {"memory": "32Mi"}},
-        **changes,
-    }
-
-
-#: Until it is ended, which it says.
-FOR_EVER = (
-    "trap 'echo ended >> /share/outgoing/ended; exit 0' TERM; echo x >> /share/outgoing/begun; "
-    "while :; do sleep 0.1; done"
-)
-
-
-@pytest.mark.parametrize("code", [0, 3])
-def test_on_a_cluster_the_rest_is_ended_and_the_log_stays(
-    kit: K8sKit, injected: Callable[..., None], code: int
-) -> None:
-    pman = kit.pman()
-    place = kit.place()
-    script = "while ! [ -e /share/outgoing/begun ]; do sleep 0.1; done"
-    made = kit.shell(f"{script}; echo words; exit {code}", place)
-    injected(made, others=(container(kit, FOR_EVER),))
-    info = kit.end_of(pman, made.jid)
-    assert (info.status is Status.SUCCEEDED, info.exit_code) == (code == 0, code)
-    assert info.reason is (Reason.EXIT_CODE if code else None)
-    # The rest ends, and the Job for Kubernetes too.
-    until(place.path("ended").exists, bool)
-    until(lambda: kit.found(made.jid), lambda found: "Failed" in conditions(found))
-    (found,) = kit.pods(made.jid)
-    assert found["status"]["phase"] == "Failed"
-    assert pman.pman_logs(info, 10, 1000) == b"words\n"
-    assert kit.pman().pman_status(made.jid) == info
-    assert pman.pman_remove(made.jid)
-    assert kit.pods(made.jid) == []
-
-
-def test_on_a_cluster_an_end_is_reported_even_where_sidecars_may_not_be_ended(
-    kit: K8sKit,
-    injected: Callable[..., None],
-    role_of_pman_6: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """It is left until the job is removed, and the log says so once."""
-    pman = kit.pman(KUBECONFIG=str(role_of_pman_6))
-    place = kit.place()
-    made = kit.shell("while ! [ -e /share/outgoing/begun ]; do sleep 0.1; done; exit 3", place)
-    injected(made, others=(container(kit, FOR_EVER),))
-    info = kit.end_of(pman, made.jid)
-    assert (info.status, info.exit_code) == (Status.FAILED, 3)
-    assert pman.pman_status(made.jid) == info
-    assert kit.pman(KUBECONFIG=str(role_of_pman_6)).pman_status(made.jid) == info
-    assert pman.pman_list(JobFilter(), 10, None).jobs == (info,)
-    warned = [record.getMessage() for record in caplog.records if "run on" in record.getMessage()]
-    assert len(warned) == 1
-    assert "not allowed to patch pods" in warned[0]
-    (left,) = kit.pods(made.jid)
-    assert left["status"]["phase"] == "Running"
-    assert pman.pman_remove(made.jid)
-    assert kit.pods(made.jid) == []
-
-
-def test_on_a_cluster_a_sidecar_that_fails_makes_no_success_a_failure(
-    kit: K8sKit, injected: Callable[..., None]
-) -> None:
-    pman = kit.pman()
-    made = kit.shell("sleep 2")
-    injected(made, others=(container(kit, "exit 3"),))
-    info = kit.end_of(pman, made.jid)
-    assert (info.status, info.exit_code) == (Status.SUCCEEDED, 0), info
-
-
-def test_on_a_cluster_the_workers_of_a_job_end_together(
-    kit: K8sKit, injected: Callable[..., None]
-) -> None:
-    """The first ends at once, and the other only when it may."""
-    pman = kit.pman()
-    place = kit.place()
-    script = (
-        "mkdir /share/outgoing/first && exit 0; echo run >> /share/outgoing/runs; "
-        "while ! [ -e /share/outgoing/release ]; do sleep 0.1; done"
-    )
-    made = kit.shell(script, place, resources=Resources(memory_mib=32, workers=2))
-    injected(made, others=(container(kit, FOR_EVER),))
-    until(place.runs, bool)
-    until(
-        lambda: [Pod(one) for one in kit.pods(made.jid)],
-        lambda pods: any(one.sidecars_run_on for one in pods),
-    )
-    assert pman.pman_status(made.jid).status is Status.STARTED
-    place.path("release").touch()
-    info = kit.end_of(pman, made.jid)
-    assert (info.status, info.exit_code) == (Status.SUCCEEDED, 0), info
-    until(lambda: kit.found(made.jid), lambda found: "Failed" in conditions(found))
-    assert place.runs() == 1
-
-
-def test_on_a_cluster_a_time_limit_of_what_runs_on_is_none_of_the_job(
-    kit: K8sKit, injected: Callable[..., None]
-) -> None:
-    """Nobody looks until the pod is ended."""
-    made = kit.shell("echo words", time_limit_s=8)
-    injected(made, others=(container(kit, FOR_EVER),))
-    until(lambda: kit.found(made.jid), lambda found: "Failed" in conditions(found))
-    info = kit.pman().pman_status(made.jid)
-    assert (info.status, info.exit_code) == (Status.SUCCEEDED, 0), info
-    assert kit.pman().pman_logs(info, 10, 1000) == b"words\n"
-
-
-@pytest.mark.parametrize(
-    ("script", "words"),
-    [
-        ("exit 9", "init container mesh: exited with code 9"),
-        ("exec tail /dev/zero", "init container mesh: out of memory"),
-        ("", "init container mesh: "),
-    ],
-)
-def test_on_a_cluster_an_init_container_that_fails_is_named(
-    kit: K8sKit, injected: Callable[..., None], script: str, words: str
-) -> None:
-    pman = kit.pman()
-    made = kit.shell("echo words")
-    changes = {} if script else {"command": ["no-such-program"]}
-    injected(made, inits=(container(kit, script, **changes),))
-    info = kit.end_of(pman, made.jid)
-    assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
-    assert (info.started, info.exit_code) == (None, None)
-    assert words in info.message
-    assert "(it did not start: " in pman.pman_logs(info, 10, 1000).decode()
-
-
-def test_on_a_cluster_an_init_container_that_waits_is_named(
-    kit: K8sKit, injected: Callable[..., None]
-) -> None:
-    pman = kit.pman()
-    made = kit.shell("true")
-    injected(made, inits=(container(kit, "true", image=MISSING_IMAGE),))
-    info = until(lambda: pman.pman_status(made.jid), lambda info: "mesh" in info.message)
-    assert info.status is Status.NOT_STARTED

@@ -11,8 +11,7 @@ from k8s_standin import Answer, said, standin
 
 from pman_core import Reason, Status
 from pman_k8s.backend import KubernetesBackend
-from pman_k8s.status.info import info_of
-from pman_k8s.status.state import JobState
+from pman_k8s.status.state import JobState, info_of
 
 
 def log_of(folder: Path, told: JobState, answer: Answer) -> bytes:

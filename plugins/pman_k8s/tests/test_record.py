@@ -20,10 +20,9 @@ from pman_core.kit.names import FINGERPRINT_LABEL
 from pman_k8s.labels import OUTCOME
 from pman_k8s.record import MAX_MESSAGE_CHARS, end_patch, progress_patch, recorded_end
 from pman_k8s.status.current import state_of
-from pman_k8s.status.info import info_of
+from pman_k8s.status.ends import start_failure_end
 from pman_k8s.status.pending import Waiting
-from pman_k8s.status.pman_ends import start_failure_end
-from pman_k8s.status.state import JobState
+from pman_k8s.status.state import JobState, info_of
 
 Object = dict[str, Any]
 

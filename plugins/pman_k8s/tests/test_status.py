@@ -21,8 +21,8 @@ from pman_core import Status
 from pman_core.kit.times import parsed_time
 from pman_k8s.record import progress_patch
 from pman_k8s.status.current import state_of
-from pman_k8s.status.info import info_of
 from pman_k8s.status.pods import Pod
+from pman_k8s.status.state import info_of
 
 Object = dict[str, Any]
 

@@ -17,9 +17,9 @@ from k8s_objects import (
 from pman_core import Reason, Status
 from pman_core.kit.causes import pull_message
 from pman_k8s.status.current import state_of, waits_for
+from pman_k8s.status.ends import start_deadline_end
 from pman_k8s.status.events import waiting_by_events
 from pman_k8s.status.pending import NO_POD, Waiting
-from pman_k8s.status.pman_ends import start_deadline_end
 from pman_k8s.status.pods import Pod
 from pman_k8s.status.state import JobState
 

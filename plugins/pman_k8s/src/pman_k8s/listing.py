@@ -19,11 +19,10 @@ from pman_k8s.reconcile import Reconciler
 from pman_k8s.record import recorded_end
 from pman_k8s.settings import K8sSettings
 from pman_k8s.status.current import state_of
-from pman_k8s.status.info import info_of
+from pman_k8s.status.ends import start_deadline_end
 from pman_k8s.status.job import is_being_deleted
 from pman_k8s.status.pending import is_permanent_reason
-from pman_k8s.status.pman_ends import start_deadline_end
-from pman_k8s.status.state import JobState
+from pman_k8s.status.state import JobState, info_of
 from pman_k8s.termination import end_remaining_pods
 
 Object = Mapping[str, Any]

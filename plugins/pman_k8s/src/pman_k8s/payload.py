@@ -6,9 +6,11 @@ came with 1.28, podFailurePolicy with 1.25), so its version is not needed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from pman_core import Job
+from pman_core import ClaimPath, HostPath, Job, Mount, NfsPath
+from pman_core.contract.errors import UnsupportedError
 from pman_core.kit.job_labels import job_labels
 from pman_core.kit.names import JID_LABEL
 from pman_k8s.escaping import escaped
@@ -16,12 +18,13 @@ from pman_k8s.labels import CONTAINER, labels_for
 from pman_k8s.platform import Platform
 from pman_k8s.pod_security import container_security, pod_security
 from pman_k8s.settings import K8sSettings
-from pman_k8s.volumes import volumes_of
 
 Payload = dict[str, Any]
 
 #: Seconds that a job which is ended has to clean up; with 0 nothing waits for its end.
 _GRACE_S = 1
+
+_SHM = "shm"
 
 
 def job_payload(name: str, job: Job, settings: K8sSettings, platform: Platform) -> Payload:
@@ -66,7 +69,7 @@ def job_payload(name: str, job: Job, settings: K8sSettings, platform: Platform) 
 
 
 def _pod(job: Job, settings: K8sSettings, platform: Platform) -> Payload:
-    volumes, places = volumes_of(job.mounts, job.shm_mib)
+    volumes, places = _volumes(job.mounts, job.shm_mib)
     pod: Payload = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": _GRACE_S,
@@ -112,3 +115,38 @@ def _limits(job: Job, settings: K8sSettings) -> dict[str, str]:
     if asked.gpus:
         limits[settings.gpu_resource] = str(asked.gpus)
     return limits
+
+
+def _volumes(mounts: Iterable[Mount], shm_mib: int | None) -> tuple[list[Payload], list[Payload]]:
+    """``volumes`` of the pod, and ``volumeMounts`` of the container.
+
+    A claim is one volume however many of its directories are mounted.
+    """
+    volumes: dict[str, Payload] = {}
+    places: list[Payload] = []
+    for index, mount in enumerate(mounts):
+        volume, sub_path = _source(mount)
+        known = [name for name, other in volumes.items() if other == volume]
+        name = known[0] if known else f"data-{index}"
+        volumes[name] = volume
+        place = {"name": name, "mountPath": mount.target, "readOnly": mount.read_only}
+        places.append({**place, "subPath": sub_path} if sub_path else place)
+    if shm_mib is not None:
+        volumes[_SHM] = {"emptyDir": {"medium": "Memory", "sizeLimit": f"{shm_mib}Mi"}}
+        places.append({"name": _SHM, "mountPath": "/dev/shm", "readOnly": False})  # noqa: S108
+    return [{"name": name, **volume} for name, volume in volumes.items()], places
+
+
+def _source(mount: Mount) -> tuple[Payload, str]:
+    """A volume, and the directory in it."""
+    match mount.source:
+        case ClaimPath(claim, sub_path):
+            return {"persistentVolumeClaim": {"claimName": claim}}, sub_path
+        case HostPath(path):
+            # With type Directory the kubelet reports a missing one; by default it would make it.
+            return {"hostPath": {"path": path, "type": "Directory"}}, ""
+        case NfsPath(server, path):
+            nfs = {"server": server, "path": path, "readOnly": mount.read_only}
+            return {"nfs": nfs}, ""
+        case other:
+            raise UnsupportedError(f"Kubernetes cannot mount a {type(other).__name__}")

@@ -25,13 +25,12 @@ from pman_k8s.labels import STARTED, annotations_of, is_ours, of_jobs, recorded_
 from pman_k8s.record import MAX_MESSAGE_CHARS, end_patch, progress_patch, recorded_end
 from pman_k8s.settings import K8sSettings
 from pman_k8s.status.current import state_of, waits_for
+from pman_k8s.status.ends import cancelled_end, start_deadline_end, start_failure_end
 from pman_k8s.status.events import started_by_events, waiting_by_events
-from pman_k8s.status.info import info_of
 from pman_k8s.status.job import counted_pods, is_being_deleted, workers_of
 from pman_k8s.status.pending import Waiting
-from pman_k8s.status.pman_ends import cancelled_end, start_deadline_end, start_failure_end
 from pman_k8s.status.pods import Pod
-from pman_k8s.status.state import JobState
+from pman_k8s.status.state import JobState, info_of
 from pman_k8s.termination import end_remaining_pods
 
 Object = Mapping[str, Any]

@@ -9,7 +9,7 @@ from pman_k8s.errors import ConflictError, RefusedError, create_error, refusal_e
 from pman_k8s.payload import Payload
 from pman_k8s.reconcile import Reconciler
 from pman_k8s.status.current import state_of
-from pman_k8s.status.info import info_of
+from pman_k8s.status.state import info_of
 
 
 def submit(cluster: Cluster, reconciler: Reconciler, job: Job, body: Payload) -> JobInfo:

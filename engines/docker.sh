@@ -70,7 +70,7 @@ down() {
     wipe "$docker_dir"
 }
 
-# Everything in this daemon is left over from tests, since it is nobody else's.
+# Everything in this daemon is left over from tests, since nothing else uses it.
 forget_containers() {
     # A time-out, because a daemon that is stuck must still be stopped.
     docker ps -aq | timeout 120 xargs -r docker rm -f -v >/dev/null || true

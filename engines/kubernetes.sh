@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2031 # lib.sh sets STATE, here and wipe; start_docker tells DOCKER_HOST
+# shellcheck shell=bash disable=SC2154,SC2031 # lib.sh sets STATE, here and wipe; start_docker sets DOCKER_HOST
 # engine: kubernetes
 # Kubernetes: the cluster that KUBECONFIG names is used as it is, else a cluster of one node is started
 # from the binaries in KUBEBUILDER_ASSETS or in the archive PMAN_KUBERNETES_ARCHIVE, with the dockerd of `engines/up docker` as its runtime.
@@ -29,8 +29,8 @@ up() {
     give PMAN_K8S_PART "$here/kubernetes/part"
 }
 
-# Somebody else's cluster: only what tells how to reach it is known.  ~/.kube/config is not looked at,
-# for it may be a cluster on which nobody wants tests.
+# A cluster that is not ours: only its address is known.  ~/.kube/config is not looked at,
+# for it may be a cluster that is not for tests.
 use_existing() {
     have kubectl || packages kubernetes-client
     kubectl --request-timeout=20s get --raw /readyz >/dev/null ||

@@ -64,7 +64,7 @@ wait_for() {
     done
 }
 
-# A pid file holds "pid birth": birth tells our process from a later one with the same number.
+# A pid file holds "pid birth": birth distinguishes our process from a later one with the same number.
 birth_of() {
     local stat
     stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
@@ -97,7 +97,7 @@ stop() {
     local pidfile=$STATE/run/$1.pid pid
     if pid=$(running "$pidfile"); then
         say "stopping $1"
-        # It may end by itself at any moment, and then there is nobody to kill.
+        # It may end by itself at any moment, and then there is nothing to kill.
         kill "$pid" 2>/dev/null || true
         wait_for "${2:-20}" gone "$pidfile" || {
             say "$1 does not end: killing it"
@@ -117,7 +117,7 @@ fail_start() {
     die "$1 does not answer: see above and $STATE/run/$1.log"
 }
 
-# Without CAP_SYS_RESOURCE (bit 24) nobody may raise an rlimit or lower an oom_score_adj.
+# Without CAP_SYS_RESOURCE (bit 24) no process may raise an rlimit or lower an oom_score_adj.
 may_raise_limits() {
     (((0x$(awk '/^CapEff/{print $2}' /proc/self/status) >> 24) & 1))
 }

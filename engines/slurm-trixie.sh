@@ -29,7 +29,7 @@ up() {
     give PATH "$bin:$PATH"
 }
 
-# SLURM asks for an address besides that of the loopback, though nobody uses it.
+# SLURM asks for an address besides that of the loopback, though nothing uses it.
 give_address() {
     ip -n "$network" link show slurm >/dev/null 2>&1 || ip -n "$network" link add slurm type bridge
     ip -n "$network" address replace 198.18.9.1/24 dev slurm

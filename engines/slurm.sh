@@ -39,7 +39,7 @@ launch() {
     running "$STATE/run/slurmd.pid" >/dev/null || forget_cgroups
     for name in $(wanted); do
         running "$STATE/run/$name.pid" >/dev/null || begin "$name"
-        # A daemon that cannot answer its successor would make that one fail with a riddle.
+        # A daemon that cannot answer its successor would make that one fail for no visible reason.
         wait_for 60 "answers_$name" || fail_start "$name"
     done
     resume
@@ -167,7 +167,7 @@ down() {
     wipe "$slurm_dir"
 }
 
-# Everything in this cluster is left over from tests, since it is nobody else's.
+# Everything in this cluster is left over from tests, since nothing else uses it.
 forget_jobs() {
     answers_slurmctld 2>/dev/null || return 0
     timeout 20 scancel --me || true
@@ -193,7 +193,7 @@ murder() {
 
 # Jobs outlive slurmd; those that could not be cancelled are found by their cgroups.
 end_steps() {
-    # A zombie that nobody reaps is none.
+    # A zombie that is not reaped does not count.
     if pgrep --runstates DRS -x slurmd >/dev/null; then
         say "another slurmd runs here: left-over jobs are not looked for"
     else

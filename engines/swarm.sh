@@ -81,7 +81,7 @@ launch_node() {
 write_config() {
     local runtime=runc path=runc
     if ! may_raise_limits; then
-        # As in docker.sh: without CAP_SYS_RESOURCE nobody may lower an oom_score_adj.
+        # As in docker.sh: without CAP_SYS_RESOURCE no process may lower an oom_score_adj.
         packages jq
         runtime=runc-oom-score path=$swarm_dir/runc-oom-score
         install -m 755 "$here/runc-oom-score" "$path"
@@ -146,7 +146,7 @@ down() {
     wipe "$swarm_dir"
 }
 
-# Everything in this swarm is left over from tests, since it is nobody else's.
+# Everything in this swarm is left over from tests, since nothing else uses it.
 forget_services() {
     on manager service ls -q | timeout 60 xargs -r env DOCKER_HOST="$(socket manager)" docker service rm >/dev/null || true
 }

@@ -49,7 +49,7 @@ def results(outgoing: Path) -> dict[str, str]:
 
 
 def assert_succeeded(end: Mapping[str, Any], outgoing: Path) -> None:
-    """The job's end is told, and its results are there and are its user's."""
+    """The job's end is reported, and its results are there and are its user's."""
     assert end["status"] == "finishedSuccessfully", end
     assert end["image"] == IMAGE
     assert end["cmd"] == "simpledsapp.py --prefix le- /share/incoming /share/outgoing"
@@ -118,7 +118,7 @@ def removing(url: str, jid: str) -> Iterator[None]:
 
 
 def polled(url: str) -> dict[str, Any]:
-    """The answer that tells of the job's end; every answer before it is a 200 as well."""
+    """The answer that reports the job's end; every answer before it is a 200 as well."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         answer = requests.get(url, timeout=PFCON_TIMEOUT_S)

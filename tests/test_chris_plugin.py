@@ -67,7 +67,7 @@ def address(engine: str) -> str:
 
 
 def environ(engine: str, storebase: Path) -> Mapping[str, str]:
-    """What pman is told of an engine."""
+    """The settings of pman for an engine."""
     return {
         "CONTAINER_ENV": engine,
         "DOCKER_HOST": address(engine),

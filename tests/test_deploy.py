@@ -169,7 +169,7 @@ def brought_up(image: str, folder: Path, own: Path, *files: str) -> Iterator[Mac
     """
     name = f"pman-test-{uuid.uuid4().hex[:12]}"
     ours = own / "compose.test.yaml"
-    # The instance tells its jobs from those of every other pman on this engine.
+    # The instance distinguishes its jobs from those of every other pman on this engine.
     ours.write_text(f"services: {{pman: {{environment: {{INSTANCE: {name}}}}}}}\n")
     paths = (*(folder / "deploy" / file for file in files), ours)
     machine = Machine(name, image, folder, paths)

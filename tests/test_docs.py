@@ -1,4 +1,4 @@
-"""The docs tell the truth: generated pages match the code, blocks run, links lead somewhere."""
+"""The docs are true: generated pages match the code, blocks run, links lead somewhere."""
 
 import ast
 import json
@@ -144,7 +144,7 @@ def test_the_readme_is_short() -> None:
 @pytest.mark.parametrize(
     "page", ["README.md", "docs/tutorial/first-job.md", "examples/demo/demo.py"]
 )
-def test_nobody_is_taught_to_run_jobs_without_a_memory_limit(page: str) -> None:
+def test_no_page_shows_how_to_run_jobs_without_a_memory_limit(page: str) -> None:
     told = re.findall(r"IGNORE_LIMITS\W+(\w+)", (ROOT / page).read_text())
     assert set(told) == {"cpu"}
 

@@ -85,12 +85,12 @@ def defaults() -> dict[str, str | None]:
     return {**known, "PORT": str(port.default)}
 
 
-def test_every_variable_of_pman_6_is_told_with_its_default_there() -> None:
+def test_every_variable_of_pman_6_is_reported_with_its_default_there() -> None:
     assert {name: before for name, (before, _) in rows().items()} == PMAN_6
 
 
 @pytest.mark.parametrize("name", PMAN_6)
-def test_the_default_that_is_told_is_that_of_the_code(name: str) -> None:
+def test_the_default_that_is_shown_is_that_of_the_code(name: str) -> None:
     told = rows()[name][1]
     default = defaults()[name]
     assert told == (f"`{default}`" if default else "none")

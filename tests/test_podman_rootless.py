@@ -118,7 +118,7 @@ def test_a_job_runs_once_the_limits_are_given_up(environ: dict[str, str]) -> Non
     assert client.get("/api/v1/unlimited/").status_code == 404
 
 
-def test_a_user_of_a_container_is_nobody_of_the_host(environ: dict[str, str]) -> None:
+def test_a_user_of_a_container_is_no_user_of_the_host(environ: dict[str, str]) -> None:
     environ |= {"IGNORE_LIMITS": "yes", "CONTAINER_USER": "1001:1001"}
     output = Path(environ["STOREBASE"], "out")
     output.chmod(0o777)

@@ -148,7 +148,7 @@ ready_kubelet() {
         admin wait --for=condition=Ready --timeout=1s "node/$node"
 }
 
-# The container that holds a pod's namespaces: it must only be there, and end at once when told.
+# The container that holds a pod's namespaces: it must only be there, and end at once on a signal.
 put_pause_image() {
     local made sleeper='ENTRYPOINT ["sh", "-c", "trap exit TERM; sleep infinity & wait"]'
     ! docker image inspect $pause_image >/dev/null 2>&1 || return 0

@@ -63,7 +63,7 @@ def tampers_job(test: str, change: Callable[[Job], dict[str, Any]]) -> None:
 
 
 def tampers_info(test: str, change: Callable[[JobInfo], dict[str, Any]]) -> None:
-    """A backend that tells something else of a job than is true."""
+    """A backend that reports something else of a job than is true."""
 
     class Tampering(MemoryBackend):
         def _info(self, record: Record) -> JobInfo:
@@ -108,14 +108,14 @@ tampers_job(
     lambda job: {"argv": ("/entrypoint.sh", *job.argv)},
 )
 tampers_info(
-    "test_argv_and_image_are_told_as_they_were_given",
+    "test_argv_and_image_are_reported_as_they_were_given",
     lambda info: {"argv": tuple(" ".join(info.argv).split())},
 )
 
 # ------------------------------------------------------------------- the surroundings
 
 
-@breaks("test_no_value_of_a_jobs_environment_is_told")
+@breaks("test_no_value_of_a_jobs_environment_is_shown")
 class QuotesTheEnvironment(MemoryBackend):
     def _info(self, record: Record) -> JobInfo:
         info = super()._info(record)
@@ -132,7 +132,7 @@ tampers_job(
     lambda job: {"env": {**os.environ, **job.env}},
 )
 tampers_job("test_a_job_begins_in_its_working_directory", lambda job: {"workdir": None})
-tampers_job("test_a_working_directory_that_is_missing_is_told", lambda job: {"workdir": None})
+tampers_job("test_a_working_directory_that_is_missing_is_reported", lambda job: {"workdir": None})
 tampers_job("test_user_and_group_are_in_force", lambda job: {"user": None})
 
 
@@ -152,7 +152,7 @@ tampers_job(
     "test_shared_memory_has_the_asked_size",
     lambda job: {"shm_mib": job.shm_mib and round(job.shm_mib * 1.048576)},
 )
-tampers_job("test_more_gpus_than_there_are_is_told", lambda job: resources(job, gpus=0))
+tampers_job("test_more_gpus_than_there_are_is_reported", lambda job: resources(job, gpus=0))
 
 # --------------------------------------------------------------------- the directories
 
@@ -178,7 +178,7 @@ def creating(job: Job) -> dict[str, Any]:
     return {}
 
 
-tampers_job("test_a_missing_directory_is_told_and_not_created", creating)
+tampers_job("test_a_missing_directory_is_reported_and_not_created", creating)
 tampers_job(
     "test_directories_are_where_plugins_expect_them",
     lambda job: {"mounts": tuple(attrs.evolve(m, target="/data") for m in job.mounts)},
@@ -201,7 +201,7 @@ tampers_job(
     lambda job: resources(job, memory_mib=(job.resources.memory_mib or 0) * 2),
 )
 tampers_info(
-    "test_out_of_memory_is_told",
+    "test_out_of_memory_is_reported",
     lambda info: {"reason": Reason.EXIT_CODE, "message": "exited with code 137"},
 )
 breaks("test_memory_limit_includes_swap", limits_swap=lambda info: False)(MemoryBackend)
@@ -213,11 +213,11 @@ breaks("test_a_suspended_job_says_so_and_its_time_does_not_count", suspend_run=l
 
 # ---------------------------------------------------------------------- the life cycle
 
-tampers_info("test_success_is_told", lambda info: {"exit_code": None})
-tampers_info("test_an_exit_code_is_told", lambda info: {"exit_code": 1})
+tampers_info("test_success_is_reported", lambda info: {"exit_code": None})
+tampers_info("test_an_exit_code_is_reported", lambda info: {"exit_code": 1})
 tampers_info(
-    "test_a_signal_is_told",
-    lambda info: {"exit_code": info.exit_code and 128 - info.exit_code},  # as Python tells it
+    "test_a_signal_is_reported",
+    lambda info: {"exit_code": info.exit_code and 128 - info.exit_code},  # as Python has it
 )
 
 
@@ -228,7 +228,7 @@ class LeavesDescendants(MemoryBackend):
         self._engine.ends_descendants = False
 
 
-tampers_info("test_a_bad_executable_is_told", lambda info: {"message": "failed"})
+tampers_info("test_a_bad_executable_is_reported", lambda info: {"message": "failed"})
 tampers_info(
     "test_a_job_that_could_not_start_has_a_time_of_end",
     lambda info: {"finished": None if info.reason is Reason.CANNOT_START else info.finished},
@@ -263,7 +263,7 @@ def restarting(folder: Path) -> Subject:
     return memory_subject(Restarting(), folder)
 
 
-BROKEN["test_an_end_stays_when_somebody_starts_the_job_again"] = restarting
+BROKEN["test_an_end_stays_when_the_job_is_started_again"] = restarting
 
 tampers_info(
     "test_times_are_in_utc_and_in_order",
@@ -296,7 +296,7 @@ def repeating(folder: Path) -> Subject:
     return attrs.evolve(memory_subject(engine, folder), patience_s=0.7)
 
 
-BROKEN["test_a_lost_run_is_told_and_not_repeated"] = repeating
+BROKEN["test_a_lost_run_is_reported_and_not_repeated"] = repeating
 
 # -------------------------------------------------------------------------- what waits
 
@@ -306,9 +306,9 @@ def waits_in_silence(info: JobInfo) -> dict[str, Any]:
     return {"status": Status.NOT_STARTED, "reason": None} if gone else {}
 
 
-tampers_info("test_a_missing_image_is_told", waits_in_silence)
+tampers_info("test_a_missing_image_is_reported", waits_in_silence)
 tampers_info(
-    "test_why_an_image_cannot_be_had_is_told",
+    "test_why_an_image_cannot_be_had_is_reported",
     lambda info: {"status": Status.FAILED} if info.reason is Reason.PULLING else {},
 )
 tampers_info("test_a_job_that_waits_says_why", lambda info: {"reason": None})
@@ -629,7 +629,7 @@ class OverwritesTheEnd(Cancelling):
         super().cancel(record)
 
 
-@breaks("test_cancelling_twice_tells_the_same")
+@breaks("test_cancelling_twice_answers_the_same")
 class CancelsAnew(Cancelling):
     def cancel(self, record: Record) -> None:
         super().cancel(record)
@@ -691,7 +691,7 @@ class CancelsAnything(Cancelling):
 
 
 class KillsBeforeItNotes(MemoryBackend):
-    """Ends the job first and notes why later: killed between, another end is told."""
+    """Ends the job first and notes why later: killed between, another end is reported."""
 
     def __init__(self, environ: Mapping[str, str], engine: MemoryEngine | None = None) -> None:
         super().__init__(environ, engine)
@@ -739,7 +739,7 @@ class Listing(MemoryBackend):
         return self.change(super().pman_list(job_filter, limit, cursor))
 
 
-@breaks("test_a_list_tells_what_the_status_tells")
+@breaks("test_a_list_reports_what_the_status_reports")
 class ListsLess(Listing):
     def change(self, page: JobPage) -> JobPage:
         jobs = tuple(attrs.evolve(info, message="", exit_code=None) for info in page.jobs)
@@ -807,7 +807,7 @@ class Nameless(MemoryBackend):
         return ""
 
 
-@breaks("test_an_engine_that_is_down_is_told_and_nothing_is_lost")
+@breaks("test_an_engine_that_is_down_is_reported_and_nothing_is_lost")
 class PretendsToReach(MemoryBackend):
     def _reach(self) -> None:
         """The engine is never asked."""

@@ -203,7 +203,7 @@ def test_a_fault_of_a_plugin_is_a_500_that_names_the_backend(
     assert "'memory' broke its contract: pman_status answered NoneType" in answer.json["message"]
 
 
-def test_removal_tells_unknown_only_where_the_backend_does(start: Callable[..., Service]) -> None:
+def test_removal_reports_unknown_only_where_the_backend_does(start: Callable[..., Service]) -> None:
     service = start()
     service.post(body(image="hold"))
     assert service.delete("other/").status_code == 404

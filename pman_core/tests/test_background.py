@@ -20,7 +20,7 @@ from pman_core.testing import MemoryBackend, MemoryEngine
 
 @attrs.define(eq=False)
 class Notebook:
-    """Notes the ends that it is told of."""
+    """Keeps the ends that it is called with."""
 
     ends: list[str] = attrs.field(factory=list)
 
@@ -39,7 +39,7 @@ class Watching(MemoryBackend):
                 yield until(partial(self._info, record), lambda info: info.status.is_final)
 
 
-def test_what_the_engine_pushes_is_told_without_any_poll(
+def test_what_the_engine_pushes_is_reported_without_any_poll(
     start: Callable[..., Service], engine: MemoryEngine
 ) -> None:
     start().post(body(image="fail"))
@@ -50,7 +50,7 @@ def test_what_the_engine_pushes_is_told_without_any_poll(
 
 
 def watched(*answers: Iterator[JobInfo] | Exception | None) -> list[str]:
-    """The ends that are told while the engine's stream is opened so often, with these answers."""
+    """The ends that are reported while the stream is opened so often, with these answers."""
     notebook = Notebook()
     manager = new_manager()
     register_extension(manager, notebook, "notebook")
@@ -87,7 +87,7 @@ def test_a_stream_that_ends_breaks_or_cannot_be_opened_is_opened_again() -> None
     assert watched(*streams, iter([end("a"), end("c")]), None) == ["a", "b", "c"]
 
 
-def test_nothing_is_watched_where_nobody_wants_to_know(start: Callable[..., Service]) -> None:
+def test_nothing_is_watched_without_observers(start: Callable[..., Service]) -> None:
     streams: list[None] = []
 
     class Counting(MemoryBackend):

@@ -58,7 +58,7 @@ PULLS = {
     f"reading manifest 1 in r/x: StatusCode: 403, {PAGE}": "no-registry-answer",
     "Download config.json digest sha256:11 does not match expected sha256:22": "image-damaged",
     "beginning transaction: database is locked": "storage-trouble",
-    # containerd, as the kubelet tells
+    # containerd, as the kubelet quotes it
     'rpc error: code = NotFound desc = failed to pull and unpack image "r/x:1": failed to resolve '
     'reference "r/x:1": r/x:1: not found': "no-such-image",
     "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to "
@@ -72,18 +72,18 @@ PULLS = {
     "unexpected status from HEAD request to http://r/v2/x/manifests/1: 500 Internal Server Error": (
         "registry-error"
     ),
-    # words that nobody knows
+    # unknown words
     "the registry is on holiday": "unknown",
 }
 
 
 @pytest.mark.parametrize(("words", "name"), PULLS.items())
-def test_the_words_of_engines_tell_the_cause(words: str, name: str) -> None:
+def test_the_cause_is_known_by_the_words_of_engines(words: str, name: str) -> None:
     assert pull_cause(words).name == name
     assert pull_cause(words.upper()).name == name
 
 
-def test_a_final_cause_is_no_image_and_a_passing_one_is_waited_for() -> None:
+def test_a_final_cause_is_no_image_and_a_transient_one_is_waited_for() -> None:
     causes = {name: cause_named(name) for name in PULLS.values()}
     for cause in causes.values():
         waits = cause.reason in (Reason.PULLING, Reason.QUEUED)

@@ -65,7 +65,7 @@ def test_without_any_backend_each_package_is_named_once(
     assert told.count("pman-docker") == told.count("pman-k8s") == 1
 
 
-def test_backends_tells_refusals_and_deviations_with_their_reasons(run: Run) -> None:
+def test_backends_shows_refusals_and_deviations_with_their_reasons(run: Run) -> None:
     told = run("backends").output
     assert "refuses cpu_limit: it has no clock" in told
     assert f"deviates, log-order: {LOG_ORDER} (it has two pens)" in " ".join(told.split())
@@ -79,13 +79,13 @@ def test_backends_as_json_holds_the_same(run: Run) -> None:
     assert found["memory"]["mounts"] == ["HostPath"]
 
 
-def test_backends_tells_what_a_backend_lacks_to_start(run: Run) -> None:
+def test_backends_shows_what_a_backend_lacks_to_start(run: Run) -> None:
     found = json.loads(run("backends", "--json", ENGINE_TIMEOUT="never").output)
     lacking = {backend["state"] for backend in found if backend["name"] != "broken"}
     assert lacking == {"needs settings"}
 
 
-def test_config_tells_where_each_value_came_from(run: Run) -> None:
+def test_config_shows_where_each_value_came_from(run: Run) -> None:
     Path(".env").write_text("SHM_SIZE=64\nJOB_LOGS_TAIL=5\n")
     shown = json.loads(run("config", "--json", JOB_LOGS_TAIL="7").output)
     found = {entry["name"]: (entry["value"], entry["origin"]) for entry in shown["settings"]}
@@ -114,7 +114,7 @@ def test_config_masks_secrets(run: Run, options: tuple[str, ...]) -> None:
     assert "silence" not in told.output
 
 
-def test_config_tells_all_faults_and_still_shows_the_rest(run: Run) -> None:
+def test_config_shows_all_faults_and_still_the_rest(run: Run) -> None:
     told = run("config", IGNORE_LIMITS="maybe", SHM_SIZE="-1", CONTAINER_ENV="broken")
     assert told.exit_code == 2
     for part in ("IGNORE_LIMITS must be", "SHM_SIZE must be", "cannot be imported", "JOB_LABELS"):
@@ -135,7 +135,7 @@ def test_check_is_content_when_jobs_can_run(run: Run) -> None:
     }
 
 
-def test_check_tells_each_wrong_setting_and_answers_2(run: Run) -> None:
+def test_check_shows_each_wrong_setting_and_answers_2(run: Run) -> None:
     told = run("check", IGNORE_LIMITS="maybe", SHM_SIZE="-1")
     assert told.exit_code == 2
     assert "IGNORE_LIMITS must be" in told.stdout
@@ -203,7 +203,7 @@ def test_check_notes_refusals_deviations_and_what_the_backend_has_to_say(run: Ru
     assert "note   It is made of wood." in told
 
 
-def test_serve_tells_all_faults_at_once_and_answers_2(run: Run) -> None:
+def test_serve_reports_all_faults_at_once_and_answers_2(run: Run) -> None:
     told = run("serve", "--port", "0", IGNORE_LIMITS="maybe", SHM_SIZE="-1", STOREBASE="")
     assert told.exit_code == 2
     for name in ("IGNORE_LIMITS", "SHM_SIZE", "STOREBASE"):
@@ -211,7 +211,7 @@ def test_serve_tells_all_faults_at_once_and_answers_2(run: Run) -> None:
     assert "Traceback" not in told.output
 
 
-def test_serve_tells_that_a_port_is_taken(run: Run) -> None:
+def test_serve_reports_that_a_port_is_taken(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         told = run("serve", "--port", str(port))
@@ -229,7 +229,7 @@ def test_serve_tells_that_a_port_is_taken(run: Run) -> None:
     ],
     ids=lambda words: words[0],
 )
-def test_a_command_line_of_an_older_pman_is_told_what_replaces_it(
+def test_a_command_line_of_an_older_pman_gets_what_replaces_it(
     run: Run, words: tuple[str, ...]
 ) -> None:
     told = run(*words)

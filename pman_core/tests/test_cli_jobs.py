@@ -92,7 +92,7 @@ def test_a_signal_ends_the_server_with_0_and_leaves_nothing_behind(
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_the_server_in_development_tells_faults_and_answers_2_too(tmp_path: Path) -> None:
+def test_the_server_in_development_reports_faults_and_answers_2_too(tmp_path: Path) -> None:
     told = subprocess.run(
         [*PMAN, "serve", "--dev", "--port", "0"],
         cwd=tmp_path, env={**settings(tmp_path), "CONTAINER_ENV": "memory", "SHM_SIZE": "-1"},
@@ -179,7 +179,7 @@ def test_all_faults_of_a_request_are_shown_one_per_line(pman: Run) -> None:
     assert "\n- input_dir: must not contain '..'" in told.stderr
 
 
-def test_wait_tells_by_its_exit_code_whether_all_succeeded(pman: Run) -> None:
+def test_wait_says_by_its_exit_code_whether_all_succeeded(pman: Run) -> None:
     good, bad = submit(pman, "--", "ok"), submit(pman, "--", "fail")
     assert pman("wait", good).exit_code == 0
     told = pman("wait", good, bad)
@@ -197,7 +197,7 @@ def test_wait_gives_up_at_its_timeout_and_the_job_runs_on(pman: Run) -> None:
     pman("rm", jid)
 
 
-def test_wait_tells_of_a_job_that_is_not_there_and_of_the_others(pman: Run) -> None:
+def test_wait_reports_a_job_that_is_not_there_and_the_others(pman: Run) -> None:
     good = submit(pman, "--", "ok")
     told = pman("wait", "nobody", good)
     assert told.exit_code == 1
@@ -206,7 +206,7 @@ def test_wait_tells_of_a_job_that_is_not_there_and_of_the_others(pman: Run) -> N
 
 
 class Moody:
-    """Stands in for a client: it tells these answers and raises these errors, one by one."""
+    """Stands in for a client: it gives these answers and raises these errors, one by one."""
 
     def __init__(self, *answers: Answer | ServerError) -> None:
         self._answers = iter(answers)
@@ -259,7 +259,7 @@ def test_wait_on_a_terminal_keeps_one_line_up_to_date_and_takes_it_away(
 
 
 def _read_terminal(descriptor: int) -> Iterator[str]:
-    with contextlib.suppress(OSError):  # Linux's way to say that nobody will write any more
+    with contextlib.suppress(OSError):  # Linux's way to say that there is no writer any more
         while data := os.read(descriptor, 65536):
             yield data.decode()
 
@@ -298,7 +298,7 @@ def test_what_can_be_no_job_is_not_even_asked_for(pman: Run, command: str, jid: 
     assert "a job's id must" in told.stderr
 
 
-def test_rm_removes_what_it_can_and_tells_the_rest(pman: Run) -> None:
+def test_rm_removes_what_it_can_and_reports_the_rest(pman: Run) -> None:
     jid = submit(pman, "--", "hold")
     told = pman("rm", "nobody", jid)
     assert told.exit_code == 1
@@ -307,7 +307,7 @@ def test_rm_removes_what_it_can_and_tells_the_rest(pman: Run) -> None:
     assert pman("status", jid).exit_code == 1
 
 
-def test_cancel_ends_what_it_can_keeps_it_and_tells_the_rest(pman: Run) -> None:
+def test_cancel_ends_what_it_can_keeps_it_and_reports_the_rest(pman: Run) -> None:
     jid = submit(pman, "--", "hold")
     told = pman("cancel", "nobody", jid)
     assert told.exit_code == 1
@@ -344,7 +344,7 @@ def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(pman: Run) -> 
     assert pman("ls", http_proxy="http://127.0.0.1:1").exit_code == 0
 
 
-def test_no_server_is_told_in_words_and_without_a_password(pman: Run) -> None:
+def test_no_server_is_reported_in_words_and_without_a_password(pman: Run) -> None:
     told = pman("ls", "--url", "http://me:hush@127.0.0.1:1")
     assert told.exit_code == 1
     assert told.stderr == (
@@ -352,7 +352,7 @@ def test_no_server_is_told_in_words_and_without_a_password(pman: Run) -> None:
     )
 
 
-def test_an_address_that_is_none_is_told(pman: Run) -> None:
+def test_an_address_that_is_none_is_reported(pman: Run) -> None:
     told = pman("ls", "--url", "localhost:5010")
     assert told.exit_code == 2
     assert "must be like http://" in told.stderr

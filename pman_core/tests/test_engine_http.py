@@ -124,14 +124,14 @@ def test_a_call_ends_though_tls_does_not_begin(serve: Serve) -> None:
 
 def test_a_connection_that_is_refused_is_not_late() -> None:
     with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))  # nobody listens
+        bound.bind(("127.0.0.1", 0))  # it does not listen
         url = f"http://127.0.0.1:{bound.getsockname()[1]}/"
         with BoundedSession() as session, pytest.raises(requests.ConnectionError) as told:
             session.get(url, timeout=5)
     assert not is_late(told.value)
 
 
-def test_an_answer_that_tells_of_progress_may_take_longer_than_its_time_out(serve: Serve) -> None:
+def test_an_answer_that_reports_progress_may_take_longer_than_its_time_out(serve: Serve) -> None:
     def answer(client: socket.socket) -> None:
         client.sendall(OK + b"Content-Length: 40\r\n\r\n")
         for _ in range(40):

@@ -75,13 +75,13 @@ def test_a_message_says_what_happened_and_what_to_do(error: Exception, words: li
     assert all(word in str(error) for word in words)
 
 
-def test_faults_of_fields_are_told_in_the_message_too() -> None:
+def test_faults_of_fields_are_reported_in_the_message_too() -> None:
     error = errors.InvalidJobError(faults={"a": "must be b", "c": "must be d"})
     assert str(error) == "a: must be b; c: must be d"
     assert dict(error.faults) == {"a": "must be b", "c": "must be d"}
     assert str(errors.UnsupportedError("no", {"a": "b"})) == "no"
 
 
-def test_a_problem_is_told_once() -> None:
+def test_a_problem_is_reported_once() -> None:
     assert errors.SettingsError(["a", "b", "a"]).problems == ("a", "b")
     assert str(errors.SettingsError(["a", "b", "a"])) == "a\nb"

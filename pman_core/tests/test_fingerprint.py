@@ -26,7 +26,7 @@ REQUEST = JobRequest(
     output_dir="out",
 )
 
-#: Jobs of earlier releases carry such values: whoever changes what this test holds must
+#: Jobs of earlier releases carry such values: a change of what this test holds must
 #: raise the version in pman_core._internal.fingerprint.
 GOLDEN = "v1-b5594b198aa66c47826f5102eb9b593a1845346dd5b70661f62caf1f8d44b7d8"
 

@@ -1,4 +1,4 @@
-"""What the kit tells an author whose backend breaks a promise, and what its report card holds."""
+"""What the kit shows an author whose backend breaks a promise, and what its report card holds."""
 
 import json
 from pathlib import Path
@@ -45,15 +45,15 @@ def run(
 
 def test_that_a_job_succeeds_is_asked_first(pytester: pytest.Pytester) -> None:
     found = run(pytester, "--collect-only", "-q")
-    assert found.outlines[0].endswith("::test_success_is_told")
+    assert found.outlines[0].endswith("::test_success_is_reported")
 
 
-def test_a_broken_promise_tells_what_became_of_its_jobs(pytester: pytest.Pytester) -> None:
+def test_a_broken_promise_shows_what_became_of_its_jobs(pytester: pytest.Pytester) -> None:
     methods = """def _info(self, record):
             info = super()._info(record)
             return attrs.evolve(info, exit_code=info.exit_code and 1)
     """
-    found = run(pytester, "-k", "test_an_exit_code_is_told and 3", methods=methods)
+    found = run(pytester, "-k", "test_an_exit_code_is_reported and 3", methods=methods)
     told = found.stdout.str()
     assert "finishedWithError, reason exit-code, exit code 1" in told
     assert "message: exited with code 3" in told
@@ -61,8 +61,10 @@ def test_a_broken_promise_tells_what_became_of_its_jobs(pytester: pytest.Pyteste
     assert "The program that conformance jobs run" not in told  # the source of the probe
 
 
-def test_a_job_that_cannot_run_is_told_at_once_and_with_a_hint(pytester: pytest.Pytester) -> None:
-    """Nobody waits for it until the patience is over."""
+def test_a_job_that_cannot_run_is_reported_at_once_and_with_a_hint(
+    pytester: pytest.Pytester,
+) -> None:
+    """The test does not wait for it until its patience is over."""
     methods = """@hookimpl
         def pman_submit(self, job):
             return super().pman_submit(attrs.evolve(job, mounts=()))
@@ -89,7 +91,7 @@ def card(pytester: pytest.Pytester) -> dict[str, Any]:
                 deviations={Deviation.LOG_ORDER: "two files are read"},
             )
     """
-    wanted = "gpus or success_is_told or killed_pman or streams"
+    wanted = "gpus or success_is_reported or killed_pman or streams"
     run(pytester, "-k", wanted, "--pman-card=card.json", methods=methods)
     (found,) = json.loads((pytester.path / "card.json").read_text())
     run(pytester, "-k", wanted, "--pman-card=card.md", methods=methods)
@@ -100,16 +102,16 @@ def card(pytester: pytest.Pytester) -> dict[str, Any]:
 def test_a_card_names_what_is_kept_refused_deviating_and_not_run(
     card: dict[str, Any], pytester: pytest.Pytester
 ) -> None:
-    assert "test_success_is_told" in card["kept"]
+    assert "test_success_is_reported" in card["kept"]
     assert card["refused"] == {
-        "test_more_gpus_than_there_are_is_told": "gpu_limit: there are no GPUs"
+        "test_more_gpus_than_there_are_is_reported": "gpu_limit: there are no GPUs"
     }
     assert card["deviating"] == {"log-order": "two files are read"}
     why = card["not_run"]["test_a_killed_pman_neither_loses_nor_doubles_a_job"]
     assert "memory of one process" in why
     assert not card["broken"]
     page = (pytester.path / "card.md").read_text()
-    assert "| test_success_is_told | kept |" in page
+    assert "| test_success_is_reported | kept |" in page
     assert "| log-order | deviating | two files are read |" in page
 
 

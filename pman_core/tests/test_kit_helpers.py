@@ -62,7 +62,7 @@ def test_what_is_kept_of_a_job_can_be_read_again() -> None:
     assert all(isinstance(value, str) for value in kept.values())
 
 
-def test_nobody_is_no_owner_with_an_empty_name() -> None:
+def test_no_owner_is_not_an_owner_with_an_empty_name() -> None:
     for owner in (None, ""):
         kept = job_labels.job_labels(attrs.evolve(JOB, owner=owner), "pman")
         assert job_labels.owner_in(kept) == owner

@@ -106,7 +106,7 @@ def test_no_text_makes_it_slow(char: str) -> None:
         assert "***" not in masked(told + "y x", {"A": value})
 
 
-def test_errors_of_calls_that_tell_an_engine_the_values_tell_none() -> None:
+def test_errors_of_calls_that_give_an_engine_the_values_quote_none() -> None:
     with pytest.raises(InvalidJobError) as caught, no_values({"PIN": "1"}):
         raise InvalidJobError("no: PIN=1", {"env": "PIN=1"})
     assert (str(caught.value), caught.value.faults) == ("no: PIN=***", {"env": "PIN=***"})

@@ -76,17 +76,17 @@ def test_a_broken_backend_is_rejected(
 
 def test_a_subclass_that_drops_a_promise_is_rejected() -> None:
     class Dropping(BackendConformance):
-        def test_success_is_told(self, bench: Workbench) -> None:
+        def test_success_is_reported(self, bench: Workbench) -> None:
             pass
 
-    with pytest.raises(AssertionError, match="test_success_is_told"):
+    with pytest.raises(AssertionError, match="test_success_is_reported"):
         Dropping().test_no_promise_is_overridden()
 
 
 def test_a_subclass_may_drop_a_promise_that_it_explains() -> None:
     class Explaining(BackendConformance):
         @pytest.mark.xfail(reason="the engine has no exit codes")
-        def test_success_is_told(self, bench: Workbench) -> None:
+        def test_success_is_reported(self, bench: Workbench) -> None:
             pass
 
     Explaining().test_no_promise_is_overridden()

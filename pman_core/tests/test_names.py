@@ -38,7 +38,7 @@ def sample() -> set[str]:
         "a\u0301",
     }
     found |= plain | odd | {jid.upper() for jid in plain} | {jid.swapcase() for jid in found}
-    # Whoever posts the name of another job must not get that job.
+    # A request with the name of another job must not get that job.
     return found | {native_name(jid) for jid in found}
 
 
@@ -105,5 +105,5 @@ def test_a_jid_may_be_almost_anything(jid: str) -> None:
         *((word, "reserved") for word in (".", "..", "jobs", "events")),
     ],
 )
-def test_a_jid_that_cannot_be_one_is_told_why(jid: str, word: str) -> None:
+def test_a_jid_that_cannot_be_one_gets_the_reason(jid: str, word: str) -> None:
     assert word in (jid_fault(jid) or "")

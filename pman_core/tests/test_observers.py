@@ -102,7 +102,7 @@ def test_a_change_by_a_policy_does_not_make_a_retry_another_request(
 
 @attrs.define(eq=False)
 class Notebook:
-    """Notes what it is told; raises ``fault`` if it has one."""
+    """Keeps what it is called with; raises ``fault`` if it has one."""
 
     fault: Exception | None = None
     notes: list[tuple[str, str]] = attrs.field(factory=list)
@@ -127,7 +127,7 @@ class Notebook:
 
 
 @pytest.mark.parametrize("fault", [None, RuntimeError("x"), InvalidJobError("too late")])
-def test_observers_are_told_and_their_faults_fail_no_request(
+def test_observers_are_called_and_their_faults_fail_no_request(
     start: Callable[..., Service], fault: Exception | None
 ) -> None:
     first, second = Notebook(fault), Notebook()
@@ -139,7 +139,7 @@ def test_observers_are_told_and_their_faults_fail_no_request(
     assert first.notes == second.notes == told
 
 
-def test_a_job_that_was_not_submitted_is_not_told(start: Callable[..., Service]) -> None:
+def test_a_job_that_was_not_submitted_is_not_reported(start: Callable[..., Service]) -> None:
     notebook = Notebook()
     service = start(extensions=(notebook,))
     service.post(body(cpu_limit=0))
@@ -152,7 +152,7 @@ def finished(notebook: Notebook) -> int:
     return sum(kind == "finished" for kind, _ in notebook.notes)
 
 
-def test_an_end_is_told_once_however_often_it_is_seen(start: Callable[..., Service]) -> None:
+def test_an_end_is_reported_once_however_often_it_is_seen(start: Callable[..., Service]) -> None:
     notebook = Notebook()
     service = start(extensions=(notebook,))
     service.post()
@@ -164,7 +164,7 @@ def test_an_end_is_told_once_however_often_it_is_seen(start: Callable[..., Servi
     assert finished(notebook) == 1
 
 
-def test_each_process_tells_the_end_that_it_sees(start: Callable[..., Service]) -> None:
+def test_each_process_reports_the_end_that_it_sees(start: Callable[..., Service]) -> None:
     first, second = Notebook(), Notebook()
     service, other = start(extensions=(first,)), start(extensions=(second,))
     service.post(body(image="fail"))
@@ -175,7 +175,7 @@ def test_each_process_tells_the_end_that_it_sees(start: Callable[..., Service]) 
 
 
 @pytest.mark.parametrize("image", ["local", "fail"])
-def test_the_end_of_a_second_job_of_a_jid_is_told_too(
+def test_the_end_of_a_second_job_of_a_jid_is_reported_too(
     start: Callable[..., Service], image: str
 ) -> None:
     first, second = Notebook(), Notebook()

@@ -99,7 +99,7 @@ class Agreement:
         return {found["name"]: found["schema"] for found in self.operation.get("parameters", ())}
 
     def compare(self, what: object, allows: bool, answer: TestResponse) -> None:
-        """Note where the answer is none of the document, or is not what it says of the request."""
+        """Record where the answer is not in the document, or is not what it says of the request."""
         if allows:
             self.allowed += 1
         else:

@@ -1,4 +1,4 @@
-"""What nobody sees but what changes what is seen is shown, wherever it comes from."""
+"""Invisible characters that change what is seen are shown, wherever they come from."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,7 +34,7 @@ SHOWN = "".join(f"a{told}" for char, told in HIDDEN.items() if char != "\ud800")
 
 
 @pytest.mark.parametrize(("char", "told"), HIDDEN.items(), ids=HIDDEN.values())
-def test_what_nobody_sees_is_escaped(char: str, told: str) -> None:
+def test_what_is_invisible_is_escaped(char: str, told: str) -> None:
     assert escaped(f"a{char}b") == f"a{told}b"
 
 
@@ -44,7 +44,7 @@ def test_text_of_all_languages_stays_as_it_is() -> None:
 
 
 class Malicious(MemoryBackend):
-    """Hands on what a registry told it, as it is."""
+    """Hands on what a registry said, as it is."""
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:

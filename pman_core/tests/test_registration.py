@@ -34,7 +34,7 @@ def test_a_backend_that_lacks_a_required_hook_is_refused(hook: str) -> None:
     assert refused(lacking(hook)).endswith(f"it lacks {hook}")
 
 
-def test_all_hooks_that_are_missing_are_told() -> None:
+def test_all_hooks_that_are_missing_are_reported() -> None:
     message = refused(object())
     assert all(hook in message for hook in hookspecs.REQUIRED)
     assert not any(hook in message for hook in hookspecs.OPTIONAL)

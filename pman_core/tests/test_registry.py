@@ -64,7 +64,7 @@ def test_the_wanted_backend_is_chosen_or_docker_or_the_only_one(
         ("Docker", ["docker"], "CONTAINER_ENV=Docker, but no such backend is installed"),
     ],
 )
-def test_a_backend_that_is_not_there_is_told_with_what_is(
+def test_a_backend_that_is_not_there_is_reported_with_what_is(
     wanted: str | None, names: list[str], message: str
 ) -> None:
     with pytest.raises(BackendNotFoundError) as caught:
@@ -140,7 +140,7 @@ def test_a_factory_that_fails_names_distribution_and_version() -> None:
             made(wrong)
 
 
-def test_settings_that_a_factory_refuses_are_told_as_they_are() -> None:
+def test_settings_that_a_factory_refuses_are_reported_as_they_are() -> None:
     def factory(environ: object) -> object:
         raise SettingsError(["ACME_URL is not set"])
 

@@ -1,4 +1,4 @@
-"""The body of a POST: what is no JSON, too long or too deep is told, never a 500."""
+"""The body of a POST: what is no JSON, too long or too deep is a 4xx, never a 500."""
 
 import contextlib
 import gzip
@@ -79,7 +79,7 @@ def test_parameters_and_case_of_the_content_type_do_no_harm(
     ],
     ids=lambda raw: ascii(raw)[:20],
 )
-def test_a_body_that_is_no_json_object_is_told(service: Service, raw: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_reported(service: Service, raw: bytes) -> None:
     answer = send(service, raw)
     assert answer.status_code == 400
     assert fault(answer)
@@ -171,7 +171,7 @@ def test_a_chunked_body_has_the_same_limit(port: int, size: int, code: int) -> N
 
 
 @pytest.mark.parametrize("raw", ['{"jid": "a", "jid": "b"}', '{"x": [{"y": 1, "y": 1}]}'])
-def test_a_key_that_comes_twice_is_told(service: Service, raw: str) -> None:
+def test_a_key_that_comes_twice_is_reported(service: Service, raw: str) -> None:
     answer = service.post(data=raw, content_type=JSON)
     assert answer.status_code == 400
     name = "jid" if "jid" in raw else "y"
@@ -188,7 +188,7 @@ def test_a_compressed_body_is_415(service: Service) -> None:
 
 
 @pytest.mark.parametrize("name", ["env", "args", "args_path_flags", "entrypoint"])
-def test_a_list_in_the_query_string_is_told(service: Service, name: str) -> None:
+def test_a_list_in_the_query_string_is_reported(service: Service, name: str) -> None:
     answer = service.post(query=f"?{name}=x")
     assert answer.status_code == 400
     assert (answer.json or {})["message"] == {

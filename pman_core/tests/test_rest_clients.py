@@ -26,7 +26,7 @@ BY_CHANCE = [
 
 @pytest.mark.parametrize("words", BY_CHANCE)
 @pytest.mark.parametrize("kind", [EngineUnavailableError, RuntimeError, KeyError])
-def test_only_a_removed_job_is_told_with_404(
+def test_only_a_removed_job_is_reported_with_404(
     start: Callable[..., Service],
     caplog: pytest.LogCaptureFixture,
     words: str,
@@ -47,7 +47,7 @@ def test_only_a_removed_job_is_told_with_404(
         assert words in caplog.text, "an operator can find out why"
 
 
-def test_a_state_that_cannot_be_told_keeps_the_words_of_the_engine(
+def test_a_state_that_is_not_known_keeps_the_words_of_the_engine(
     start: Callable[..., Service],
 ) -> None:
     class Failing(MemoryBackend):

@@ -113,7 +113,7 @@ def test_settings_of_all_jobs_are_in_every_job(start: Callable[..., Service]) ->
     assert service.job("own").time_limit_s == 7
 
 
-def test_nothing_is_set_that_nobody_asked_for(service: Service) -> None:
+def test_nothing_is_set_that_was_not_asked_for(service: Service) -> None:
     service.post()
     job = service.job()
     assert (job.user, job.labels, job.shm_mib, job.time_limit_s) == (None, {}, None, None)

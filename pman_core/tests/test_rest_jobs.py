@@ -21,7 +21,7 @@ def message(answer: Any, code: int) -> str:
     return str(answer.json["message"])
 
 
-def test_the_server_tells_what_it_is(service: Service) -> None:
+def test_the_server_says_what_it_is(service: Service) -> None:
     answer = service.get()
     assert answer.status_code == 200
     assert answer.json is not None
@@ -30,7 +30,7 @@ def test_the_server_tells_what_it_is(service: Service) -> None:
     assert answer.text.endswith("}\n")
 
 
-def test_a_job_is_told_with_the_seven_keys_of_pman_6_first(service: Service) -> None:
+def test_a_job_has_the_seven_keys_of_pman_6_first(service: Service) -> None:
     service.post(body(image="babble"))
     service.ended("chris-jid-1")
     answer = service.get("chris-jid-1/")
@@ -47,7 +47,7 @@ def test_a_job_is_told_with_the_seven_keys_of_pman_6_first(service: Service) -> 
     assert job["created"] <= job["started"] <= job["finished"]
 
 
-def test_a_cancelled_job_is_told_twice_alike_and_found_again(service: Service) -> None:
+def test_a_cancelled_job_is_reported_twice_alike_and_found_again(service: Service) -> None:
     service.post(body(image="hold"))
     first = service.cancel("chris-jid-1")
     assert first.status_code == 200
@@ -60,7 +60,7 @@ def test_a_cancelled_job_is_told_twice_alike_and_found_again(service: Service) -
     assert message(service.cancel("nobody"), 404).startswith("404: ")
 
 
-def test_a_failure_is_told_with_its_exit_code(service: Service) -> None:
+def test_a_failure_is_reported_with_its_exit_code(service: Service) -> None:
     service.post(body(image="fail"))
     job = service.ended("chris-jid-1")
     assert (job["status"], job["exit_code"], job["reason"]) == ("finishedWithError", 3, "exit-code")
@@ -157,7 +157,7 @@ def test_the_backend_is_never_asked_about_an_impossible_jid(
     assert (service.get(path).status_code, service.delete(path).status_code) == (404, 404)
 
 
-def test_what_is_gone_is_told_as_cube_reads_it(service: Service) -> None:
+def test_what_is_gone_is_reported_as_cube_reads_it(service: Service) -> None:
     """It looks for 404 in the message, which pfcon hands on."""
     for answer in (service.get("never-was/"), service.delete("never-was/"), service.get("a/b/")):
         assert message(answer, 404).startswith("404: ")

@@ -37,7 +37,7 @@ def test_an_empty_list_is_one_page(service: Service) -> None:
     assert page(service) == {"jobs": [], "next": None}
 
 
-def test_a_listed_job_is_told_as_by_its_status_but_without_logs(service: Service) -> None:
+def test_a_listed_job_is_reported_as_by_its_status_but_without_logs(service: Service) -> None:
     service.post()
     job = service.ended("chris-jid-1")
     del job["logs"]
@@ -132,14 +132,14 @@ def test_a_wrong_parameter_is_a_400_that_names_it(service: Service, query: str) 
     assert set(answer.json["message"]) == {WRONG[query]}
 
 
-def test_all_wrong_parameters_are_told_at_once(service: Service) -> None:
+def test_all_wrong_parameters_are_reported_at_once(service: Service) -> None:
     answer = service.get("jobs/?limit=0&status=x&label=a&page=2")
     assert answer.json is not None
     assert set(answer.json["message"]) == {"limit", "status", "label", "page"}
 
 
 @pytest.mark.parametrize("cursor", ["%ff", "%00", "x" * 5000, "../..", "😀", "null"])
-def test_a_cursor_from_nowhere_is_told(service: Service, cursor: str) -> None:
+def test_a_cursor_from_nowhere_is_reported(service: Service, cursor: str) -> None:
     service.post()
     answer = service.get(f"jobs/?cursor={cursor}")
     assert answer.status_code == 400

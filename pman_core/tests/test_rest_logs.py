@@ -10,7 +10,7 @@ from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.testing import MemoryBackend, MemoryEngine
 
 
-def test_logs_with_invalid_utf8_are_told_with_replacements(service: Service) -> None:
+def test_logs_with_invalid_utf8_are_reported_with_replacements(service: Service) -> None:
     service.post(body(image="babble"))
     service.ended("chris-jid-1")
     job = service.get("chris-jid-1/").json
@@ -64,7 +64,7 @@ def test_a_log_read_that_fails_never_fails_a_status(
     assert job["logs"].endswith(")\n")
 
 
-def test_logs_that_nobody_wants_are_neither_answered_nor_read(
+def test_logs_that_are_not_wanted_are_neither_answered_nor_read(
     start: Callable[..., Service], engine: MemoryEngine
 ) -> None:
     class Counting(MemoryBackend):
@@ -86,7 +86,7 @@ def test_logs_that_nobody_wants_are_neither_answered_nor_read(
 
 
 @pytest.mark.parametrize("word", ["", "No", "0", "maybe"])
-def test_another_word_than_yes_and_no_is_told(service: Service, word: str) -> None:
+def test_another_word_than_yes_and_no_is_reported(service: Service, word: str) -> None:
     service.post()
     answer = service.get(f"chris-jid-1/?logs={word}")
     assert answer.status_code == 400

@@ -1,4 +1,4 @@
-"""The same jid posted again: a retry finds its job, another request is told so."""
+"""The same jid posted again: a retry finds its job, another request is refused."""
 
 import threading
 from collections.abc import Callable
@@ -160,7 +160,7 @@ def test_a_retry_that_would_be_refused_now_finds_its_job(
 
 
 @every_change
-def test_another_request_that_would_be_refused_is_told_why(
+def test_another_request_that_would_be_refused_gets_the_reason(
     start: Callable[..., Service],
     engine: MemoryEngine,
     change: Callable[[Callable[..., Service], MemoryEngine], Service],
@@ -172,7 +172,7 @@ def test_another_request_that_would_be_refused_is_told_why(
     assert len(engine.records) == 1
 
 
-def test_whether_it_is_a_retry_cannot_be_told_while_the_engine_is_down(
+def test_whether_it_is_a_retry_is_not_known_while_the_engine_is_down(
     start: Callable[..., Service], engine: MemoryEngine
 ) -> None:
     start().post()
@@ -181,7 +181,7 @@ def test_whether_it_is_a_retry_cannot_be_told_while_the_engine_is_down(
     assert closed.post().status_code == 503
 
 
-def test_the_end_of_a_job_that_such_a_retry_finds_is_told(
+def test_the_end_of_a_job_that_such_a_retry_finds_is_reported(
     start: Callable[..., Service], engine: MemoryEngine
 ) -> None:
     ends: list[str] = []

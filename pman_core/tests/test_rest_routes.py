@@ -80,7 +80,7 @@ def test_a_redirect_keeps_the_path_under_which_a_proxy_offers_pman(
         ("GET", "/openapi.json"),
     ],
 )
-def test_a_query_parameter_that_is_not_known_is_told_alike_on_every_route(
+def test_a_query_parameter_that_is_not_known_is_reported_alike_on_every_route(
     service: Service, method: str, path: str
 ) -> None:
     service.post()
@@ -91,7 +91,7 @@ def test_a_query_parameter_that_is_not_known_is_told_alike_on_every_route(
 
 
 @pytest.mark.parametrize("query", ["status=started&status=started", "limit=1&limit=2"])
-def test_a_query_parameter_that_comes_twice_is_told(service: Service, query: str) -> None:
+def test_a_query_parameter_that_comes_twice_is_reported(service: Service, query: str) -> None:
     answer = service.get(f"jobs/?{query}")
     assert answer.status_code == 400
     name = query.partition("=")[0]
@@ -107,7 +107,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST", "TRACE", "BREW"])
 @pytest.mark.parametrize("path", ALLOWED)
-def test_a_wrong_method_is_405_and_told_which_are_right(
+def test_a_wrong_method_is_405_and_names_the_right_ones(
     service: Service, path: str, method: str
 ) -> None:
     if method in ALLOWED[path]:

@@ -1,4 +1,4 @@
-"""Values of ``env`` may be tokens: no log and no answer tells them."""
+"""Values of ``env`` may be tokens: no log and no answer holds them."""
 
 import json
 import logging
@@ -51,7 +51,7 @@ def check(service: Service, caplog: pytest.LogCaptureFixture, *answers: Any) -> 
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_no_request_makes_pman_tell_a_value(
+def test_no_request_makes_pman_show_a_value(
     start: Callable[..., Service], caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     service = start(APPLICATION_MODE="development")
@@ -65,7 +65,7 @@ def test_no_request_makes_pman_tell_a_value(
     check(service, caplog, *answers)
 
 
-def test_malformed_json_is_told_without_its_text(
+def test_malformed_json_is_reported_without_its_text(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
@@ -94,7 +94,7 @@ class Faulty(MemoryBackend):
     [None, ENV[0], {"env": ENV}, RuntimeError("out of cheese"), EngineUnavailableError("down")],
     ids=lambda fault: type(fault).__name__,
 )
-def test_a_faulty_plugin_does_not_make_pman_tell_a_value(
+def test_a_faulty_plugin_does_not_make_pman_show_a_value(
     start: Callable[..., Service], caplog: pytest.LogCaptureFixture, fault: object
 ) -> None:
     plugin = Faulty({})
@@ -125,7 +125,7 @@ QUOTES = {
 
 
 def quoting(text: str) -> list[Exception]:
-    """Every kind of error that can tell something, telling this."""
+    """Every kind of error that has a message, with this one."""
     caused = RuntimeError("failed")
     caused.__cause__ = ValueError(text)
     return [
@@ -143,7 +143,7 @@ def quoting(text: str) -> list[Exception]:
 @pytest.mark.parametrize("hook", ["pman_submit", "pman_validate", "pman_admit", "pman_submitted"])
 @pytest.mark.parametrize("quote", QUOTES.values(), ids=QUOTES)
 @pytest.mark.parametrize("kind", range(len(quoting(""))))
-def test_a_plugin_that_quotes_a_value_does_not_make_pman_tell_it(
+def test_a_plugin_that_quotes_a_value_does_not_make_pman_show_it(
     start: Callable[..., Service],
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -181,7 +181,7 @@ def test_short_values_do_not_spoil_messages(start: Callable[..., Service]) -> No
 
 
 @pytest.mark.parametrize("value", ["1", AWKWARD, SECRET])
-def test_a_state_that_quotes_what_was_submitted_does_not_make_pman_tell_a_value(
+def test_a_state_that_quotes_what_was_submitted_does_not_make_pman_show_a_value(
     start: Callable[..., Service], value: str
 ) -> None:
     class Quoting(MemoryBackend):
@@ -200,7 +200,7 @@ ADDRESS = f"tcp://{LOGIN}@engine:1/x@y"
 
 @pytest.mark.parametrize("quote", [f"no answer from {ADDRESS}", f"of '{ADDRESS}' and {ADDRESS}"])
 @pytest.mark.parametrize("kind", range(len(quoting(""))))
-def test_a_plugin_that_quotes_an_address_does_not_make_pman_tell_its_login(
+def test_a_plugin_that_quotes_an_address_does_not_make_pman_show_its_login(
     start: Callable[..., Service],
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -223,7 +223,7 @@ def test_a_plugin_that_quotes_an_address_does_not_make_pman_tell_its_login(
     assert any("tcp://***@engine:1/x@y" in line for line in told)
 
 
-def test_the_state_of_a_job_and_of_the_engine_tells_no_login(start: Callable[..., Service]) -> None:
+def test_the_state_of_a_job_and_of_the_engine_holds_no_login(start: Callable[..., Service]) -> None:
     class Quoting(MemoryBackend):
         @hookimpl
         def pman_ping(self) -> str:

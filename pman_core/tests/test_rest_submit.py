@@ -13,7 +13,7 @@ IN_QUERY = {field.name for field in FIELDS if field.in_query} - {"time_limit"}
 
 
 def faults(answer: Any) -> dict[str, str]:
-    """The faults by field; the answer must be a 400 that tells them so."""
+    """The faults by field; the answer must be a 400 that lists them."""
     assert answer.status_code == 400, answer.data
     assert answer.content_type == "application/json"
     assert isinstance(answer.json["message"], dict), answer.json
@@ -36,7 +36,7 @@ def test_the_answer_has_the_seven_keys_of_pman_6_first(service: Service) -> None
     assert answer.json["logs"] == ""
 
 
-def test_all_missing_fields_are_told_at_once(service: Service) -> None:
+def test_all_missing_fields_are_reported_at_once(service: Service) -> None:
     found = faults(service.post({}))
     assert set(found) == REQUIRED
     for name, text in found.items():
@@ -70,7 +70,7 @@ def test_a_list_may_not_come_in_the_query_string(service: Service, name: str) ->
     assert found == {name: "must be in the JSON body, not in the query string"}
 
 
-def test_unknown_fields_are_told_and_do_no_harm(service: Service) -> None:
+def test_unknown_fields_are_reported_and_do_no_harm(service: Service) -> None:
     answer = service.post(body(surprise=1, trick=2))
     assert answer.status_code == 201
     assert answer.json is not None
@@ -122,7 +122,7 @@ def test_a_wrong_value_is_a_400_that_names_its_field(
     assert not service.engine.records
 
 
-def test_all_wrong_values_are_told_at_once(service: Service) -> None:
+def test_all_wrong_values_are_reported_at_once(service: Service) -> None:
     assert set(faults(service.post({name: values[0] for name, values in WRONG.items()}))) == set(
         WRONG
     )
@@ -150,7 +150,7 @@ def test_a_number_without_a_fraction_is_whole(service: Service) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(IN_QUERY))
-def test_nonsense_in_the_query_string_is_told_also_where_the_body_counts(
+def test_nonsense_in_the_query_string_is_reported_also_where_the_body_counts(
     service: Service, name: str
 ) -> None:
     assert set(faults(service.post(query=f"?{name}=%00"))) == {name}
@@ -261,7 +261,7 @@ def test_a_server_error_is_json_too(service: Service) -> None:
     assert "message" in (answer.json or {})
 
 
-def test_a_request_in_the_words_of_pman_3_is_told_what_replaces_what(service: Service) -> None:
+def test_a_request_in_the_words_of_pman_3_gets_what_replaces_what(service: Service) -> None:
     old = {
         "cmd_args": "--saveinputmeta",
         "cmd_path_flags": "--dir",

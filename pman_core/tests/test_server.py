@@ -1,4 +1,4 @@
-"""The server: what stalls costs nobody anything, and what it refuses itself is JSON."""
+"""The server: what stalls does not disturb others, and what it refuses itself is JSON."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def get(port: int, path: str = "/api/v1/") -> int:
         return connection.getresponse().status
 
 
-def test_200_stalled_clients_keep_nobody_from_being_served(served: int) -> None:
+def test_200_stalled_clients_do_not_keep_others_from_being_served(served: int) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(20):
             for data in STALLED.values():
@@ -130,7 +130,7 @@ def unread_answers(port: int, count: int) -> socket.socket:
     return client
 
 
-def test_clients_that_do_not_read_their_answers_keep_nobody_from_being_served(
+def test_clients_that_do_not_read_their_answers_do_not_keep_others_from_being_served(
     served: int,
 ) -> None:
     with contextlib.ExitStack() as stack:
@@ -150,7 +150,7 @@ def test_a_client_that_reads_nothing_is_cut_off(
 
 
 @pytest.mark.parametrize("kind", ["half a request line", "half the headers"])
-def test_headers_that_do_not_come_are_told(
+def test_headers_that_do_not_come_are_reported(
     kind: str, served: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "HEADERS_S", 0.2)
@@ -159,7 +159,7 @@ def test_headers_that_do_not_come_are_told(
     assert "headers" in told["message"]
 
 
-def test_a_client_that_sends_its_headers_byte_by_byte_is_told(
+def test_a_client_that_sends_its_headers_byte_by_byte_is_reported(
     served: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "HEADERS_S", 0.5)
@@ -177,7 +177,7 @@ def _drip(client: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["half a body", "no body", "half a chunk"])
-def test_a_body_that_does_not_come_is_told(
+def test_a_body_that_does_not_come_is_reported(
     kind: str, served: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asgi, "BODY_S", 0.2)
@@ -379,7 +379,7 @@ def port_of(process: subprocess.Popen[str]) -> int:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_serve_ends_without_a_word_when_it_is_told_to(
+def test_serve_ends_silently_when_it_is_asked_to(
     workers: str, pman_serve: Callable[..., subprocess.Popen[str]]
 ) -> None:
     process = pman_serve("--workers", workers, ENGINE_TIMEOUT="90")

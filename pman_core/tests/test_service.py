@@ -82,7 +82,7 @@ def test_a_second_api_runs_looks_at_cancels_lists_and_removes_jobs(running: Runn
     client.post("/second/b?image=babble")
     seen = until(lambda: client.get("/second/b").json or {}, lambda seen: "end" in seen["log"])
     assert "good" in seen["log"]
-    running.post()  # a job of nobody's, by the first API
+    running.post()  # a job without an owner, by the first API
     listed = client.get("/second/").json or {}
     assert [job["id"] for job in listed["jobs"]] == ["a", "b"]
     assert (listed["on"], listed["not"]) == ("memory engine", [])

@@ -1,4 +1,4 @@
-"""Settings: how each variable is read, and that all faults are told at once."""
+"""Settings: how each variable is read, and that all faults are reported at once."""
 
 import re
 from typing import Any
@@ -125,13 +125,13 @@ def test_no_login_of_an_address_is_shown(value: str, shown: str) -> None:
     assert problem.endswith(f"(it is {shown!r})")
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     told = problems(**{name: values[0] for name, values in BAD.items()})
     assert {problem.split()[0] for problem in told} == set(BAD)
     assert len(told) == len(BAD)
 
 
-def test_faulty_combinations_are_told_besides_faulty_values() -> None:
+def test_faulty_combinations_are_reported_besides_faulty_values() -> None:
     told = problems(
         SHM_SIZE="x", CONTAINER_USER="1:1", SECURITYCONTEXT_RUN_AS_USER="1", JOB_LABELS="a"
     )
@@ -218,7 +218,7 @@ def test_every_variable_has_a_help_text_of_whole_sentences(settings_class: type)
 @pytest.mark.parametrize(
     "login", ["me:hush", "me:hu/sh", "me:hu#sh", "me:hu sh", "hush", "me:hu:sh"]
 )
-def test_no_login_is_told_by_a_parser_that_quotes_it(login: str) -> None:
+def test_no_login_is_shown_by_a_parser_that_quotes_it(login: str) -> None:
     def quotes(value: str) -> str:
         parts = re.split("[:/#@]", value)
         raise ValueError(f"must be shorter than {value} or {login} or {parts}, for some reason")

@@ -1,4 +1,4 @@
-"""Start: everything that is wrong is told in one message, and nothing half works."""
+"""Start: everything that is wrong is in one message, and nothing half works."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_faults_of_backend_settings_and_storage_are_one_message() -> None:
     assert any("needs STOREBASE" in problem for problem in told)
 
 
-def test_every_extension_that_does_not_fit_is_told() -> None:
+def test_every_extension_that_does_not_fit_is_reported() -> None:
     class Misspelt:
         @hookimpl
         def pman_amdit(self, job: Job) -> Job:
@@ -172,7 +172,7 @@ def test_the_backend_judges_a_sample_job_made_from_the_settings() -> None:
 
 @pytest.mark.parametrize("hook", ["pman_capabilities", "pman_validate"])
 @pytest.mark.parametrize("fault", [RuntimeError("x"), EngineUnavailableError("engine is down")])
-def test_a_backend_that_breaks_at_start_is_told_as_a_fault(hook: str, fault: Exception) -> None:
+def test_a_backend_that_breaks_at_start_is_reported_as_a_fault(hook: str, fault: Exception) -> None:
     def breaks(self: object) -> object:
         raise fault
 
@@ -203,8 +203,10 @@ def test_an_extension_may_bring_storage() -> None:
     assert pman.jobs.storage.description == "host folder /shelf"
 
 
-def test_whatever_a_storage_raises_is_told_as_its_fault(caplog: pytest.LogCaptureFixture) -> None:
-    """It is asked while requests are served; what the contract allows is told as it is."""
+def test_whatever_a_storage_raises_is_reported_as_its_fault(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is asked while requests are served; what the contract allows is reported as it is."""
     told = EngineUnavailableError("the engine is down")
 
     def locate(directory: str) -> HostPath:
@@ -251,7 +253,7 @@ def test_unset_storage_means_what_the_backend_prefers() -> None:
     assert pman.jobs.storage.name == "shelf"
 
 
-def test_routes_that_cannot_be_served_are_told_with_their_plugin() -> None:
+def test_routes_that_cannot_be_served_are_reported_with_their_plugin() -> None:
     class Routes:
         @hookimpl
         def pman_routes(self) -> Iterator[None]:

@@ -155,7 +155,7 @@ def test_other_types_are_left_to_others() -> None:
         ),
     ],
 )
-def test_what_is_missing_or_contradicts_is_told(
+def test_what_is_missing_or_contradicts_is_reported(
     storage_type: str, environ: dict[str, str], problems: list[str]
 ) -> None:
     with pytest.raises(SettingsError) as caught:

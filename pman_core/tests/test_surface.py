@@ -14,7 +14,7 @@ from pman_core.contract import hookspecs
 
 ENGINES = ["docker", "kubernetes", "openshift", "cromwell_tools", "podman", "psij"]
 
-#: Imports modules while no connection can be made, and tells what came in with them.
+#: Imports modules while no connection can be made, and prints what came in with them.
 WATCHED = """
 import socket, sys
 def refuse(*args, **kwargs):

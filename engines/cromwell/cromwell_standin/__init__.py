@@ -5,5 +5,5 @@ needs to run one task, reads the backend's section of a real Cromwell configurat
 miniwdl judge and evaluate the WDL.  ``engines/cromwell/README.md`` tells what it does differently.
 """
 
-#: What stands where Cromwell tells its version.
+#: What stands where Cromwell reports its version.
 VERSION = "stand-in-for-tests"

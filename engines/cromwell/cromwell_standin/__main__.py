@@ -51,7 +51,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Listen for ever; the file ``url`` in the state folder tells where."""
+    """Listen for ever; the file ``url`` in the state folder holds its address."""
     given = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     overrides = {name.replace("-", "_") for name in _TIMES} | {"launch_count"}
@@ -65,7 +65,7 @@ def main() -> None:
             sys.exit(f"another server uses {given.state}")
         try:
             site = config.load(given.config, given.root)
-            # On where nobody says: whoever has to switch it off must not forget to.
+            # On by default, so that it cannot be forgotten.
             caching = site.call_caching is not False
             if given.call_caching:
                 caching = given.call_caching == "on"

@@ -32,7 +32,7 @@ class Life:
         self._watch = Watch(store, self._commands, times, backend.exit_code_timeout)
 
     def recover(self, workflow: str) -> None:
-        """After a start: a job is looked for at once, and given up if nobody knows it."""
+        """After a start: a job is looked for at once, and given up if it is not known."""
 
         def change(record: Record) -> None:
             record["run"]["recovering"] = True

@@ -69,7 +69,7 @@ class Store:
         return json.loads(row[0]) if row else None
 
     def update(self, workflow: str, change: Callable[[Record], None]) -> Record:
-        """Change a workflow; nobody else changes it meanwhile."""
+        """Change a workflow; nothing else changes it meanwhile."""
         with self._lock:
             record = self.get(workflow)
             if record is None:
@@ -82,7 +82,7 @@ class Store:
         return record
 
     def waiting(self, most: int) -> list[str]:
-        """The oldest workflows that nobody picked up yet."""
+        """The oldest workflows that are not picked up yet."""
         return self._ids("waiting = 1 order by number limit ?", most)
 
     def active(self) -> list[str]:

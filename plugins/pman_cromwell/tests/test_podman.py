@@ -72,8 +72,8 @@ class TestPodmanOnSlurm:
     test_input_is_read_only = DirectoryPromises.test_input_is_read_only
     test_input_and_output_may_be_the_same = DirectoryPromises.test_input_and_output_may_be_the_same
     _fails_to_start = staticmethod(DirectoryPromises._fails_to_start)
-    test_a_missing_directory_is_told_and_not_created = (
-        DirectoryPromises.test_a_missing_directory_is_told_and_not_created
+    test_a_missing_directory_is_reported_and_not_created = (
+        DirectoryPromises.test_a_missing_directory_is_reported_and_not_created
     )
     test_a_job_sees_only_its_own_directories = (
         DirectoryPromises.test_a_job_sees_only_its_own_directories
@@ -83,8 +83,8 @@ class TestPodmanOnSlurm:
     test_a_job_begins_in_its_working_directory = (
         SurroundingsPromises.test_a_job_begins_in_its_working_directory
     )
-    test_a_working_directory_that_is_missing_is_told = (
-        SurroundingsPromises.test_a_working_directory_that_is_missing_is_told
+    test_a_working_directory_that_is_missing_is_reported = (
+        SurroundingsPromises.test_a_working_directory_that_is_missing_is_reported
     )
 
     test_memory_limit_covers_all_processes_of_a_job = (
@@ -93,7 +93,7 @@ class TestPodmanOnSlurm:
     test_a_suspended_job_says_so_and_its_time_does_not_count = (
         LimitPromises.test_a_suspended_job_says_so_and_its_time_does_not_count
     )
-    test_out_of_memory_is_told = LimitPromises.test_out_of_memory_is_told
+    test_out_of_memory_is_reported = LimitPromises.test_out_of_memory_is_reported
     test_cpu_limit_is_in_force = LimitPromises.test_cpu_limit_is_in_force
     test_time_limit_ends_a_job = LimitPromises.test_time_limit_ends_a_job
 
@@ -107,12 +107,12 @@ class TestPodmanOnSlurm:
     test_orphans_are_reaped_and_own_signals_arrive = (
         LifecyclePromises.test_orphans_are_reaped_and_own_signals_arrive
     )
-    test_a_missing_image_is_told = WaitingPromises.test_a_missing_image_is_told
-    test_why_an_image_cannot_be_had_is_told = (
-        WaitingPromises.test_why_an_image_cannot_be_had_is_told
+    test_a_missing_image_is_reported = WaitingPromises.test_a_missing_image_is_reported
+    test_why_an_image_cannot_be_had_is_reported = (
+        WaitingPromises.test_why_an_image_cannot_be_had_is_reported
     )
-    test_an_end_stays_when_somebody_starts_the_job_again = (
-        LifecyclePromises.test_an_end_stays_when_somebody_starts_the_job_again
+    test_an_end_stays_when_the_job_is_started_again = (
+        LifecyclePromises.test_an_end_stays_when_the_job_is_started_again
     )
 
     test_streams_keep_the_order_in_which_they_were_written = (
@@ -151,7 +151,7 @@ class TestPodmanOnSlurm:
         assert seen["Uid"].split() == ["1000"] * 4
         assert [int(seen[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")] == [0] * 3
 
-    def test_an_exit_code_is_told(self, bench: Workbench) -> None:
+    def test_an_exit_code_is_reported(self, bench: Workbench) -> None:
         info = bench.run(bench.place(), "exit", "3")
         assert (info.status, info.exit_code, info.reason) == (
             Status.FAILED,
@@ -178,7 +178,7 @@ class TestPodmanOnSlurm:
         info = bench.end_of(info.jid)
         assert (info.reason, info.exit_code, info.message) == (Reason.KILLED, 137, "killed (137)")
 
-    def test_a_bad_executable_is_told(self, bench: Workbench) -> None:
+    def test_a_bad_executable_is_reported(self, bench: Workbench) -> None:
         job = bench.job(bench.place(), "exit", "0", argv=("no-such-executable",))
         bench.submit(job)
         info = bench.end_of(job.jid)

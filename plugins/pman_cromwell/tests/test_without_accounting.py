@@ -38,12 +38,12 @@ def bench(_no_accounting: None, cromwell: Server, tmp_path: Path) -> Iterator[Wo
 class TestWithoutAccounting:
     """The promises that SLURM's own word decides, and a few besides."""
 
-    test_success_is_told = LifecyclePromises.test_success_is_told
-    test_a_signal_is_told = LifecyclePromises.test_a_signal_is_told
+    test_success_is_reported = LifecyclePromises.test_success_is_reported
+    test_a_signal_is_reported = LifecyclePromises.test_a_signal_is_reported
     test_the_end_stays = LifecyclePromises.test_the_end_stays
-    test_a_lost_run_is_told = LifecyclePromises.test_a_lost_run_is_told_and_not_repeated
+    test_a_lost_run_is_told = LifecyclePromises.test_a_lost_run_is_reported_and_not_repeated
     test_failing_workers_fail_the_job = LifecyclePromises.test_failing_workers_fail_the_job
-    test_out_of_memory_is_told = LimitPromises.test_out_of_memory_is_told
+    test_out_of_memory_is_reported = LimitPromises.test_out_of_memory_is_reported
     test_time_limit_ends_a_job = LimitPromises.test_time_limit_ends_a_job
 
     def test_accounting_is_off(self, bench: Workbench) -> None:

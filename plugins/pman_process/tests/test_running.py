@@ -113,7 +113,9 @@ def test_an_executable_that_cannot_be_run_is_named(
 
 
 @pytest.mark.parametrize(("missing", "role"), [("in", "input"), ("out", "output")])
-def test_a_missing_directory_is_told_and_not_created(bench: Bench, missing: str, role: str) -> None:
+def test_a_missing_directory_is_reported_and_not_created(
+    bench: Bench, missing: str, role: str
+) -> None:
     job = bench.shell("echo ran > ran")
     folder = bench.root / "store" / missing
     folder.rmdir()

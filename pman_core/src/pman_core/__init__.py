@@ -10,7 +10,7 @@ The folders say whom a module is for:
   release, and no plugin imports them.
 
 A job holds all that the core's own settings say of it: a backend reads ``kit.core_settings`` only
-to tell an operator what they mean for it.
+to explain to an operator what they mean for it.
 """
 
 from pman_core.contract.capabilities import Capabilities, Deviation, Option

@@ -1,4 +1,4 @@
-"""The typed face of the backend hooks: nobody else calls them, or sees pluggy."""
+"""The typed face of the backend hooks: no other module calls them, or sees pluggy."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Backend:
             try:
                 again_s = self.resume()
             except Exception:
-                self.resume_wanted.set()  # whoever called this calls it again
+                self.resume_wanted.set()  # the caller calls this again
                 raise
 
     def watch(self) -> Iterator[JobInfo] | None:
@@ -136,7 +136,7 @@ class Backend:
         return self._sound(hook, info, job)
 
     def _sound(self, hook: str, info: JobInfo, job: Job | None = None) -> JobInfo:
-        """The same, whose message is one line that shows all that it holds, and tells no secret.
+        """The same, whose message is one line that shows all that it holds, and holds no secret.
 
         Its words may be those of an image, an engine or a registry, and clients print them.
         """
@@ -153,7 +153,7 @@ class Backend:
     def _ask(self, hook: str, expected: type[T], job: Job | None = None, **arguments: object) -> T:
         answer = self._guarded(hook, job, **arguments)
         if not isinstance(answer, expected):
-            # Only the type is told: the answer itself may hold a job's environment.
+            # Only the type is named: the answer itself may hold a job's environment.
             said = type(answer).__name__
             raise self._fault(hook, f"answered {said} instead of {expected.__name__}")
         return answer
@@ -188,5 +188,5 @@ class Backend:
 
     def _fault(self, hook: str, what: str) -> PluginFaultError:
         return PluginFaultError(
-            f"backend {self.name!r} broke its contract: {hook} {what}; pman's log tells more"
+            f"backend {self.name!r} broke its contract: {hook} {what}; pman's log says more"
         )

@@ -20,14 +20,14 @@ def until_done(name: str, work: Callable[[], object], pause_s: float = PAUSE_S) 
 
     def keep_trying() -> None:
         pause = threading.Event()
-        told = ""
+        reported = ""
         while True:
             try:
                 work()
             except Exception as error:
-                level = logging.DEBUG if str(error) == told else logging.WARNING
+                level = logging.DEBUG if str(error) == reported else logging.WARNING
                 log.log(level, "%s was interrupted, and is tried again: %s", name, error)
-                told = str(error)
+                reported = str(error)
                 pause.wait(pause_s)
             else:
                 return

@@ -29,7 +29,7 @@ def build_job(
 ) -> Job:
     """The job that ``request`` asks for, with all that settings say of every job.
 
-    :param owner: the name of whoever asks.
+    :param owner: the name of the one who asks.
     :raises InvalidJobError: a directory is not acceptable.
     :raises EngineUnavailableError: the storage must ask an engine, which does not answer.
     """

@@ -122,7 +122,7 @@ class Jobs:
     def _made_before(self, request: JobRequest) -> JobInfo | None:
         """The job that an equal request made, if there is one.
 
-        :raises EngineUnavailableError: nobody can tell now; a refusal could be untrue.
+        :raises EngineUnavailableError: it is not known now; a refusal could be untrue.
         """
         try:
             info = self.backend.status(request.jid)

@@ -17,14 +17,14 @@ from pman_core.contract.info import JobInfo
 from pman_core.contract.job import Job
 from pman_core.kit.masking import mask, masked_trace
 
-#: How many ends a process remembers, so as not to tell the same one again at each poll.
+#: How many ends a process remembers, so as not to report the same one at each poll.
 _REMEMBERED_ENDS = 100_000
 
 log = logging.getLogger(__name__)
 
 _Callers = tuple[tuple[str, Callable[..., Any]], ...]
 
-#: What tells the end of a job from that of a later job with the same id: another process may
+#: What distinguishes the end of a job from that of a later one with its id: another process may
 #: have removed the first one, so ``pman_removed`` alone is not enough.
 _End = tuple[str, datetime | None, datetime | None]
 
@@ -68,7 +68,7 @@ class Observers:
                 log.error("admission by %s failed\n%s", name, masked_trace(error, job.env))
                 raise PluginFaultError(
                     f"the admission policy {name} failed ({type(error).__name__}), so job "
-                    f"{job.jid!r} was not submitted; pman's log tells more"
+                    f"{job.jid!r} was not submitted; pman's log says more"
                 ) from error
             job = _same_job(name, job, changed)
         return job
@@ -89,7 +89,7 @@ class Observers:
         return bool(self._finished)
 
     def seen(self, info: JobInfo) -> None:
-        """Take note of a state, and tell if it is an end that this process did not know."""
+        """Remember a state; whether it is an end that this process did not know."""
         if not self._finished or not info.status.is_final:
             return
         end = (info.fingerprint, info.created, info.finished)
@@ -113,9 +113,9 @@ def _same_job(name: str, job: Job, changed: object) -> Job:
 def _tell(callers: _Callers, job: Job | None = None, **what: object) -> None:
     if job:
         what["job"] = job
-    for name, tell in callers:
+    for name, notify in callers:
         try:
-            tell(**what)
+            notify(**what)
         except Exception as error:
             log.error("observer %s failed\n%s", name, masked_trace(error, job.env if job else {}))
 
@@ -123,7 +123,7 @@ def _tell(callers: _Callers, job: Job | None = None, **what: object) -> None:
 def watch_ends(
     watch: Callable[[], Iterator[JobInfo] | None], observers: Observers, pause_s: float = PAUSE_S
 ) -> threading.Thread:
-    """Follow the engine's own news in a daemon thread, and tell the observers of ends.
+    """Follow the engine's own news in a daemon thread, and notify the observers of ends.
 
     Ends when the backend says that it cannot watch; a stream that ends or breaks is opened
     again after a pause.

@@ -98,7 +98,7 @@ def installed(group: str) -> tuple[Offer, ...]:
 def choose(wanted: str | None, offers: Collection[Offer]) -> Offer:
     """The backend that ``CONTAINER_ENV`` names, or the one that holds where it is unset.
 
-    :raises BackendNotFoundError: tells what is installed and, for names that this project
+    :raises BackendNotFoundError: says what is installed and, for names that this project
         publishes, the package to install.
     :raises PluginLoadError: two distributions offer the name.
     """

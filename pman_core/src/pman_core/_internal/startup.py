@@ -1,4 +1,4 @@
-"""Puts pman together from the environment, or tells everything that is wrong with it."""
+"""Puts pman together from the environment, or reports everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Pman:
 
 
 class Faults:
-    """Collects what is wrong, so that the operator is told of everything at once."""
+    """Collects what is wrong, so that the operator sees everything at once."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -86,7 +86,7 @@ def compose(
 ) -> Pman:
     """Join a backend and extensions that have been made already.
 
-    :param plugin: the backend; ``None`` if it could not be made, which ``faults`` then tells.
+    :param plugin: the backend; ``None`` if it could not be made; ``faults`` then says why.
     :param faults: what is known to be wrong already.
     :raises SettingsError: with one sentence for each fault.
     """

@@ -45,7 +45,7 @@ class PmanGroup(click.Group):
         return list(self.commands)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Split the command line; one of an older pman is told what replaces it."""
+        """Split the command line; one of an older pman gets an error that says what replaces it."""
         first = args[0].partition("=")[0] if args else ""
         if first in _OLDER:
             raise click.UsageError(f"{first} is of an older pman: {_OLDER[first]}", ctx)
@@ -67,7 +67,7 @@ def cli() -> None:
     """Run container images as jobs, on whatever scheduler this site has.
 
     serve, check, config and backends are for operators; the other commands talk to a running
-    pman, whose address --url or PMAN_URL tells.
+    pman, whose address is in --url or PMAN_URL.
     """
 
 

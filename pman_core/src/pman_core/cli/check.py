@@ -55,7 +55,7 @@ def check(ctx: click.Context) -> None:
 
 
 def findings(environ: Environment) -> Iterator[Finding]:
-    """Look at one thing after the other; each is told as soon as it is known."""
+    """Look at one thing after the other; each is shown as soon as it is known."""
     yield from _misspelt(environ)
     try:
         pman = assemble(environ)

@@ -84,7 +84,7 @@ def _sections(environ: Environment) -> Iterator[tuple[str, type[Any]]]:
         wanted = environ.get("CONTAINER_ENV") or None
         offers.insert(0, registry.choose(wanted, registry.installed(registry.BACKENDS)))
     except ConfigurationError:
-        pass  # told among the faults
+        pass  # it is among the faults
     for offer in offers:
         try:
             settings_class = getattr(offer.load(), "settings_class", None)

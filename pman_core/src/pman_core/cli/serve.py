@@ -12,7 +12,7 @@ import click
 @click.option(
     "--host",
     default="127.0.0.1",
-    help="Address to listen on; 0.0.0.0 is every network. pman has no authentication: whoever "
+    help="Address to listen on; 0.0.0.0 is every network. pman has no authentication: anybody who "
     "reaches it can run any program, so open it only to a network that you trust.",
 )
 @click.option(
@@ -35,7 +35,7 @@ def serve(host: str, port: int, workers: int, threads: int, access_log: bool, de
     """Serve the REST interface, until SIGTERM or Ctrl-C.
 
     Settings come from the environment, and from a .env file in the working directory: see
-    `pman config`. If any is wrong, all faults are told and nothing is served (exit code 2).
+    `pman config`. If any is wrong, all faults are shown and nothing is served (exit code 2).
     """
     from pman_core.server.run import Options, run, run_in_development
 

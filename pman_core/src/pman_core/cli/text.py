@@ -16,7 +16,7 @@ from pman_core.contract.errors import PmanError, SettingsError
 from pman_core.kit.printable import escaped
 from pman_core.kit.settings import joined
 
-#: What a log may tell a terminal: ends of lines, tabs, and colours.
+#: What a log may send to a terminal: ends of lines, tabs, and colours.
 _SHOWN = re.compile(r"(\r?\n|\t|\x1b\[[0-9;:]*m)")
 
 #: Ends all colours.
@@ -49,7 +49,7 @@ def print_log(text: str) -> None:
 
 
 def for_terminal(text: str) -> str:
-    """``text`` with its lines, tabs and colours, and everything else escaped that nobody sees."""
+    """``text`` with its lines, tabs and colours, and everything else that is invisible escaped."""
     pieces = _SHOWN.split(text)
     pieces[::2] = map(escaped, pieces[::2])
     return "".join(pieces) + (_PLAIN if "\x1b" in text else "")
@@ -75,12 +75,12 @@ def paragraph(text: str, indent: str, hanging: str = "") -> None:
 
 
 def bulleted(error: PmanError) -> str:
-    """The problems that an error tells of, one per line."""
+    """The problems that an error lists, one per line."""
     return joined(problems(error))
 
 
 def problems(error: PmanError) -> tuple[str, ...]:
-    """The problems that an error tells of."""
+    """The problems that an error lists."""
     return error.problems if isinstance(error, SettingsError) else (str(error),)
 
 

@@ -14,12 +14,12 @@ from pman_core.cli.client import Answer, Client, NoAnswerError, ServerError, cli
 from pman_core.cli.text import cut, one_line
 from pman_core.contract.info import Status
 
-#: The answer of timeout(1), so that a script can tell it from a failed job.
+#: The answer of timeout(1), so that a script can distinguish it from a failed job.
 TIMED_OUT = 124
 
 _LONGEST_PAUSE_S = 5.0
 
-#: The status, here only, of a job that pman does not know or cannot tell about.
+#: The status, here only, of a job that pman does not know or cannot report now.
 _UNKNOWN = "unknown"
 
 
@@ -64,7 +64,7 @@ class Progress:
     """What is known of the jobs, and how it is shown.
 
     Each change is a line on stdout. If there is a terminal, ends are, and one line at the
-    bottom tells how the other jobs fare.
+    bottom shows how the other jobs are.
     """
 
     def __init__(self, jids: tuple[str, ...]) -> None:

@@ -32,7 +32,7 @@ class Option(enum.StrEnum):
 class Deviation(enum.StrEnum):
     """A weaker form of a promise. Each one changes exactly one conformance test.
 
-    ``meaning`` says what it is, for a person; why it is so, a backend tells.
+    ``meaning`` says what it is, for a person; the backend says why it is so.
     """
 
     meaning: str
@@ -71,11 +71,11 @@ class Deviation(enum.StrEnum):
     LOG_BYTES = ("log-bytes", "bytes of a log that are no UTF-8 may be replaced by the engine")
     MISSING_DIRECTORY_MADE = (
         "missing-directory-made",
-        "a directory of a job that is missing may be made, empty, instead of being told",
+        "a directory of a job that is missing may be made, empty, and not reported",
     )
     WORKDIR_MADE = (
         "workdir-made",
-        "a working directory that the image does not have is made, empty, instead of being told",
+        "a working directory that the image does not have is made, empty, and not reported",
     )
     LOG_TAIL = (
         "log-tail",
@@ -88,7 +88,7 @@ class Deviation(enum.StrEnum):
     )
     RESTARTABLE = (
         "restartable",
-        "somebody who starts an ended job again in the engine changes what is told of it",
+        "starting an ended job again in the engine changes what is reported of it",
     )
     PULL_NOT_RETRIED = (
         "pull-not-retried",
@@ -96,7 +96,7 @@ class Deviation(enum.StrEnum):
     )
     START_NOT_TOLD = (
         "start-not-told",
-        "when a job began to run is told while it runs, and not after its end",
+        "the start of a job is reported while it runs, and not after its end",
     )
     BROKEN_OFF_SUBMIT = (
         "broken-off-submit",

@@ -13,7 +13,7 @@
     │   ├── UnknownJobError         no job of this pman has that id
     │   ├── JobExistsError          another request already has that id
     │   └── NameTakenError          something that pman did not create has the job's name
-    ├── EngineUnavailableError      nobody but time: the engine is down, slow or overloaded
+    ├── EngineUnavailableError      time will mend it: the engine is down, slow or overloaded
     └── PluginFaultError            the author of a plugin must act: it broke the contract
 
 A backend raises the client errors and ``EngineUnavailableError``, and nothing else. No error shows

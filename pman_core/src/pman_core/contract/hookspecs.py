@@ -114,8 +114,8 @@ class BackendHooks:
         failed, with the reason ``cancelled``, the message "cancelled" and no exit code; one that
         waited never starts. One that had ended before stays as it was, a cancelled one too, so
         that this can be repeated. Note the end where a new process finds it before the engine is
-        told to end the job: a pman that is killed in between must not leave a job that failed for
-        another reason. Where a job ends by itself meanwhile, either end may be told, but always
+        asked to end the job: a pman that is killed in between must not leave a job that failed for
+        another reason. Where a job ends by itself meanwhile, either end may be reported, but always
         the same one.
 
         :return: the job as it ended.
@@ -174,7 +174,7 @@ class BackendHooks:
     def pman_validate(self, job: Job) -> None:
         """Optional. Fires at start with a sample job, and before and after admission.
 
-        Can this job run here, as far as can be told without asking the engine? Label syntax,
+        Can this job run here, as far as is known without asking the engine? Label syntax,
         smallest memory limit, form of the user, names of environment variables.
 
         :raises InvalidJobError: it can never run here.

@@ -1,4 +1,4 @@
-"""What a backend tells about a job."""
+"""What a backend reports of a job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Status(enum.StrEnum):
     STARTED = "started"
     #: The main process of every worker ended with 0.
     SUCCEEDED = "finishedSuccessfully"
-    #: Any other end; the message tells a person what happened.
+    #: Any other end; the message says what happened.
     FAILED = "finishedWithError"
     #: Kept for the wire's sake. CUBE cancels such a job for good, so no backend answers it.
     UNDEFINED = "undefined"
@@ -111,7 +111,7 @@ class JobFilter:
         return self.may_match(info.owner, info.labels)
 
     def may_match(self, owner: str | None, labels: Mapping[str, str]) -> bool:
-        """The same as far as owner and labels tell, for jobs whose state has not been looked at."""
+        """The same by owner and labels alone, for jobs whose state has not been looked at."""
         if self.owner is not None and owner != self.owner:
             return False
         return all(labels.get(key) == value for key, value in self.labels.items())

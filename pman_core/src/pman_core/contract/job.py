@@ -31,7 +31,7 @@ def _keys_only(env: Mapping[str, str]) -> str:
 
 
 def shortened(argv: tuple[str, ...]) -> str:
-    """How a command line is shown: a word of it may be a whole program."""
+    """How a command line is shown: an argument may be a whole program."""
     return shlex.join(word if len(word) <= 80 else f"{word[:40]} [...]" for word in argv)
 
 
@@ -76,7 +76,7 @@ class Job:
     :param time_limit_s: seconds after its start at which the job is ended.
     :param workdir: the absolute path of the directory in which it begins; ``None`` leaves it to
         the image.
-    :param owner: the name of whoever submitted it; ``None`` if nobody is known. A backend stores
+    :param owner: the name of the submitter; ``None`` if it is not known. A backend stores
         it as it stores the jid, and gives it back.
     :param fingerprint: identifies the client's request; the backend stores it and
         gives it back in every :class:`~pman_core.contract.info.JobInfo`.

@@ -33,7 +33,7 @@ class Service:
     def submit(self, request: JobRequest, owner: str | None = None) -> JobInfo:
         """Run a job, or find the one that an equal request made before.
 
-        :param owner: the name of whoever asks; the engine keeps it with the job.
+        :param owner: the name of the one who asks; the engine keeps it with the job.
         :raises ClientError: the request cannot be done, or its id is taken.
         """
         return self._jobs.submit(request, owner)

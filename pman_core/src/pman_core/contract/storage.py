@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def _nothing_to_check() -> None:
-    """Where pman cannot see a storebase, only the engine can tell what is wrong with it."""
+    """Where pman cannot see a storebase, only the engine knows what is wrong with it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -82,7 +82,7 @@ class Storage:
 
 
 def guarded(storage: Storage, plugin: str) -> Storage:
-    """The same storage, whose plugin may raise anything when it is asked: told as its fault."""
+    """The same storage, whose plugin may raise anything: it is reported as its fault."""
 
     def guard(call: Callable[P, T]) -> Callable[P, T]:
         def ask(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -94,7 +94,7 @@ def guarded(storage: Storage, plugin: str) -> Storage:
                 log.exception("storage %s of %s failed", storage.name, plugin)
                 raise PluginFaultError(
                     f"storage {storage.name!r} of {plugin} broke its contract: it raised "
-                    f"{type(error).__name__}; pman's log tells more"
+                    f"{type(error).__name__}; pman's log says more"
                 ) from error
 
         return ask

@@ -1,7 +1,7 @@
 """Why an engine cannot get an image, or cannot create or start a container now.
 
 Engines and registries explain a failure in words only. This is the one table of these words, for
-every engine: whether a cause is final or passes with time, and the reason and the wording that a
+every engine: whether a cause is final or transient, and the reason and the wording that a
 client gets. Backends look up what the engine said; they keep no lists of their own.
 
 Sources: Docker Engine 20.10 to 28 (``distribution/errors.go``, ``registry``), containerd 1.6 to 2.1
@@ -25,9 +25,9 @@ class Cause:
     """One row of the table.
 
     :param name: a word for programs and tests.
-    :param is_final: whether waiting is in vain. What is not final passes, with time or with the
-        help of somebody who mends the network, the registry or the machine.
-    :param reason: of a job that failed, by a final cause; of a job that waits, by a passing one.
+    :param is_final: whether waiting cannot help. What is not final is transient: it ends with time,
+        or when the network, the registry or the machine is repaired.
+    :param reason: of a job that failed, by a final cause; of a job that waits, by a transient one.
     :param wording: what it means, for a person.
     :param words: the engine's and the registry's own words.
     """
@@ -238,7 +238,7 @@ _IMAGE = (
     ),
 )
 
-#: An engine that says something else about an image: nobody knows that it is final.
+#: Any other words about an image: it is not known that they are final.
 _UNKNOWN = Cause("unknown", False, Reason.PULLING, "the engine cannot get it", re.compile(""))
 
 #: Why an image cannot be had: the first row that fits counts, and the last one fits always. For
@@ -247,7 +247,7 @@ PULL_CAUSES = (*_MACHINE, *_REGISTRY_FAULTS, *_NETWORK, *_IMAGE, _UNKNOWN)
 
 
 def pull_cause(words: str) -> Cause:
-    """Why an image cannot be had; words that nobody knows count as passing.
+    """Why an image cannot be had; unknown words count as transient.
 
     :param words: what the engine said of its last attempt.
     """

@@ -63,7 +63,7 @@ def run_command(
     with process:
         try:
             output, errors = process.communicate(input_text, deadline.left(timeout_s))
-        except TimeoutError as error:  # TimeoutExpired is none of these
+        except TimeoutError as error:  # TimeoutExpired is no TimeoutError
             _kill(process)
             raise EngineUnavailableError(f"{name} was not asked: {error}") from error
         except subprocess.TimeoutExpired as error:

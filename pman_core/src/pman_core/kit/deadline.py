@@ -1,6 +1,6 @@
 """How long a request may still take, for whatever is asked for it.
 
-The server bounds each request when it has come. Whoever asks an engine gives each question the
+The server bounds each request when it arrives. A client of an engine gives each question the
 seconds that :func:`left` says, so that several questions together take no longer than one.
 Outside of requests (``pman check``, work in threads of its own) each question has its whole time.
 """

@@ -40,9 +40,9 @@ class BoundedSession(requests.Session):
 
     A time-out that is a number of seconds is for the whole call: to connect, to send, and to read
     the answer, headers and body. A pair ``(connect, read)`` keeps the meaning that ``requests``
-    gives it for the body, for answers that may take long while they tell of progress.
+    gives it for the body, for answers that may take long while they report progress.
 
-    A call that takes too long raises what ``requests`` raises; :func:`is_late` tells it.
+    A call that takes too long raises what ``requests`` raises; :func:`is_late` recognizes it.
     """
 
     def get_adapter(self, url: str) -> _Bounded:
@@ -160,10 +160,10 @@ def is_late(error: BaseException) -> bool:
 
 
 def why_no_answer(error: BaseException) -> str:
-    """What to tell after the name of a server that gave no answer."""
+    """What a message says after the name of a server that gave no answer."""
     if is_late(error):
         return "did not answer in time"
-    *_, last = causes = list(chain(error))  # the one at the bottom tells something
+    *_, last = causes = list(chain(error))  # the innermost says most
     if any(isinstance(cause, _MALFORMED) for cause in causes):
         return "cannot be reached: an address is malformed, its own or that of a proxy"
     return f"cannot be reached: {str(last) or type(last).__name__}"

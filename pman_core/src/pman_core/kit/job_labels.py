@@ -18,7 +18,7 @@ IMAGE_LABEL = LABEL_PREFIX + "image"
 #: The keys of the labels that the job asked for, as JSON.
 KEYS_LABEL = LABEL_PREFIX + "label-keys"
 
-#: The owner as JSON, so that nobody differs from an empty name.
+#: The owner as JSON, so that no owner differs from an empty name.
 OWNER_LABEL = LABEL_PREFIX + "owner"
 
 

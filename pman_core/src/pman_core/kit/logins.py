@@ -13,7 +13,7 @@ _MASK = "***"
 #: An image may have "@" after its host, so only what stands before the first "/" is a login.
 _IN_TEXT = re.compile(r"(?<=//)[^/\s]+@")
 
-#: A password that nobody has escaped may hold anything.
+#: A password that is not escaped may hold anything.
 _IN_VALUE = re.compile(r"(?<=//)(?:[^/]+|.+)@|^[^/]+:(?!//).*@", re.DOTALL)
 
 #: Shorter parts of a login are words, too.
@@ -31,7 +31,7 @@ def without_login(value: str) -> str:
 
 
 def told_of(value: str, text: str) -> str:
-    """What somebody says of a value, without the user and the password of the value."""
+    """What a message says of a value, without the user and the password of the value."""
     login = _IN_VALUE.search(value)
     if not login:
         return text

@@ -2,7 +2,7 @@
 
 Plugins must not quote them; where one does all the same, since its engine quotes what it was
 asked, this is the second line of defence. The core knows a job's environment while it submits the
-job. What an engine says of the job later passes through ``masked`` where the plugin reads it.
+job. What an engine says of the job later goes through ``masked`` where the plugin reads it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def masked(text: str, env: Mapping[str, str]) -> str:
 
 
 def mask(error: Exception, env: Mapping[str, str]) -> None:
-    """Take the values of an environment out of what ``error`` tells."""
+    """Take the values of an environment out of the message of ``error``."""
     error.args = tuple(masked(arg, env) if isinstance(arg, str) else arg for arg in error.args)
     if isinstance(error, ClientError):
         error.faults = {field: masked(text, env) for field, text in error.faults.items()}
@@ -81,7 +81,7 @@ def mask(error: Exception, env: Mapping[str, str]) -> None:
 
 @contextlib.contextmanager
 def no_values(env: Mapping[str, str]) -> Iterator[None]:
-    """For calls that tell an engine the values of an environment: no error of theirs tells them."""
+    """For calls that give an engine the values of an environment: no error quotes them."""
     try:
         yield
     except Exception as error:
@@ -111,7 +111,7 @@ def _written(part: str, before: str) -> str:
         return part
     # At the beginning, not within a row of what it takes all of: each would be a beginning.
     first = "" if before else r"(?<!\\)(?<!%5[Cc])" + (rf"(?<!\{char})" if char in "${" else "")
-    if char == "\\":  # whoever quotes what is quoted escapes it once more
+    if char == "\\":  # quoting what is quoted escapes it once more
         return f"{first}{_SLASH}{{{times},}}+"
     # What was before may have taken the backslashes already.
     escape = _SLASH + ("*+" if before.startswith("\\") else "++")

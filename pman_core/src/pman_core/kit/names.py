@@ -33,7 +33,7 @@ def jid_fault(jid: str) -> str | None:
     if "/" in jid:
         return "must not contain '/'"
     if holds_hidden(jid):
-        return "must not contain control characters, or others that nobody sees"
+        return "must not contain control characters or other invisible characters"
     if jid in RESERVED_JIDS:
         return f"must not be one of {', '.join(sorted(RESERVED_JIDS))}: these are reserved"
     return None

@@ -41,7 +41,7 @@ def exited(code: int, *, probably_memory: bool = False) -> Outcome:
     Of these codes only that of SIGKILL is taken for a signal: a program may choose any other.
 
     :param probably_memory: whether the engine does not know if memory was the cause; the kernel
-        is the likeliest sender of a SIGKILL that nobody asked for.
+        is the likeliest sender of an unexpected SIGKILL.
     """
     if code == 0:
         return Outcome("finished", exit_code=0)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pman_core.contract.errors import InvalidJobError
 from pman_core.contract.info import JobFilter, JobInfo, JobPage
 
-#: What is told about a cursor that is none, whatever the backend.
+#: The message about a cursor that is none, on every backend.
 NO_CURSOR = "is none that this server gave; ask for the first page again"
 
 

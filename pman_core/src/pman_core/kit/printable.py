@@ -1,7 +1,7 @@
-"""Characters that nobody sees but that change what is seen, and text without them.
+"""Invisible characters that change what is seen, and text without them.
 
 Ids of jobs, images, the words of engines and of registries may hold newlines, escape sequences for
-terminals, and marks that turn the direction of text. Whoever prints them as they are can be shown
+terminals, and marks that turn the direction of text. A reader who gets them as they are may see
 something else than what is there.
 """
 

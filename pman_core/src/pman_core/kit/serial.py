@@ -19,14 +19,14 @@ _KINDS: dict[str, type[Source]] = {
 
 
 def job_to_json(job: Job) -> str:
-    """The whole job, its environment included: whoever can read the text can read that."""
+    """The whole job, its environment included: who can read the text can read that."""
     return json.dumps(_converter().unstructure(job))
 
 
 def job_from_json(text: str) -> Job:
     """The job that :func:`job_to_json` wrote.
 
-    :raises ValueError: the text is none of that.
+    :raises ValueError: the text is something else.
     """
     try:
         return _converter().structure(json.loads(text), Job)

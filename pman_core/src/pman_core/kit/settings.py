@@ -1,4 +1,4 @@
-"""Settings from environment variables: declared once, read late, faults told together.
+"""Settings from environment variables: declared once, read late, all faults reported together.
 
 A plugin declares its variables in a class made with environ-config::
 
@@ -43,7 +43,7 @@ class Secret:
 
 @attrs.frozen
 class _Fault:
-    """Stands in for a value that could not be read, until all faults are told together."""
+    """Stands in for a value that could not be read, until all faults are reported together."""
 
     name: str
     problem: str

@@ -51,7 +51,7 @@ def _pman_error(error: errors.PmanError) -> Response:
 def _keep_prefix(answer: Response) -> Response:
     """Redirect below the path under which a proxy offers pman.
 
-    The proxy tells that in ``X-Forwarded-Prefix``. It changes only what its own sender gets.
+    The proxy says so in ``X-Forwarded-Prefix``. It changes only what its own sender gets.
     """
     prefix = request.headers.get("X-Forwarded-Prefix", "").rstrip("/")
     if "Location" in answer.headers and _PREFIX.fullmatch(prefix):
@@ -65,13 +65,13 @@ def _words(code: int, message: str) -> str:
 
     CUBE looks for "404" in it to learn that a job that it has removed is gone; without it, it
     tries for two days. So no other failure of a removal may hold it by chance, in a port or an id:
-    the job would run on, and nobody would try again.
+    the job would run on, and no client would try again.
     """
     if code == 404:
         return escaped(f"404: {message}")
     if request.method == "DELETE" and "404" in message:
         log.warning("%s was not removed: %s", request.path, message)
-        return "the job could not be removed; try again later; pman's log tells why"
+        return "the job could not be removed; try again later; pman's log says why"
     return escaped(message)
 
 

@@ -180,7 +180,7 @@ def _items(value: Any, read: Reader) -> list[Any]:
 
 
 def _kind(value: Any) -> str:
-    """What a JSON value is, without telling it."""
+    """What kind of JSON value it is, without quoting it."""
     kinds = {str: "a string", list: "a list", dict: "an object", bool: "a boolean",
              int: "a number", float: "a fraction", type(None): "null"}  # fmt: skip
     if isinstance(value, str) and not value:

@@ -1,4 +1,4 @@
-"""Query strings: what a route does not know, or gets twice, is told and never dropped."""
+"""Query strings: what a route does not know, or gets twice, is an error and never dropped."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def routes(pman: Pman) -> Blueprint:
 
 
 class _Jid(BaseConverter):
-    """A job's id in a path. The list of jobs has a path of its own: other methods are told so."""
+    """A job's id in a path. The list of jobs has its own path: other methods get a 405."""
 
     regex = "(?!jobs$)[^/]+"
     part_isolating = True
@@ -94,7 +94,7 @@ def _known(jid: str) -> str:
 
 
 class _TwiceError(Exception):
-    """A key comes twice in an object: which of the two values counts, nobody can tell."""
+    """A key comes twice in an object, so it is not known which of the two values counts."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

@@ -160,7 +160,7 @@ def _time(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-#: The most jobs that one page of a list holds, and how many it holds if nobody says.
+#: The most jobs that one page of a list holds, and how many it holds by default.
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
 

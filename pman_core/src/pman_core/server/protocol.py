@@ -55,7 +55,7 @@ class PmanProtocol(HttpToolsProtocol):
         if self._in_headers:
             self._received_bytes += len(data)
         super().data_received(data)
-        # The parser tells of a header only when it is whole.
+        # The parser reports a header only when it is complete.
         if self._in_headers and self._received_bytes > MOST_HEADER_BYTES:
             self._refuse(headers_too_large(MOST_HEADER_BYTES))
 

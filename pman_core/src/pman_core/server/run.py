@@ -64,7 +64,7 @@ def run_in_development(options: Options, listening: socket.socket) -> None:
 
 
 def _config(options: Options, pman: Pman, app: Any, *, factory: bool = False) -> Config:
-    """What uvicorn is told.
+    """The settings of uvicorn.
 
     The time to stop without haste is that of the longest call to an engine. A submission that is
     just being repeated may be cut off: its client repeats it too, which is safe.

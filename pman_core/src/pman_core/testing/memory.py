@@ -49,7 +49,7 @@ class MemoryBackend:
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
-        """The name in the engine is the lock: whoever takes it first creates the job."""
+        """The name in the engine is the lock: the first to take it creates the job."""
         self._reach()
         name = self._name(job.jid)
         with self._engine.lock:

@@ -134,7 +134,7 @@ class MemoryEngine:
             record.reason, record.message = cause.reason, message
 
     def restart(self, name: str) -> None:
-        """Start an ended job again, as somebody does who starts all that has ended."""
+        """Start an ended job again, as an operator does who starts all that has ended."""
         record = self.records[name]
         if record:
             record.end(outcomes.exited(0))  # the first end stays

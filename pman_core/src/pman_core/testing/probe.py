@@ -1,4 +1,4 @@
-"""The program that conformance jobs run: it looks around and tells what it sees.
+"""The program that conformance jobs run: it looks around and writes what it sees.
 
 It travels as text in a job's argv (``python3 -c TEXT COMMAND ...``), so it stands alone and
 keeps to the standard library of any Python 3.7 or newer. The memory backend, which has no
@@ -95,17 +95,17 @@ class Machine:
 
     def unreaped_orphans(self, count: int) -> int:
         """Have children leave ``count`` grandchildren behind; how many of these stay as zombies."""
-        told, tell = os.pipe()
+        reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
             for _ in range(count):
                 if os.fork() == 0:
-                    os.write(tell, b"%8d" % os.getpid())
+                    os.write(writer, b"%8d" % os.getpid())
                     os._exit(0)
             os._exit(0)
         os.waitpid(child, 0)
-        os.close(tell)
-        orphans = [int(os.read(told, 8)) for _ in range(count)]
+        os.close(writer)
+        orphans = [int(os.read(reader, 8)) for _ in range(count)]
         end = time.monotonic() + 10
         while time.monotonic() < end and any(map(self._is_there, orphans)):
             time.sleep(0.05)

@@ -44,10 +44,10 @@ class Card:
             "refused": self.refused,
             "not run": self.not_run,
         }
-        told = ", ".join(f"{len(tests)} {word}" for word, tests in counts.items() if tests)
+        counted = ", ".join(f"{len(tests)} {word}" for word, tests in counts.items() if tests)
         deviating = ", ".join(sorted(self.deviating)) or "none"
         return [
-            f"{self.name}: {told}; deviations: {deviating}",
+            f"{self.name}: {counted}; deviations: {deviating}",
             *(f"  refused: {test}: {why}" for test, why in self.refused.items()),
             *(f"  not run: {test}: {why}" for test, why in self.not_run.items()),
         ]

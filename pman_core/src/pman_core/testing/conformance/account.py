@@ -1,4 +1,4 @@
-"""What the author of a plugin is told of a job whose test failed."""
+"""What a failed test shows of its jobs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _HINTS = {
 }
 
 
-def told(info: JobInfo, log: str, probe: tuple[str, ...]) -> str:
+def account_of(info: JobInfo, log: str, probe: tuple[str, ...]) -> str:
     """How a job ended, what it was to do, and what it wrote.
 
     :param log: the end of its log.
-    :param probe: what runs the probe: a program of many lines, of which only the command tells
+    :param probe: what runs the probe: a program of many lines, of which only the command matters
         something.
     """
     is_probe = info.argv[: len(probe)] == probe

@@ -62,7 +62,7 @@ class ArgvPromises:
         assert info.status is Status.SUCCEEDED, info
         assert _arrived(place) == ["alone"]
 
-    def test_argv_and_image_are_told_as_they_were_given(self, bench: Workbench) -> None:
+    def test_argv_and_image_are_reported_as_they_were_given(self, bench: Workbench) -> None:
         """What an engine made of them is undone on reading."""
         place = bench.place()
         job = bench.job(place, "dump", place.job_out, *NASTY)

@@ -17,7 +17,7 @@ class CancelPromises:
     """Cancellation."""
 
     def test_a_cancelled_job_has_ended_and_is_kept_with_its_log(self, bench: Workbench) -> None:
-        """Whoever asks is told so, and nothing of it runs on."""
+        """Every later question gets that answer, and nothing of it runs on."""
         place = bench.place()
         running = bench.hold(place)
         bench.logs_with(running, b"holding")
@@ -40,18 +40,18 @@ class CancelPromises:
             assert end_of(bench.cancel(job.jid)) == end_of(ended)
             assert end_of(bench.fresh().status(job.jid)) == end_of(ended)
 
-    def test_cancelling_twice_tells_the_same(self, bench: Workbench) -> None:
+    def test_cancelling_twice_answers_the_same(self, bench: Workbench) -> None:
         """Also where eight do at once."""
         info = bench.hold(bench.place())
         backends = [bench.fresh() for _ in range(8)]
         with ThreadPoolExecutor(8) as pool:
-            told = list(pool.map(lambda backend: backend.cancel(info.jid), backends))
-        told.append(bench.cancel(info.jid))
-        _assert_cancelled(told[0])
-        assert {end_of(each) for each in told} == {end_of(told[0])}
+            seen = list(pool.map(lambda backend: backend.cancel(info.jid), backends))
+        seen.append(bench.cancel(info.jid))
+        _assert_cancelled(seen[0])
+        assert {end_of(each) for each in seen} == {end_of(seen[0])}
 
     def test_a_job_that_waits_and_is_cancelled_never_starts(self, bench: Workbench) -> None:
-        """It is told why it waits until then."""
+        """Until then its message says why it waits."""
         if bench.subject.unplaceable is None:
             bench.not_run("the subject has no unplaceable: this engine lets no job wait")
         place = bench.place()
@@ -104,7 +104,7 @@ class CancelPromises:
         assert bench.end_of(running.jid).status is Status.SUCCEEDED
 
     def test_a_removal_at_the_same_time_wins(self, bench: Workbench) -> None:
-        """The job is gone, whatever the cancellation is told."""
+        """The job is gone, whatever the cancellation answers."""
         for _ in range(5):
             place = bench.place()
             running = bench.hold(place)

@@ -53,7 +53,7 @@ class DirectoryPromises:
 
     @pytest.mark.parametrize("which", ["input", "output"])
     @weakened_by(Deviation.MISSING_DIRECTORY_MADE)
-    def test_a_missing_directory_is_told_and_not_created(
+    def test_a_missing_directory_is_reported_and_not_created(
         self, bench: Workbench, which: str
     ) -> None:
         """The job fails, and no empty directory appears in its place."""

@@ -1,4 +1,4 @@
-"""Promise 11: an engine that is down or has crashed is told, and nothing is lost."""
+"""Promise 11: an engine that is down or has crashed is reported, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class EnginePromises:
         """For a person."""
         assert bench.backend.ping().strip()
 
-    def test_an_engine_that_is_down_is_told_and_nothing_is_lost(self, bench: Workbench) -> None:
+    def test_an_engine_that_is_down_is_reported_and_nothing_is_lost(self, bench: Workbench) -> None:
         """Every hook says so within the time-out; afterwards everything works again."""
         stop, start = bench.subject.stop_engine, bench.subject.start_engine
         if stop is None or start is None:

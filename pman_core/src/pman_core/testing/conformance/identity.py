@@ -36,7 +36,7 @@ class IdentityPromises:
     """Which job is which."""
 
     def test_a_repeated_submit_finds_the_job_that_runs(self, bench: Workbench) -> None:
-        """It runs once, whoever repeats it and when."""
+        """It runs once, however often and whenever it is repeated."""
         place = bench.place()
         job = bench.job(place, "count", place.job_out)
         first = bench.submit(job)
@@ -133,7 +133,7 @@ class IdentityPromises:
 
     @pytest.mark.parametrize("jid", AWKWARD_JIDS, ids=range(len(AWKWARD_JIDS)))
     def test_a_jid_that_is_no_name_works_all_the_same(self, bench: Workbench, jid: str) -> None:
-        """It is told as it was given, and found again."""
+        """It is reported as it was given, and found again."""
         place = bench.place()
         bench.submit(bench.job(place, "count", place.job_out, jid=jid))
         assert bench.end_of(jid).jid == jid

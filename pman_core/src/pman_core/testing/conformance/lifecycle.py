@@ -1,4 +1,4 @@
-"""Promise 3: the states of a job, its end, and what a person is told about it."""
+"""Promise 3: the states of a job, its end, and the message about it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from pman_core.testing.faulty_registry import FAULTS
 class LifecyclePromises:
     """From submission to end."""
 
-    def test_success_is_told(self, bench: Workbench) -> None:
+    def test_success_is_reported(self, bench: Workbench) -> None:
         """Exit code 0 of the main process is success."""
         info = bench.run(bench.place(), "exit", "0")
         assert (info.status, info.exit_code, info.reason) == (Status.SUCCEEDED, 0, None)
 
     @pytest.mark.parametrize("code", [1, 3, 137])
-    def test_an_exit_code_is_told(self, bench: Workbench, code: int) -> None:
+    def test_an_exit_code_is_reported(self, bench: Workbench, code: int) -> None:
         """Any other code is an error; the message names it."""
         info = bench.run(bench.place(), "exit", str(code))
         assert (info.status, info.exit_code) == (Status.FAILED, code)
         assert info.reason in (Reason.EXIT_CODE, Reason.KILLED), info
         assert str(code) in info.message
 
-    def test_a_signal_is_told(self, bench: Workbench) -> None:
-        """A main process that a signal ended is an error, with the exit code that shells tell.
+    def test_a_signal_is_reported(self, bench: Workbench) -> None:
+        """A main process that a signal ended is an error, with the exit code that shells use.
 
         Without an init the signal has no effect, and the probe ends with 99.
         """
@@ -51,7 +51,7 @@ class LifecyclePromises:
         assert (place.local_out / "running").exists()
         bench.until("the descendant to end", place.is_held, lambda held: not held)
 
-    def test_a_bad_executable_is_told(self, bench: Workbench) -> None:
+    def test_a_bad_executable_is_reported(self, bench: Workbench) -> None:
         """The message names the word that could not be run."""
         place = bench.place()
         job = bench.job(place, "exit", "0", argv=("no-such-executable", "argument"))
@@ -89,14 +89,14 @@ class LifecyclePromises:
         assert bench.end_of(info.jid).status is Status.SUCCEEDED
 
     def test_the_end_stays(self, bench: Workbench) -> None:
-        """Whoever asks later gets the same end."""
+        """Every later question gets the same end."""
         first = bench.run(bench.place(), "exit", "3")
         for _ in range(3):
             assert end_of(bench.fresh().status(first.jid)) == end_of(first)
 
     @weakened_by(Deviation.RESTARTABLE)
-    def test_an_end_stays_when_somebody_starts_the_job_again(self, bench: Workbench) -> None:
-        """An operator who starts everything that has ended changes nothing of what was told."""
+    def test_an_end_stays_when_the_job_is_started_again(self, bench: Workbench) -> None:
+        """An operator who starts everything that has ended changes nothing of what was reported."""
         if bench.subject.restart_run is None:
             bench.not_run("the subject has no restart_run")
         first = bench.run(bench.place(), "exit", "3")
@@ -131,8 +131,8 @@ class LifecyclePromises:
         assert bench.end_of(job.jid).status is Status.FAILED
 
     @weakened_by(Deviation.SECOND_RUN_WINDOW)
-    def test_a_lost_run_is_told_and_not_repeated(self, bench: Workbench) -> None:
-        """What an engine loses is an error; nobody runs the job a second time."""
+    def test_a_lost_run_is_reported_and_not_repeated(self, bench: Workbench) -> None:
+        """What an engine loses is an error; the job does not run a second time."""
         if bench.subject.lose_run is None:
             bench.not_run("the subject has no lose_run")
         place = bench.place()
@@ -153,8 +153,8 @@ class LifecyclePromises:
 class WaitingPromises:
     """Promise 4: what waits says why, and not for ever."""
 
-    def test_a_missing_image_is_told(self, bench: Workbench) -> None:
-        """At once or when the deadline passes: refused, or failed with a message."""
+    def test_a_missing_image_is_reported(self, bench: Workbench) -> None:
+        """At once or at the deadline: refused, or failed with a message."""
         backend = bench.fresh(START_DEADLINE="3")
         job = bench.job(bench.place(), "exit", "0", image=bench.subject.missing_image)
         try:
@@ -169,7 +169,7 @@ class WaitingPromises:
 
     @pytest.mark.parametrize("fault", sorted(FAULTS))
     @weakened_by(Deviation.PULL_NOT_RETRIED)
-    def test_why_an_image_cannot_be_had_is_told(self, bench: Workbench, fault: str) -> None:
+    def test_why_an_image_cannot_be_had_is_reported(self, bench: Workbench, fault: str) -> None:
         """What no waiting mends fails the job, in the words of every engine; the rest waits."""
         if bench.subject.faulty_image is None:
             bench.not_run("the subject has no faulty_image")

@@ -1,4 +1,4 @@
-"""Promise 2: limits are really in force. Promise 3: a job that meets one is told so."""
+"""Promise 2: limits are really in force. Promise 3: a job that meets one says so."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class LimitPromises:
             assert info.status is Status.FAILED, info
 
     @weakened_by(Deviation.OOM_NOT_TOLD)
-    def test_out_of_memory_is_told(self, bench: Workbench) -> None:
+    def test_out_of_memory_is_reported(self, bench: Workbench) -> None:
         """By the reason for programs, and by the message for people; of no other end."""
         bench.needs(Option.MEMORY_LIMIT)
         job = bench.resources(bench.job(bench.place(), "eat", "300"), memory_mib=_LIMIT_MIB)
@@ -91,7 +91,7 @@ class LimitPromises:
         assert share <= 1.4 * limit / 1000
 
     def test_time_limit_ends_a_job(self, bench: Workbench) -> None:
-        """It is told, and nothing runs on."""
+        """It is reported, and nothing runs on."""
         bench.needs(Option.TIME_LIMIT)
         place = bench.place()
         job = bench.submit(bench.job(place, "hold", place.job_out, time_limit_s=2))

@@ -20,7 +20,7 @@ NO_CURSORS = ("", "no such cursor", "zzz", "chris-jid-1", "0", "../..", "\x00", 
 class ListPromises:
     """Lists."""
 
-    def test_a_list_tells_what_the_status_tells(self, bench: Workbench) -> None:
+    def test_a_list_reports_what_the_status_reports(self, bench: Workbench) -> None:
         """Of each job the same."""
         ended = bench.run(bench.place(), "exit", "3")
         listed = {info.jid: info for info in _all(bench, JobFilter(), 100)}
@@ -73,7 +73,7 @@ class ListPromises:
 
     @pytest.mark.parametrize("cursor", NO_CURSORS)
     def test_a_cursor_that_was_never_given_is_refused(self, bench: Workbench, cursor: str) -> None:
-        """A client may send anything, and an empty page would tell it that it has seen all."""
+        """A client may send anything, and an empty page would mean that it has seen all."""
         with pytest.raises(InvalidJobError) as caught:
             bench.backend.list(JobFilter(), 10, cursor)
         assert "cursor" in caught.value.faults, "the parameter that is to blame is named"
@@ -90,8 +90,8 @@ class ListPromises:
     def test_an_empty_list_has_an_end(self, bench: Workbench) -> None:
         """Or several empty ones, but an end."""
         bench.needs(Option.LABELS)
-        nobody = JobFilter(labels={"nobody": uuid.uuid4().hex})
-        assert _all(bench, nobody, 10) == []
+        nothing = JobFilter(labels={"nothing": uuid.uuid4().hex})
+        assert _all(bench, nothing, 10) == []
 
 
 def _all(bench: Workbench, job_filter: JobFilter, limit: int) -> list[JobInfo]:

@@ -138,8 +138,8 @@ class LogPromises:
             lambda logs: all(name in logs for name in names),
         )
         lines = "".join(f"line {number}\n" for number in range(30))
-        for given, told in ((logs, lines), (bench.logs(info, lines=10).decode(), "line 29\n")):
-            part = r"==> worker {} of 2 <==\n(?:line \d+\n)*" + told + r"(worker-\w+)"
+        for given, before in ((logs, lines), (bench.logs(info, lines=10).decode(), "line 29\n")):
+            part = r"==> worker {} of 2 <==\n(?:line \d+\n)*" + before + r"(worker-\w+)"
             found = re.fullmatch(part.format(1) + "\n" + part.format(2), given)
             assert found, given
             assert sorted(found.groups()) == names

@@ -1,4 +1,4 @@
-"""What a plugin author tells the conformance class about the backend under test."""
+"""What the conformance class must know of the backend under test."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Subject:
         does, so that it forgets what it had only in memory. Jobs may end with it.
     :param start_engine: brings the engine back from either, and returns when it answers.
     :param make_foreign: creates an object with this native name that is no job of pman, and
-        yields a function that tells whether it still exists.
+        yields a function that says whether it still exists.
     :param unplaceable: changes a job into one for which the engine never has room.
     :param lose_run: destroys the run of a job behind pman's back, as a lost node would.
     :param restart_run: starts an ended job again behind pman's back, as an operator's

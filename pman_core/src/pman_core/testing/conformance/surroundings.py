@@ -30,7 +30,7 @@ class SurroundingsPromises:
         seen = _environment(place)
         assert {key: seen.get(key) for key in env} == env
 
-    def test_no_value_of_a_jobs_environment_is_told(self, bench: Workbench) -> None:
+    def test_no_value_of_a_jobs_environment_is_shown(self, bench: Workbench) -> None:
         """It may be a token: neither a message nor a label holds it, however the job ends."""
         secret = f"hidden-{uuid.uuid4().hex}"
         jobs = [
@@ -38,10 +38,10 @@ class SurroundingsPromises:
             bench.job(bench.place(), "exit", "3", env={"TOKEN": secret}),
             bench.job(bench.place(), "exit", "0", env={"TOKEN": secret}, argv=("no-such-program",)),
         ]
-        told = [bench.submit(job) for job in jobs]
-        told += [bench.end_of(job.jid) for job in jobs]
-        told += bench.backend.list(JobFilter(), 1000, None).jobs
-        assert not [info.jid for info in told if secret in repr(info)]
+        seen = [bench.submit(job) for job in jobs]
+        seen += [bench.end_of(job.jid) for job in jobs]
+        seen += bench.backend.list(JobFilter(), 1000, None).jobs
+        assert not [info.jid for info in seen if secret in repr(info)]
 
     def test_nothing_of_pmans_own_environment_reaches_a_job(
         self, bench: Workbench, monkeypatch: pytest.MonkeyPatch
@@ -66,7 +66,7 @@ class SurroundingsPromises:
         assert place.dump()["cwd"] == place.job_out
 
     @weakened_by(Deviation.WORKDIR_MADE)
-    def test_a_working_directory_that_is_missing_is_told(self, bench: Workbench) -> None:
+    def test_a_working_directory_that_is_missing_is_reported(self, bench: Workbench) -> None:
         """The job cannot start, and the message names the directory."""
         bench.needs(Option.WORKDIR)
         missing = f"/no-such-directory-{uuid.uuid4().hex[:8]}"
@@ -123,7 +123,7 @@ class SurroundingsPromises:
         assert info.status is Status.SUCCEEDED, info
         assert place.dump()["shm_mib"] == pytest.approx(100, abs=0.1)
 
-    def test_more_gpus_than_there_are_is_told(self, bench: Workbench) -> None:
+    def test_more_gpus_than_there_are_is_reported(self, bench: Workbench) -> None:
         """A request for GPUs is never dropped: the job does not run without them."""
         bench.needs(Option.GPU_LIMIT)
         place = bench.place()
@@ -133,7 +133,7 @@ class SurroundingsPromises:
         except ClientError as error:
             assert str(error)
             return
-        told = bench.until(
+        info = bench.until(
             "a word about the GPUs",
             lambda: bench.status(job.jid),
             lambda info: (
@@ -141,8 +141,8 @@ class SurroundingsPromises:
                 or (info.status is Status.NOT_STARTED and info.reason is not None)
             ),
         )
-        assert told.status is not Status.SUCCEEDED
-        assert told.message
+        assert info.status is not Status.SUCCEEDED
+        assert info.message
         assert place.runs() == 0
 
 

@@ -25,7 +25,7 @@ from pman_core.contract.info import JobInfo, Status
 from pman_core.contract.job import Job, Resources
 from pman_core.contract.mounts import Mount
 from pman_core.kit.serial import job_to_json
-from pman_core.testing.conformance.account import told
+from pman_core.testing.conformance.account import account_of
 from pman_core.testing.conformance.subject import Subject
 from pman_core.testing.conformance.submitting import Order, begin_and_kill
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 _ORDER = {Status.NOT_STARTED: 0, Status.STARTED: 1, Status.SUCCEEDED: 2, Status.FAILED: 2}
 
-#: Some engines tell only by time whether somebody may still be at a job: see ``pman_resume``.
+#: On some engines only time shows that no process starts a job any more: see ``pman_resume``.
 _SHORT_TIMEOUT_S = 3.0
 
 #: How long a job may take to run once a backend says that it is gone on with.
@@ -168,7 +168,7 @@ class Workbench:
         job = self.submit(self.job(place, "hold", place.job_out, **changes))
         self.until_running(job.jid, place)
         return self.until(
-            f"job {job.jid} to be told as started",
+            f"job {job.jid} to be reported as started",
             lambda: self.status(job.jid),
             lambda info: info.status is not Status.NOT_STARTED,
         )
@@ -182,7 +182,7 @@ class Workbench:
                 return True
             info = self.status(jid)
             if info.status.is_final and not running.exists():
-                pytest.fail(f"the job ended before it ran\n{self.told(info)}")
+                pytest.fail(f"the job ended before it ran\n{self.account_of(info)}")
             return False
 
         self.until(f"job {jid} to run", look, bool)
@@ -225,7 +225,7 @@ class Workbench:
         return begin_and_kill(order, after_s)
 
     def resume(self, enough: Callable[[], bool]) -> None:
-        """Do what a pman does that begins to serve and that nobody asks, until it is enough.
+        """Do what a pman does that begins to serve and has no clients, until it is enough.
 
         Where it never is: until the backend has nothing left to go on with, and a while longer.
         """
@@ -247,18 +247,18 @@ class Workbench:
         seen: dict[str, str] = {}
         for backend, jid in self._jobs:
             try:
-                seen[jid] = self.told(backend.status(jid), backend)
+                seen[jid] = self.account_of(backend.status(jid), backend)
             except PmanError as error:
                 seen[jid] = f"job {jid}: {type(error).__name__}: {error}"
         return "\n".join(seen.values())
 
-    def told(self, info: JobInfo, backend: Backend | None = None) -> str:
+    def account_of(self, info: JobInfo, backend: Backend | None = None) -> str:
         """A job for the author of a plugin: how it ended, what it was to do, and what it wrote."""
         try:
             log = (backend or self.backend).logs(info, 10, 1000).decode(errors="replace")
         except PmanError as error:
             log = f"(cannot be read: {error})"
-        return told(info, log, self.subject.probe)
+        return account_of(info, log, self.subject.probe)
 
     # ------------------------------------------------- what the backend declares
 
@@ -303,5 +303,5 @@ class Workbench:
 
 
 def end_of(info: JobInfo) -> tuple[object, ...]:
-    """What is told of an end, and never changes again."""
+    """What is reported of an end, and never changes again."""
     return info.status, info.exit_code, info.reason, info.message, info.finished

@@ -1,7 +1,7 @@
 """Ends a job that is cancelled, and keeps its Job, its pods and their logs.
 
-That the job is cancelled is recorded on its Job before. Whoever looks at the job takes the next
-step to its end, until nothing of it runs.
+The Job already records that the job is cancelled. Each look at the job takes the next step to its
+end, until nothing of it runs.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-_MOST = 63
+_MAX_CHARS = 63
 _PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
@@ -26,7 +26,7 @@ def is_qualified_name(value: str) -> bool:
     domain, slash, name = value.rpartition("/")
     if slash and not is_object_name(domain):
         return False
-    return len(name) <= _MOST and bool(_PART.fullmatch(name))
+    return len(name) <= _MAX_CHARS and bool(_PART.fullmatch(name))
 
 
 def label_faults(labels: Mapping[str, str]) -> Iterator[str]:
@@ -34,9 +34,9 @@ def label_faults(labels: Mapping[str, str]) -> Iterator[str]:
     for key, value in labels.items():
         if not is_qualified_name(key):
             yield f"{key!r} is no key of a label (name, or domain/name)"
-        if value and not (len(value) <= _MOST and _PART.fullmatch(value)):
+        if value and not (len(value) <= _MAX_CHARS and _PART.fullmatch(value)):
             yield (
-                f"{value!r} is no value of a label (up to {_MOST} letters, digits and inner "
+                f"{value!r} is no value of a label (up to {_MAX_CHARS} letters, digits and inner "
                 "'-', '_' and '.')"
             )
 

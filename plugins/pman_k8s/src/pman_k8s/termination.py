@@ -1,7 +1,7 @@
 """Ends what still runs of a job whose end is recorded: a cancelled run, or a sidecar.
 
-The annotation ``labels.PODS_TO_END`` names the pods until that is done. Whoever looks at the job
-goes on with it, and so does each pman that starts.
+The annotation ``labels.PODS_TO_END`` names the pods until that is done. Each look at the job takes
+the next step, and so does each pman that starts.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def end_remaining_pods(cluster: Cluster, job: Object, now: datetime) -> bool:
     """Take the next step to the end of what still runs of a job, without waiting for it.
 
     Where that fails the job has ended all the same, and the next look tries again. A permission
-    that is missing is logged once for each job: it does not come back by itself.
+    that is missing is logged once for each job: only the operator can grant it.
 
     :param now: when ``job`` was read, by the server's clock.
     :return: whether nothing is left to be done, or nothing can be.
@@ -60,7 +60,7 @@ def end_remaining_pods(cluster: Cluster, job: Object, now: datetime) -> bool:
 
 
 def end_all_remaining_pods(cluster: Cluster, instance: str) -> None:
-    """Likewise for all jobs of an instance that have ended.
+    """Take the next step for all jobs of an instance that have ended.
 
     :raises EngineUnavailableError: some pods still end.
     """

@@ -14,13 +14,13 @@ from pman_k8s.label_syntax import is_reserved, label_faults
 from pman_k8s.settings import ClaimSettings
 
 #: The highest id that Kubernetes takes (a 32-bit integer with a sign).
-_MOST_ID = 2**31 - 1
+_MAX_ID = 2**31 - 1
 
 #: The fields of the request that the directories of a job come from; all others are of the last.
 _FIELDS = ("input_dir", "output_dir", "mounts")
 
 #: etcd takes no object over 1.5 MiB; a Job holds more than argv and environment.
-_MOST_TEXT = 1_000_000
+_MAX_TEXT_BYTES = 1_000_000
 
 
 def validate(job: Job, settings: ClaimSettings, directories: DirectoryChecker) -> None:
@@ -41,12 +41,12 @@ def validate(job: Job, settings: ClaimSettings, directories: DirectoryChecker) -
 
 
 def _faults(job: Job) -> Iterator[tuple[str, str]]:
-    if job.user is not None and max(job.user.uid or 0, job.user.gid or 0) > _MOST_ID:
-        yield "CONTAINER_USER", f"must be at most {_MOST_ID}"
+    if job.user is not None and max(job.user.uid or 0, job.user.gid or 0) > _MAX_ID:
+        yield "CONTAINER_USER", f"must be at most {_MAX_ID}"
     words = (*job.argv, *job.env, *job.env.values())
     size = sum(len(escaped(word).encode()) for word in words)
-    if size > _MOST_TEXT:
-        yield "args", f"and environment have {size} bytes; Kubernetes takes up to {_MOST_TEXT}"
+    if size > _MAX_TEXT_BYTES:
+        yield "args", f"and environment have {size} bytes; Kubernetes takes up to {_MAX_TEXT_BYTES}"
 
 
 def _look_at_directories(job: Job, storebase: Path, directories: DirectoryChecker) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-# This file's folder comes last: it would hide the client, whose package has this file's name.
+# This file's folder comes last: this file has the name of the client's package, and would hide it.
 sys.path.sort(key=lambda folder: Path(folder or ".").resolve() == Path(__file__).parent.resolve())
 
 import attrs
@@ -31,7 +31,7 @@ from pman_core import Job, Resources
 from pman_core.app import create_app
 from pman_core.kit.names import INSTANCE_LABEL, native_name
 from pman_core.kit.settings import load
-from pman_k8s.cluster import Cluster
+from pman_k8s.client import Cluster
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES
 from pman_k8s.settings import K8sSettings
@@ -70,8 +70,8 @@ def main() -> None:
         took = clocked(lambda: bench.fill(range(PAGE, MANY)))
         row("", "few Jobs", f"{MANY:,} Jobs", "ratio", "target")
         for what, seconds in bench.measured().items():
-            told = (f"{1000 * few[what]:.1f} ms", f"{1000 * seconds:.1f} ms")
-            row(what, *told, f"{seconds / few[what]:.2f}", "<= 1.5")
+            times = (f"{1000 * few[what]:.1f} ms", f"{1000 * seconds:.1f} ms")
+            row(what, *times, f"{seconds / few[what]:.2f}", "<= 1.5")
         row("the whole list, by 500", "", f"{bench.whole_list():.1f} s", "", "")
         row(f"{MANY:,} creates by hand", "", f"{took:.1f} s", "", "")
 
@@ -87,7 +87,7 @@ class Bench:
     jids: dict[str, str] = attrs.field(factory=dict)
 
     def prepare(self) -> None:
-        """Jobs that have ended, that run, alone and twofold, and that wait for room."""
+        """Submit jobs that end, run, run with two workers, and wait for room."""
         self.jids["ended"] = self.post("true")
         self.await_status("ended", "finishedSuccessfully")
         self.jids["running"] = self.post("while :; do sleep 1; done")
@@ -111,15 +111,15 @@ class Bench:
     def deletes(self) -> Iterator[float]:
         """Seconds of each removal of a job that waits for room."""
         for _ in range(10):
-            self.jids["leaving"] = jid = self.post("true", cpu_limit=1_000_000)
-            self.await_status("leaving", "notstarted")
+            self.jids["deleted"] = jid = self.post("true", cpu_limit=1_000_000)
+            self.await_status("deleted", "notstarted")
             yield clocked(partial(self.pman.delete, f"{API}{jid}/"))
             if self.pman.get(f"{API}{jid}/").status_code != 404:
                 sys.exit(f"job {jid} is still there")
-        del self.jids["leaving"]
+        del self.jids["deleted"]
 
     def fill(self, numbers: range) -> None:
-        """Make Jobs that never have a pod, and wait until the cluster has looked at all of them."""
+        """Make Jobs that never have a pod, and wait until the controller has seen them all."""
         settings = load(K8sSettings, self.environ)
 
         def make(index: int) -> None:
@@ -181,8 +181,8 @@ class Bench:
         answer = self.pman.open(path, method=method, **more)
         if answer.status_code != code:
             sys.exit(f"{method} {path} answered {answer.status_code}: {answer.text}")
-        told: dict[str, Any] = answer.get_json()
-        return told
+        content: dict[str, Any] = answer.get_json()
+        return content
 
     def await_status(self, state: str, status: str) -> None:
         """Wait for the status of a job."""
@@ -222,20 +222,20 @@ def instance(environ: dict[str, str]) -> Iterator[Cluster]:
 
 @contextlib.contextmanager
 def calls() -> Iterator[list[str]]:
-    """Every request that is sent to the API server meanwhile."""
+    """Record every request that is sent to the API server."""
     asked: list[str] = []
     send = Cluster._send
 
-    def noted(self: Cluster, method: str, path: str, *more: Any) -> Any:
+    def recorded(self: Cluster, method: str, path: str, *more: Any) -> Any:
         asked.append(f"{method} {path.split('/namespaces/')[-1].partition('/')[2].split('/')[0]}")
         return send(self, method, path, *more)
 
-    with mock.patch.object(Cluster, "_send", noted):
+    with mock.patch.object(Cluster, "_send", recorded):
         yield asked
 
 
 def median(work: Callable[[], object], turns: int = TURNS) -> float:
-    """Of the seconds that it takes."""
+    """The median of the seconds that it takes."""
     work()
     return statistics.median(clocked(work) for _ in range(turns))
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from k8s_bench import K8sBench, bench_on
 from k8s_cluster import RULES_OF_PMAN_6, account_with, why_missing, why_no_faults
+from k8s_kit import K8sKit, kit_on
 
 from pman_core.testing.pytest_plugin import Engines
 
@@ -18,25 +18,25 @@ def cluster(engines: Engines) -> None:
 
 
 @pytest.fixture
-def bench(cluster: None, tmp_path: Path) -> Iterator[K8sBench]:
+def kit(cluster: None, tmp_path: Path) -> Iterator[K8sKit]:
     """The tools of a test; all that it made goes away with it."""
-    with bench_on(tmp_path) as made:
+    with kit_on(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def fragile(engines: Engines, tmp_path: Path) -> Iterator[K8sBench]:
+def fragile(engines: Engines, tmp_path: Path) -> Iterator[K8sKit]:
     """Likewise, on a cluster whose parts the test may kill."""
     engines.need("kubernetes", why_no_faults())
-    with bench_on(tmp_path) as made:
+    with kit_on(tmp_path) as made:
         yield made
     gc.collect()  # see PYTHON_LEAVES_SOCKETS
 
 
 @pytest.fixture
-def role_of_pman_6(bench: K8sBench, tmp_path: Path) -> Iterator[Path]:
+def role_of_pman_6(kit: K8sKit, tmp_path: Path) -> Iterator[Path]:
     """The kubeconfig of an account that may do what pman 6 did."""
     folder = tmp_path / "role"
     folder.mkdir()
-    with account_with(RULES_OF_PMAN_6, bench.instance) as token:
-        yield bench.account.kubeconfig(folder, token=token)
+    with account_with(RULES_OF_PMAN_6, kit.instance) as token:
+        yield kit.account.kubeconfig(folder, token=token)

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import attrs
 
 from pman_core.kit.settings import load
-from pman_k8s.access import Access
-from pman_k8s.cluster import Cluster
-from pman_k8s.errors import NotThere
+from pman_k8s.client import Cluster
+from pman_k8s.connection import Connection
+from pman_k8s.errors import NotFoundError
 from pman_k8s.settings import K8sSettings
 
 T = TypeVar("T")
@@ -130,10 +130,10 @@ class Account:
 
 @functools.cache
 def account(namespace: str = NAMESPACE) -> Account:
-    """The account, from the very file that the documentation tells to apply."""
+    """The account, from the file that the documentation says to apply."""
     kubectl("-n", namespace, "apply", "-f", str(ROLE))
     environ = {"KUBECONFIG": KUBECONFIG}
-    client = Access(load(K8sSettings, environ), environ).client().configuration
+    client = Connection(load(K8sSettings, environ), environ).client().configuration
     ca = Path(str(client.ssl_ca_cert)).read_bytes()
     until(lambda: _has_the_role(namespace), bool)
     return Account(namespace, token_of(namespace, "pman"), client.host, ca)
@@ -182,7 +182,7 @@ def minor_version() -> int:
 def exists(name: str, namespace: str = NAMESPACE) -> bool:
     try:
         admin(namespace).job(name)
-    except NotThere:
+    except NotFoundError:
         return False
     return True
 

@@ -1,6 +1,6 @@
-"""A job that unit tests change."""
+"""A job that unit tests change, and what all cancelled jobs have in common."""
 
-from pman_core import ClaimPath, Job, Mount, Resources
+from pman_core import ClaimPath, Job, JobInfo, Mount, Reason, Resources, Status
 
 CLAIMS = (
     Mount(ClaimPath("storebase", "a b/in"), "/share/incoming", True),
@@ -15,3 +15,8 @@ BASE = Job(
     mounts=CLAIMS,
     fingerprint="v1-abc",
 )
+
+
+def assert_cancelled(info: JobInfo) -> None:
+    assert (info.status, info.reason) == (Status.FAILED, Reason.CANCELLED), info
+    assert (info.message, info.exit_code) == ("cancelled", None), info

@@ -4,6 +4,8 @@ Written by hand after the API reference of each version (Job v1 batch, Pod v1 co
 cluster of 1.20 sent; only the parts that pman reads.
 """
 
+import json
+from pathlib import Path
 from typing import Any
 
 from k8s_jobs import BASE
@@ -36,7 +38,11 @@ def condition(kind: str, reason: str = "", message: str = "", at: str = LATER) -
 def job(
     *conditions: Object, workers: int = 1, pods: str = "", begun: bool = False, **status: Any
 ) -> Object:
-    """A Job; ``pods`` are the names that pman has noted, ``begun`` whether it noted a start."""
+    """A Job.
+
+    :param pods: the names of pods that pman has recorded.
+    :param begun: whether it has recorded a start.
+    """
     made = job_payload("the-job", BASE, SETTINGS, KUBERNETES)
     made["metadata"] |= {"uid": "u-1", "resourceVersion": "7", "creationTimestamp": CREATED}
     if pods:
@@ -117,5 +123,27 @@ def event(reason: str, message: str, kind: str = "Warning", at: str = LATER) -> 
     }
 
 
+RUNS: Object = {"running": {"startedAt": STARTED}}
+RECORDED = Path(__file__).parent / "recorded"
+
 BACKOFF = condition("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
 COMPLETE = condition("Complete")
+FAILURE_TARGET = condition("FailureTarget", "BackoffLimitExceeded", "...")
+SUCCESS_MET = condition("SuccessCriteriaMet", "CompletionsReached", "...")
+DISRUPTION = {
+    "type": "DisruptionTarget",
+    "status": "True",
+    "reason": "EvictionByEvictionAPI",
+    "message": "Eviction API: evicting",
+}
+
+
+def recorded(name: str) -> Object:
+    """A pod as a cluster of 1.36 sent it."""
+    (found,) = json.loads((RECORDED / f"pod-{name}.json").read_text())
+    return dict(found)
+
+
+def record(made: Object, patch: Object) -> None:
+    """What the API server does with a patch of annotations."""
+    made["metadata"]["annotations"] |= patch["metadata"]["annotations"]

@@ -12,8 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from k8s_jobs import BASE
+
+from pman_core import JobFilter
+from pman_k8s.backend import KubernetesBackend
 
 NOW = "Sat, 21 Nov 2026 01:00:15 GMT"
+
+#: The two ways to look at a job.
+LOOKS: list[Callable[[KubernetesBackend], Any]] = [
+    lambda pman: pman.pman_status(BASE.jid),
+    lambda pman: pman.pman_list(JobFilter(), 10, None).jobs[0],
+]
 
 Answer = tuple[int, dict[str, Any] | str, dict[str, str]]
 

@@ -33,7 +33,7 @@ PARTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", 
 
 
 def environ_of(config: Path, **more: str) -> dict[str, str]:
-    """What pman is told of the cluster."""
+    """The variables by which pman knows the cluster."""
     return {
         "KUBECONFIG": str(config),
         "JOB_NAMESPACE": NAMESPACE,
@@ -91,7 +91,7 @@ def start(between: Proxy) -> None:
 
 @contextlib.contextmanager
 def foreign(name: str) -> Iterator[Callable[[], bool]]:
-    """A Job that is nobody's business of pman's, and has no pod."""
+    """A Job that is not pman's, and has no pod."""
     container = {"name": "job", "image": IMAGE, "command": ["true"]}
     job = {
         "apiVersion": "batch/v1",

@@ -1,17 +1,14 @@
-"""A job that is cancelled is noted as such, then ended, and kept with its log."""
+"""A cancelled job is recorded as such, then ended, and kept with its log."""
 
 import contextlib
 import logging
-import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from k8s_bench import K8sBench
-from k8s_cluster import PART, until
-from k8s_jobs import BASE
+from k8s_jobs import BASE, assert_cancelled
 from k8s_objects import (
     BACKOFF,
     LATER,
@@ -26,24 +23,27 @@ from k8s_objects import (
 )
 from k8s_standin import Answer, Request, Standin, said, standin
 
-from pman_core import JobFilter, JobInfo, Reason, Status
+from pman_core import JobFilter, JobInfo
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.settings import load
+from pman_core.kit.times import parsed_time
 from pman_k8s.backend import KubernetesBackend
-from pman_k8s.cluster import Cluster
-from pman_k8s.labels import REST, VERDICT
-from pman_k8s.moments import moment
-from pman_k8s.rest import end_rest
+from pman_k8s.client import Cluster
+from pman_k8s.labels import OUTCOME, PODS_TO_END
 from pman_k8s.settings import K8sSettings
+from pman_k8s.termination import end_remaining_pods
 
 Object = dict[str, Any]
 
+
 DEADLINE = {"spec": {"activeDeadlineSeconds": 1}}
+
+
 STOPPED = {"parallelism": 0, "activeDeadlineSeconds": 1}
 
 
 class Server:
-    """An API server with one Job, whose nodes and controllers do at once what they are told."""
+    """An API server with one Job, whose nodes and controllers do everything at once."""
 
     def __init__(self, *pods: Object, workers: int = 1) -> None:
         self.job = named(
@@ -110,28 +110,23 @@ def runs() -> Object:
     return running(startTime=STARTED)
 
 
-def assert_cancelled(info: JobInfo) -> None:
-    assert (info.status, info.reason) == (Status.FAILED, Reason.CANCELLED), info
-    assert (info.message, info.exit_code) == ("cancelled", None), info
-
-
 # ------------------------------------------------------------------- in which order
 
 
-def test_the_end_is_noted_before_what_runs_is_ended(tmp_path: Path) -> None:
+def test_the_end_is_recorded_before_what_runs_is_ended(tmp_path: Path) -> None:
     """And the pod is not deleted, which would take its log with it."""
     cluster = Server(runs())
     with standin(tmp_path, cluster.answer) as server:
         info = KubernetesBackend(server.environ()).pman_cancel(BASE.jid)
     assert_cancelled(info)
-    assert info.started == moment(STARTED)
+    assert info.started == parsed_time(STARTED)
     noted, ended_pod, done = changes(server)
     assert noted[0] == "jobs"
     assert noted[1]["metadata"]["resourceVersion"] == "7"
-    assert noted[1]["metadata"]["annotations"].keys() >= {VERDICT, REST}
+    assert noted[1]["metadata"]["annotations"].keys() >= {OUTCOME, PODS_TO_END}
     assert "spec" not in noted[1]
     assert ended_pod == ("pods", DEADLINE)
-    assert done == ("jobs", {"metadata": {"annotations": {REST: None}}})
+    assert done == ("jobs", {"metadata": {"annotations": {PODS_TO_END: None}}})
 
 
 @pytest.mark.parametrize(
@@ -139,7 +134,7 @@ def test_the_end_is_noted_before_what_runs_is_ended(tmp_path: Path) -> None:
     [[], [unscheduled()], [pod("Pending", startTime=STARTED)]],
     ids=["none", "queued", "node"],
 )
-def test_what_waits_is_stopped_by_the_change_that_notes_its_end(
+def test_a_waiting_job_is_stopped_by_the_change_that_records_its_end(
     tmp_path: Path, pods: list[Object]
 ) -> None:
     """A pman that is killed after it leaves nothing that could start."""
@@ -151,7 +146,7 @@ def test_what_waits_is_stopped_by_the_change_that_notes_its_end(
         assert pman.pman_logs(info, 10, 1000) == b"(it did not start: cancelled)\n"
     ((what, change),) = changes(server)
     assert (what, change["spec"]) == ("jobs", STOPPED)
-    assert VERDICT in change["metadata"]["annotations"]
+    assert OUTCOME in change["metadata"]["annotations"]
     assert info.started is None
 
 
@@ -165,7 +160,7 @@ def test_what_began_just_now_is_ended_with_its_log(tmp_path: Path) -> None:
     cluster.events = [sidecar, begun]
     with standin(tmp_path, cluster.answer) as server:
         info = KubernetesBackend(server.environ()).pman_cancel(BASE.jid)
-    assert info.started == moment(LATER)
+    assert info.started == parsed_time(LATER)
     assert ("pods", DEADLINE) in changes(server)
     assert cluster.job["spec"]["parallelism"] == 1
 
@@ -182,6 +177,7 @@ def test_a_worker_that_waits_beside_one_that_ended_is_stopped(tmp_path: Path) ->
 
 # ------------------------------------------------------------- after a pman was killed
 
+
 LOOKS: dict[str, Callable[[KubernetesBackend], object]] = {
     "status": lambda pman: pman.pman_status(BASE.jid),
     "list": lambda pman: pman.pman_list(JobFilter(), 10, None),
@@ -192,14 +188,14 @@ LOOKS: dict[str, Callable[[KubernetesBackend], object]] = {
 
 @contextlib.contextmanager
 def half_cancelled(folder: Path) -> Iterator[tuple[Server, Standin, JobInfo]]:
-    """The end of a job is noted, and nothing has been done about it yet."""
+    """The end of a job is recorded, and not carried out yet."""
     cluster = Server(runs())
     cluster.refusal = said(500, "etcdserver: request timed out")
     with standin(folder, cluster.answer) as server:
         with pytest.raises(EngineUnavailableError):
             KubernetesBackend(server.environ(ENGINE_TIMEOUT="1")).pman_cancel(BASE.jid)
         info = KubernetesBackend(server.environ()).pman_status(BASE.jid)
-        assert REST in cluster.job["metadata"]["annotations"]
+        assert PODS_TO_END in cluster.job["metadata"]["annotations"]
         cluster.refusal = None
         yield cluster, server, info
 
@@ -215,7 +211,7 @@ def test_whoever_looks_next_goes_on(
         assert cluster.pods[0]["status"]["phase"] == "Failed"
         pman = KubernetesBackend(server.environ())
         pman.pman_resume()
-        assert REST not in cluster.job["metadata"]["annotations"]
+        assert PODS_TO_END not in cluster.job["metadata"]["annotations"]
         del server.asked[:]
         assert pman.pman_status(BASE.jid) == info
         assert [request.method for request in server.asked] == ["GET"]
@@ -231,7 +227,7 @@ def test_a_resume_is_called_again_while_something_is_ending(tmp_path: Path) -> N
 # --------------------------------------------------------------------- when it is over
 
 
-def test_a_container_is_waited_for_whose_end_its_kubelet_does_not_tell(tmp_path: Path) -> None:
+def test_cancel_waits_for_a_container_whose_end_its_kubelet_does_not_report(tmp_path: Path) -> None:
     """Its log has an end then."""
     cluster = Server(runs())
     with standin(tmp_path, cluster.answer) as server:
@@ -239,7 +235,7 @@ def test_a_container_is_waited_for_whose_end_its_kubelet_does_not_tell(tmp_path:
     assert server.asked[-1].path.endswith("/pods/the-job-abcde/log")
 
 
-def test_a_job_that_does_not_end_in_time_is_told_and_stays_cancelled(tmp_path: Path) -> None:
+def test_a_job_that_does_not_end_in_time_is_reported_and_stays_cancelled(tmp_path: Path) -> None:
     cluster = Server(runs())
     cluster.nodes_answer = False
     with standin(tmp_path, cluster.answer) as server:
@@ -266,15 +262,15 @@ def test_what_a_node_does_not_begin_is_taken_from_it(tmp_path: Path) -> None:
         assert end
         cluster.pods = [pod("Pending", name=name, startTime=STARTED) for name in "ab"]
         del server.asked[:]
-        assert not end_rest(api, cluster.job, end)
+        assert not end_remaining_pods(api, cluster.job, end)
         assert [what for what, _change in changes(server)] == ["pods", "pods"]
         del server.asked[:]
         waiting = list(cluster.pods)
-        assert not end_rest(api, cluster.job, end + LATE)
+        assert not end_remaining_pods(api, cluster.job, end + LATE)
         assert changes(server) == [("jobs", {"spec": STOPPED})]
         cluster.pods = waiting
         cluster.pods[0]["metadata"]["deletionTimestamp"] = LATER
-        assert not end_rest(api, cluster.job, end + LATE)
+        assert not end_remaining_pods(api, cluster.job, end + LATE)
         (forced,) = [request for request in server.asked if request.method == "DELETE"]
         assert (forced.path.split("/")[-1], forced.body) == ("a", {"gracePeriodSeconds": 0})
 
@@ -302,35 +298,3 @@ def test_what_may_not_be_ended_in_its_pod_is_deleted_with_it(
         assert_cancelled(KubernetesBackend(server.environ()).pman_cancel(BASE.jid))
     assert cluster.pods == []
     assert "their logs with them: pman is not allowed to patch pods" in caplog.text
-
-
-# ------------------------------------------------------------------------ the cluster
-
-
-def test_on_a_cluster_a_role_without_patch_of_pods_cancels(
-    bench: K8sBench, role_of_pman_6: Path
-) -> None:
-    place = bench.place()
-    job_ = bench.hold(place)
-    bench.start(bench.pman(), job_, place)
-    pman = bench.pman(KUBECONFIG=str(role_of_pman_6), ENGINE_TIMEOUT="60")
-    info = pman.pman_cancel(job_.jid)
-    assert_cancelled(info)
-    until(lambda: bench.pods(job_.jid), lambda pods: not pods)
-    assert b"gone with its pod" in pman.pman_logs(info, 10, 1000)
-    assert place.runs() == 1
-
-
-def test_on_a_cluster_a_job_that_pulls_is_cancelled(bench: K8sBench) -> None:
-    """Its kubelet is busy with a registry that says nothing."""
-    if not PART:
-        pytest.skip("the nodes do not reach this machine")
-    with socket.create_server(("127.0.0.1", 0)) as registry:
-        pman = bench.pman(ENGINE_TIMEOUT="60")
-        job_ = bench.shell("true", image=f"localhost:{registry.getsockname()[1]}/silent:1")
-        pman.pman_submit(job_)
-        until(lambda: pman.pman_status(job_.jid), lambda info: info.reason is Reason.PULLING)
-        info = pman.pman_cancel(job_.jid)
-        assert_cancelled(info)
-        assert bench.pods(job_.jid) == []
-        assert bench.pman().pman_status(job_.jid) == info

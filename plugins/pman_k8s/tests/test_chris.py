@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from k8s_bench import K8sBench
 from k8s_cluster import STOREBASE
+from k8s_kit import K8sKit
 from pfcon_client import (
     PFCON_TIMEOUT_S,
     assert_succeeded,
@@ -19,15 +19,15 @@ from pfcon_client import (
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give folders to somebody else")
-def test_a_chris_plugin_runs_on_a_claim(bench: K8sBench, tmp_path: Path) -> None:
+def test_a_chris_plugin_runs_on_a_claim(kit: K8sKit, tmp_path: Path) -> None:
     jid = f"chris-jid-{uuid.uuid4().hex[:8]}"
     token = f"secret-{uuid.uuid4().hex}"
     folder = STOREBASE / f"key-{jid}"
-    bench.made.append(folder)
+    kit.made.append(folder)
     _, outgoing = folders(folder)
     log = tmp_path / "server.log"
     environ = {
-        **bench.environ,
+        **kit.environ,
         "CONTAINER_ENV": "kubernetes",
         "STORAGE_TYPE": "kubernetes_pvc",
     }
@@ -52,7 +52,7 @@ def test_a_chris_plugin_runs_on_a_claim(bench: K8sBench, tmp_path: Path) -> None
         deleted = requests.delete(f"{url}{jid}/", timeout=PFCON_TIMEOUT_S)
         assert deleted.status_code == 204, deleted.text
         assert requests.get(f"{url}{jid}/", timeout=PFCON_TIMEOUT_S).status_code == 404
-    assert bench.pods() == []
+    assert kit.pods() == []
     told = log.read_text()
     assert jid in told  # it is the right log
     assert token not in told + posted.text + str(end) + refused.text

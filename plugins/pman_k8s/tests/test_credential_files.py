@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-#: Makes a client of the kubeconfig in KUBECONFIG, tells that, and lives until its input ends.
+#: Makes a client of the kubeconfig in KUBECONFIG, reports that, and lives until its input ends.
 PROCESS = """
 import os, sys
 from pman_core.kit.settings import load
-from pman_k8s.access import Access
+from pman_k8s.connection import Connection
 from pman_k8s.settings import K8sSettings
-configuration = Access(load(K8sSettings, os.environ), os.environ).client().configuration
+configuration = Connection(load(K8sSettings, os.environ), os.environ).client().configuration
 print(configuration.ssl_ca_cert, flush=True)
 sys.stdin.read()
 """

@@ -1,4 +1,4 @@
-"""What the API server answers becomes our errors."""
+"""The API server's answers become pman's errors."""
 
 import json
 import ssl
@@ -10,15 +10,15 @@ from kubernetes.client import ApiException
 
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
 from pman_k8s.errors import (
-    Conflict,
-    Expired,
-    NotKnown,
-    NotThere,
-    Refused,
-    client_errors,
-    lacking_permission,
+    ConflictError,
+    ExpiredError,
+    NotFoundError,
+    RefusedError,
+    UnauthorizedError,
+    create_error,
+    engine_errors,
+    missing_permission,
     raise_for,
-    told_on_create,
 )
 
 FORBIDDEN = (
@@ -36,23 +36,29 @@ def status(code: int, message: str, **details: Any) -> bytes:
 
 @pytest.mark.parametrize(
     ("code", "kind"),
-    [(400, Refused), (401, NotKnown), (404, NotThere), (409, Conflict), (410, Expired)],
+    [
+        (400, RefusedError),
+        (401, UnauthorizedError),
+        (404, NotFoundError),
+        (409, ConflictError),
+        (410, ExpiredError),
+    ],
 )
-def test_a_no_is_told_by_its_kind(code: int, kind: type[Refused]) -> None:
-    with pytest.raises(Refused, match="words") as caught:
+def test_each_status_code_has_its_exception(code: int, kind: type[RefusedError]) -> None:
+    with pytest.raises(RefusedError, match="words") as caught:
         raise_for(code, {}, status(code, "words"))
     assert type(caught.value) is kind
 
 
 def test_a_404_of_something_else_says_nothing_of_a_job() -> None:
-    """A proxy that has just started, say; whoever believes it takes the job for gone."""
+    """A proxy that has just started, say; the job is not gone."""
     for body in (b"404 page not found", b'{"message": "no route"}', b"[]"):
         with pytest.raises(EngineUnavailableError, match="something before the API server"):
             raise_for(404, {}, body)
 
 
 @pytest.mark.parametrize("details", [["x"], "x", {"causes": ["x"]}])
-def test_a_gateways_error_of_any_shape_is_told(details: Any) -> None:
+def test_an_error_of_a_gateway_is_reported_whatever_its_shape(details: Any) -> None:
     body = json.dumps({"code": 14, "message": "no upstream", "details": details}).encode()
     with pytest.raises(EngineUnavailableError, match="no upstream"):
         raise_for(503, {}, body)
@@ -63,23 +69,23 @@ def test_a_yes_is_no_error(code: int) -> None:
     raise_for(code, {}, b"")
 
 
-def test_fields_that_are_wrong_are_told_one_by_one() -> None:
+def test_each_wrong_field_is_named() -> None:
     causes = [
         {"field": "spec.template.labels", "message": "Invalid value: no"},
         {"field": "spec.parallelism", "message": "Invalid value: -1"},
     ]
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RefusedError) as caught:
         raise_for(422, {}, status(422, "Job is invalid", causes=causes))
-    told = told_on_create(caught.value)
+    told = create_error(caught.value)
     assert isinstance(told, InvalidJobError)
     for cause in causes:
         assert f"{cause['field']}: {cause['message']}" in str(told)
 
 
 def test_a_missing_permission_is_named() -> None:
-    assert lacking_permission(FORBIDDEN) == "create jobs (batch)"
+    assert missing_permission(FORBIDDEN) == "create jobs (batch)"
     core = FORBIDDEN.replace("create", "get").replace('"jobs"', '"pods/log"').replace("batch", "")
-    assert lacking_permission(core) == "get pods/log"
+    assert missing_permission(core) == "get pods/log"
     with pytest.raises(EngineUnavailableError, match=r"not allowed to create jobs \(batch\)"):
         raise_for(403, {}, status(403, FORBIDDEN))
 
@@ -97,15 +103,15 @@ def test_a_missing_permission_is_named() -> None:
     ],
 )
 def test_who_must_act_when_a_job_is_refused(code: int, words: str, kind: type[Exception]) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RefusedError) as caught:
         raise_for(code, {}, status(code, words))
-    told = told_on_create(caught.value)
+    told = create_error(caught.value)
     assert isinstance(told, kind)
     assert words in str(told)
 
 
 def test_an_object_that_etcd_finds_too_large_is_the_clients_fault() -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         raise_for(500, {}, status(500, "etcdserver: request is too large"))
 
 
@@ -129,7 +135,7 @@ def test_a_server_that_cannot_serve_now_says_when(
 
 
 @pytest.mark.parametrize("body", [b"<html>Bad Gateway</html>", b"", b"[]", b"\xff"])
-def test_an_error_of_something_between_is_told_too(body: bytes) -> None:
+def test_an_error_of_a_proxy_is_reported_too(body: bytes) -> None:
     with pytest.raises(EngineUnavailableError, match="502"):
         raise_for(502, {}, body)
 
@@ -161,5 +167,5 @@ POOL: Any = None
     ],
 )
 def test_a_server_that_does_not_answer_is_unavailable(error: Exception, words: str) -> None:
-    with pytest.raises(EngineUnavailableError, match=words), client_errors(lambda: "https://x"):
+    with pytest.raises(EngineUnavailableError, match=words), engine_errors(lambda: "https://x"):
         raise error

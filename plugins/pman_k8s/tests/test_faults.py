@@ -8,18 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from k8s_bench import K8sBench
 from k8s_cluster import PYTHON_LEAVES_SOCKETS, admin, kubectl, part, until
+from k8s_kit import K8sKit
 
 from pman_core import JobFilter, Reason, Resources, Status
 from pman_core.contract.errors import EngineUnavailableError
-from pman_k8s.jobs import conditions
+from pman_k8s.status.job import conditions
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(PYTHON_LEAVES_SOCKETS)]
 
 
-def test_an_api_server_that_is_killed_loses_no_job(fragile: K8sBench) -> None:
-    """One ends while it is down, one runs on, one is submitted and told to wait."""
+def test_an_api_server_that_is_killed_loses_no_job(fragile: K8sKit) -> None:
+    """One ends while it is down, one runs on, one is submitted and gets 503."""
     pman = fragile.pman(ENGINE_TIMEOUT="5")
     ending, lasting = fragile.place(), fragile.place()
     first, second = fragile.hold(ending), fragile.hold(lasting)
@@ -49,7 +49,7 @@ def test_an_api_server_that_is_killed_loses_no_job(fragile: K8sBench) -> None:
     assert (ending.runs(), lasting.runs()) == (1, 1)
 
 
-def test_submits_while_the_api_server_is_killed_run_once(fragile: K8sBench) -> None:
+def test_submits_while_the_api_server_is_killed_run_once(fragile: K8sKit) -> None:
     """Clients repeat what was answered with 503.
 
     The controller is down too: one that is making a pod just then does not know whether it did,
@@ -93,7 +93,7 @@ def test_submits_while_the_api_server_is_killed_run_once(fragile: K8sBench) -> N
 
 
 @pytest.mark.parametrize("seen", [True, False])
-def test_a_job_that_the_cluster_began_twice_is_lost(fragile: K8sBench, seen: bool) -> None:
+def test_a_job_that_the_cluster_began_twice_is_lost(fragile: K8sKit, seen: bool) -> None:
     """A controller makes two pods where an API server died before it answered.
 
     :param seen: whether pman knew the first of them.
@@ -133,8 +133,8 @@ def copy_of(pod: dict[str, Any]) -> None:
     admin().ask("POST", f"/api/v1/namespaces/{metadata['namespace']}/pods", body)
 
 
-def test_a_controller_that_is_down_delays_and_loses_nothing(fragile: K8sBench) -> None:
-    """Without it a pod may have ended, and nobody says so of the Job."""
+def test_a_controller_that_is_down_delays_and_loses_nothing(fragile: K8sKit) -> None:
+    """Without it a pod may have ended, and its Job does not show it."""
     pman = fragile.pman()
     place = fragile.place()
     job = fragile.hold(place)
@@ -149,7 +149,7 @@ def test_a_controller_that_is_down_delays_and_loses_nothing(fragile: K8sBench) -
     assert fragile.end_of(pman, job.jid).status is Status.SUCCEEDED
 
 
-def test_a_lost_node_is_told_and_its_job_not_begun_anew(fragile: K8sBench) -> None:
+def test_a_job_of_a_lost_node_is_lost_and_not_begun_anew(fragile: K8sKit) -> None:
     """A cluster of one node takes no pods from it; the taint does what one of several does."""
     place = fragile.place()
     pman = fragile.pman()
@@ -169,8 +169,8 @@ def test_a_lost_node_is_told_and_its_job_not_begun_anew(fragile: K8sBench) -> No
     assert place.runs() == 1
 
 
-def test_a_node_that_does_not_answer_is_told_and_its_job_goes_on(fragile: K8sBench) -> None:
-    """A kubelet is not its containers: the job may well end, and the end is told later."""
+def test_a_node_that_does_not_answer_is_reported_and_its_job_goes_on(fragile: K8sKit) -> None:
+    """Containers run on without their kubelet: the job may end, and the end is reported later."""
     running, ending = fragile.place(), fragile.place()
     pman = fragile.pman()
     first, second = fragile.hold(running), fragile.hold(ending)
@@ -205,7 +205,7 @@ def tainted() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_pod_that_is_deleted_by_hand_ends_its_job(fragile: K8sBench, workers: int) -> None:
+def test_a_pod_that_is_deleted_by_hand_ends_its_job(fragile: K8sKit, workers: int) -> None:
     place = fragile.place()
     pman = fragile.pman()
     job = fragile.hold(place, resources=Resources(memory_mib=64, workers=workers))
@@ -219,6 +219,6 @@ def test_a_pod_that_is_deleted_by_hand_ends_its_job(fragile: K8sBench, workers: 
     admin().delete_pod(fragile.pods(job.jid)[0]["metadata"]["name"])
     info = fragile.end_of(pman, job.jid)
     assert (info.status, info.reason) == (Status.FAILED, Reason.LOST), info
-    # The cluster may have begun another run: it is ended, and nobody is told of a success.
+    # The cluster may have begun another run: it is ended, and no success is reported.
     until(lambda: fragile.pods(job.jid), lambda pods: not pods)
     assert fragile.pman().pman_status(job.jid) == info

@@ -23,7 +23,7 @@ from k8s_cluster import (
     kubectl,
     until,
 )
-from pod_security import restricted, restricted_v2
+from pod_security_rules import restricted, restricted_v2
 
 BASE = ROOT / "deploy" / "kubernetes" / "base"
 OPENSHIFT = ROOT / "deploy" / "kubernetes" / "openshift"
@@ -64,7 +64,7 @@ def test_pman_itself_meets_the_strictest_level(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_openshift_is_told_so_and_names_no_user() -> None:
+def test_the_openshift_overlay_sets_container_env_and_names_no_user() -> None:
     settings = only(rendered(OPENSHIFT), "ConfigMap")["data"]
     assert settings["CONTAINER_ENV"] == "openshift"
     assert settings["CONTAINER_USER"] == ""
@@ -112,7 +112,7 @@ class Site:
 
 @pytest.fixture
 def site(cluster: None, tmp_path: Path) -> Iterator[Site]:
-    """A site's own overlay of the base, as the comment in it tells to write one."""
+    """A site's own overlay of the base, as the comment in it describes."""
     if not PART:
         pytest.skip("only in a cluster on this machine a pod reaches the API server as here")
     name = f"pman-deploy-{uuid.uuid4().hex[:6]}"

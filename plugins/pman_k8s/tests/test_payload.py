@@ -9,8 +9,9 @@ from k8s_jobs import BASE
 
 from pman_core import ClaimPath, HostPath, Mount, NfsPath, Resources, User, VolumePath
 from pman_core.contract.errors import UnsupportedError
+from pman_core.kit.job_labels import owner_in
 from pman_core.kit.settings import load
-from pman_k8s.dollars import escaped, unescaped
+from pman_k8s.escaping import escaped, unescaped
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES
 from pman_k8s.settings import K8sSettings
@@ -112,10 +113,9 @@ def test_a_working_directory_is_the_containers_and_not_expanded() -> None:
     assert "workingDir" not in container_of()
 
 
-def test_an_owner_of_any_text_is_noted_and_nobody_is_not() -> None:
-    key = "pman.chrisproject.org/owner"
-    assert job_of(owner="Ünï @x/y")["metadata"]["annotations"][key] == "Ünï @x/y"
-    assert key not in job_of()["metadata"]["annotations"]
+@pytest.mark.parametrize("owner", ["Ünï @x/y", "null", "", None])
+def test_an_owner_of_any_text_is_recorded_and_so_is_none(owner: str | None) -> None:
+    assert owner_in(job_of(owner=owner)["metadata"]["annotations"]) == owner
 
 
 def test_more_directories_of_a_claim_need_no_other_volume() -> None:

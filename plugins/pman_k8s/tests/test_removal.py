@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from k8s_bench import K8sBench
 from k8s_cluster import admin, until
 from k8s_jobs import BASE
+from k8s_kit import K8sKit
 from k8s_objects import CREATED, LATER, ended, job, named, pod, running
 from k8s_standin import Answer, Request, Standin, said, standin
 
@@ -15,23 +15,23 @@ from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_k8s.backend import KubernetesBackend
 
 
-def test_a_removed_job_leaves_no_pod(bench: K8sBench) -> None:
-    place = bench.place()
-    pman = bench.pman()
-    job = bench.hold(place, resources=Resources(memory_mib=64, workers=2))
+def test_a_removed_job_leaves_no_pod(kit: K8sKit) -> None:
+    place = kit.place()
+    pman = kit.pman()
+    job = kit.hold(place, resources=Resources(memory_mib=64, workers=2))
     pman.pman_submit(job)
     until(place.runs, lambda runs: runs == 2)
     assert pman.pman_remove(job.jid)
-    assert bench.pods() == []
+    assert kit.pods() == []
 
 
-def test_a_jid_is_free_only_once_all_of_its_job_is_gone(bench: K8sBench) -> None:
+def test_a_jid_is_free_only_once_all_of_its_job_is_gone(kit: K8sKit) -> None:
     """Something of the site keeps the pod: neither its end nor force takes it away."""
-    pman, hasty = bench.pman(), bench.pman(ENGINE_TIMEOUT="5")
-    place, other = bench.place(), bench.place()
-    job = bench.hold(place)
-    bench.start(pman, job, place)
-    (pod,) = bench.pods(job.jid)
+    pman, hasty = kit.pman(), kit.pman(ENGINE_TIMEOUT="5")
+    place, other = kit.place(), kit.place()
+    job = kit.hold(place)
+    kit.start(pman, job, place)
+    (pod,) = kit.pods(job.jid)
     keep(pod, ["pman.example/kept"])
     try:
         with pytest.raises(EngineUnavailableError, match="still there"):
@@ -43,10 +43,10 @@ def test_a_jid_is_free_only_once_all_of_its_job_is_gone(bench: K8sBench) -> None
     finally:
         keep(pod, None)
     pman.pman_remove(job.jid)  # or the cluster itself was quicker
-    assert bench.pods(job.jid) == []
+    assert kit.pods(job.jid) == []
     assert pman.pman_remove(job.jid) is False
     other.path("release").touch()
-    assert bench.run(pman, bench.hold(other, jid=job.jid)).status is Status.SUCCEEDED
+    assert kit.run(pman, kit.hold(other, jid=job.jid)).status is Status.SUCCEEDED
     assert other.runs() == 1
 
 
@@ -57,8 +57,8 @@ def keep(pod: dict[str, Any], finalizers: list[str] | None) -> None:
     admin().ask("PATCH", path, change, "application/merge-patch+json")
 
 
-class Leaving:
-    """A cluster with one job, whose pod runs; it forgets nothing that it is told to delete."""
+class DeletingCluster:
+    """A cluster with one job, whose pod runs; it deletes nothing at once."""
 
     def __init__(self) -> None:
         self.job: dict[str, Any] | None = named(job(pods="the-job-abcde"))
@@ -94,7 +94,7 @@ class Leaving:
 
 def test_a_removal_that_was_broken_off_is_gone_on_with(tmp_path: Path) -> None:
     """Until its last pod is gone a job is not seen, and its jid cannot be used."""
-    cluster = Leaving()
+    cluster = DeletingCluster()
     with standin(tmp_path, cluster.answer) as server:
         cluster.list_answer = said(503, "etcdserver: leader changed")
         with pytest.raises(EngineUnavailableError, match="leader changed"):
@@ -112,7 +112,7 @@ def test_a_removal_that_was_broken_off_is_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_a_removal_lists_pods_once(tmp_path: Path) -> None:
-    cluster = Leaving()
+    cluster = DeletingCluster()
     with standin(tmp_path, cluster.answer) as server:
         assert KubernetesBackend(server.environ()).pman_remove(BASE.jid)
     assert len([one for one in server.asked if one.path.endswith("/pods")]) == 1
@@ -176,7 +176,7 @@ def test_only_what_still_may_run_is_waited_for(
     assert orders(server) == graces
 
 
-def test_a_pod_that_stays_is_told_and_taken_by_force_before(
+def test_a_pod_that_stays_is_deleted_by_force_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def answer(request: Request) -> Answer:

@@ -12,12 +12,12 @@ from pman_core import ClaimPath, Deviation, Job, Mount, User
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, SettingsError
 from pman_core.kit.settings import load
 from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
-from pman_k8s.look import Lookout
+from pman_k8s.directory_check import DirectoryChecker
 from pman_k8s.settings import K8sSettings
 from pman_k8s.validate import validate
 
 SETTINGS = load(K8sSettings, {})
-LOOKOUT = Lookout(20)
+DIRECTORIES = DirectoryChecker(20)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_job_that_can_never_run_is_refused(
     changes: dict[str, Any], field: str, words: str
 ) -> None:
     with pytest.raises(InvalidJobError) as caught:
-        validate(job(**changes), SETTINGS, LOOKOUT)
+        validate(job(**changes), SETTINGS, DIRECTORIES)
     assert words in caught.value.faults[field]
 
 
@@ -121,7 +121,7 @@ def test_a_job_that_can_never_run_is_refused(
     ],
 )
 def test_a_job_that_can_run_is_not_refused(changes: dict[str, Any]) -> None:
-    validate(job(**changes), SETTINGS, LOOKOUT)
+    validate(job(**changes), SETTINGS, DIRECTORIES)
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,10 @@ def test_a_directory_that_is_missing_in_the_claim_is_refused(
     )
     for name in ("in", "out", "model"):
         (tmp_path / name).mkdir()
-    validate(job(mounts=mounts), seen, LOOKOUT)
+    validate(job(mounts=mounts), seen, DIRECTORIES)
     (tmp_path / missing).rmdir()
     with pytest.raises(InvalidJobError) as caught:
-        validate(job(mounts=mounts), seen, LOOKOUT)
+        validate(job(mounts=mounts), seen, DIRECTORIES)
     assert f"'{missing}'" in caught.value.faults[field]
     assert not (tmp_path / missing).exists()
 
@@ -152,14 +152,14 @@ def test_a_claim_that_is_not_mounted_here_is_no_fault_of_a_request(tmp_path: Pat
     for mount in (tmp_path, tmp_path / "nothing"):
         seen = load(K8sSettings, {"STOREBASE_MOUNT": str(mount)})
         with pytest.raises(EngineUnavailableError, match="is the claim mounted"):
-            validate(job(mounts=mounts), seen, LOOKOUT)
+            validate(job(mounts=mounts), seen, DIRECTORIES)
 
 
-def test_a_storebase_that_cannot_be_looked_at_is_nobodys_fault_but_times(tmp_path: Path) -> None:
+def test_a_storebase_that_cannot_be_looked_at_is_503(tmp_path: Path) -> None:
     seen = load(K8sSettings, {"STOREBASE_MOUNT": str(tmp_path)})
     mounts = (Mount(ClaimPath("storebase", "x" * 300), "/share/incoming", True),)
     with pytest.raises(EngineUnavailableError, match="cannot be looked at"):
-        validate(job(mounts=mounts), seen, LOOKOUT)
+        validate(job(mounts=mounts), seen, DIRECTORIES)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_storebase_that_cannot_be_looked_at_is_nobodys_fault_but_times(tmp_pat
     [
         ({"VOLUME_NAME": "v"}, True),
         ({"VOLUME_NAME": "v", "STOREBASE_MOUNT": "/storebase"}, False),
-        ({}, False),  # host folders and NFS: a missing directory is told
+        ({}, False),  # host folders and NFS: a missing directory is reported
     ],
 )
 def test_that_missing_directories_are_made_is_declared(
@@ -199,7 +199,7 @@ KUBECONFIG: dict[str, Any] = {
         ("token", "hush\u20ac", "no header can carry"),
     ],
 )
-def test_what_is_secret_in_a_kubeconfig_is_not_told(
+def test_secrets_of_a_kubeconfig_are_in_no_message(
     tmp_path: Path, part: str, value: str, told: str
 ) -> None:
     content = json.loads(json.dumps(KUBECONFIG))

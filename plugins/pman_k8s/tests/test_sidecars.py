@@ -1,56 +1,39 @@
 """The end of a job is the end of its own container, whatever else a webhook put into its pods.
 
-Objects of 1.36 are recorded ones. On the cluster the tests make pman's Job by hand, with more
-containers, as such a webhook would.
+Objects of 1.36 are recorded ones.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from k8s_bench import K8sBench
-from k8s_cluster import MISSING_IMAGE, admin, until
 from k8s_jobs import BASE
 from k8s_objects import (
     BACKOFF,
     COMPLETE,
     ENDED,
+    RUNS,
     STARTED,
     ended,
     job,
     named,
-    pod,
+    recorded,
     running,
 )
 from k8s_standin import Answer, Request, said, standin
 
-from pman_core import Job, JobFilter, Reason, Resources, Status
-from pman_core.kit.causes import pull_message
-from pman_core.kit.settings import load
+from pman_core import JobFilter, Reason, Status
+from pman_core.kit.times import parsed_time
 from pman_k8s.backend import KubernetesBackend
-from pman_k8s.jobs import conditions
-from pman_k8s.labels import REST
-from pman_k8s.moments import moment
-from pman_k8s.payload import job_payload
-from pman_k8s.platform import KUBERNETES
-from pman_k8s.pods import Pod
-from pman_k8s.settings import K8sSettings
-from pman_k8s.state import tell
-from pman_k8s.verdict import verdict_patch
+from pman_k8s.labels import PODS_TO_END
+from pman_k8s.record import end_patch
+from pman_k8s.status.current import state_of
 
 Object = dict[str, Any]
 
-RECORDED = Path(__file__).parent / "recorded"
 
-RUNS: Object = {"running": {"startedAt": STARTED}}
 EXIT_3: Object = {"terminated": {"exitCode": 3, "reason": "Error", "finishedAt": ENDED}}
-
-
-def recorded(name: str) -> Object:
-    (found,) = json.loads((RECORDED / f"pod-{name}.json").read_text())
-    return dict(found)
 
 
 def beside(found: Object, state: Object, phase: str = "Running") -> Object:
@@ -78,36 +61,36 @@ def deadline(found: Object, limit: int) -> Object:
 def test_a_job_has_ended_although_a_sidecar_runs_on(
     code: int, status: Status, reason: Reason | None, other: Object
 ) -> None:
-    told = tell(job(active=1), [beside(ended(code), other)])
+    told = state_of(job(active=1), [beside(ended(code), other)])
     assert (told.status, told.reason, told.exit_code) == (status, reason, code)
-    assert (told.started, told.finished) == (moment(STARTED), moment(ENDED))
+    assert (told.started, told.finished) == (parsed_time(STARTED), parsed_time(ENDED))
     # Its pod is kept, for its log.
-    assert (told.rest, told.ends_it) == (("the-job-abcde",), False)
-    assert "spec" not in verdict_patch(job(active=1), told)
+    assert (told.pods_to_end, told.ends_it) == (("the-job-abcde",), False)
+    assert "spec" not in end_patch(job(active=1), told)
 
 
 def test_a_job_runs_although_a_sidecar_has_failed() -> None:
-    assert tell(job(active=1), [beside(running(), EXIT_3)]).status is Status.STARTED
+    assert state_of(job(active=1), [beside(running(), EXIT_3)]).status is Status.STARTED
 
 
 def test_a_sidecar_that_fails_makes_no_success_a_failure() -> None:
     """The pod and the Job have failed, and the job has not: recorded, and with a second worker."""
-    told = tell(job(BACKOFF, failed=1), [recorded("classic")])
+    told = state_of(job(BACKOFF, failed=1), [recorded("classic")])
     assert (told.status, told.reason, told.exit_code) == (Status.SUCCEEDED, None, 0)
-    assert told.finished == moment("2026-11-26T21:31:21Z")
+    assert told.finished == parsed_time("2026-11-26T21:31:21Z")
     workers = [beside(ended(0, name="a"), EXIT_3, "Failed"), ended(0, name="b")]
-    assert tell(job(BACKOFF, workers=2), workers).status is Status.SUCCEEDED
+    assert state_of(job(BACKOFF, workers=2), workers).status is Status.SUCCEEDED
 
 
 def test_between_the_failure_of_a_sidecar_and_that_of_the_job_it_is_started() -> None:
-    told = tell(job(active=1), [recorded("classic")])
-    assert (told.status, told.rest) == (Status.STARTED, ())
+    told = state_of(job(active=1), [recorded("classic")])
+    assert (told.status, told.pods_to_end) == (Status.STARTED, ())
     assert "ending" in told.message
 
 
-def test_a_job_that_failed_is_told_by_its_own_code_and_not_by_a_sidecars() -> None:
+def test_a_failed_job_has_its_own_exit_code_and_not_a_sidecars() -> None:
     other: Object = {"terminated": {"exitCode": 8, "reason": "Error"}}
-    told = tell(job(BACKOFF, failed=1), [beside(ended(3), other, "Failed")])
+    told = state_of(job(BACKOFF, failed=1), [beside(ended(3), other, "Failed")])
     assert (told.exit_code, told.message) == (3, "exited with code 3")
 
 
@@ -116,7 +99,7 @@ def test_a_worker_that_the_cluster_ended_for_a_sidecar_is_lost_and_the_sidecar_n
         beside(ended(0, name="a"), {"terminated": {"exitCode": 8, "reason": "Error"}}, "Failed"),
         running(name="b", deleted=True),
     ]
-    told = tell(job(BACKOFF, workers=2), workers)
+    told = state_of(job(BACKOFF, workers=2), workers)
     assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
     assert "pod b was deleted" in told.message
     assert "container mesh of pod a exited with code 8" in told.message
@@ -125,16 +108,18 @@ def test_a_worker_that_the_cluster_ended_for_a_sidecar_is_lost_and_the_sidecar_n
 def test_the_workers_of_a_job_end_together() -> None:
     """The pod of one may not be ended before: that would end the others."""
     first = beside(ended(0, name="a"), RUNS)
-    waits = tell(job(active=2, workers=2), [first, running(name="b")])
-    assert (waits.status, waits.rest) == (Status.STARTED, ())
-    done = tell(job(active=1, workers=2), [first, ended(0, name="b")])
-    assert (done.status, done.rest) == (Status.SUCCEEDED, ("a",))
-    failed = tell(job(active=2, workers=2), [beside(ended(4, name="a"), RUNS), running(name="b")])
-    assert (failed.message, failed.rest) == ("worker 1 of 2: exited with code 4", ("a", "b"))
+    waits = state_of(job(active=2, workers=2), [first, running(name="b")])
+    assert (waits.status, waits.pods_to_end) == (Status.STARTED, ())
+    done = state_of(job(active=1, workers=2), [first, ended(0, name="b")])
+    assert (done.status, done.pods_to_end) == (Status.SUCCEEDED, ("a",))
+    failed = state_of(
+        job(active=2, workers=2), [beside(ended(4, name="a"), RUNS), running(name="b")]
+    )
+    assert (failed.message, failed.pods_to_end) == ("worker 1 of 2: exited with code 4", ("a", "b"))
 
 
 def test_a_second_run_is_lost_also_where_a_sidecar_runs_on() -> None:
-    told = tell(job(active=2), [beside(ended(0, name="a"), RUNS), running(name="b")])
+    told = state_of(job(active=2), [beside(ended(0, name="a"), RUNS), running(name="b")])
     assert (told.status, told.reason, told.ends_it) == (Status.FAILED, Reason.LOST, True)
 
 
@@ -143,7 +128,7 @@ def test_a_second_run_is_lost_also_where_a_sidecar_runs_on() -> None:
     [
         (60, 0, None),
         (60, 3, Reason.EXIT_CODE),
-        # The job itself was told to end, and did so with this code.
+        # The job itself got SIGTERM, and ended with this code.
         (4, 0, Reason.TIME_LIMIT),
         (4, 143, Reason.TIME_LIMIT),
     ],
@@ -151,9 +136,9 @@ def test_a_second_run_is_lost_also_where_a_sidecar_runs_on() -> None:
 def test_a_time_limit_of_what_runs_on_is_none_of_the_job(
     limit: int, code: int, reason: Reason | None
 ) -> None:
-    """The job ran for four seconds; nobody looked until its pod was ended."""
+    """The job ran for four seconds; pman first looked when its pod had been ended."""
     found = deadline(beside(ended(code), RUNS), limit)
-    assert tell(job(BACKOFF, failed=1), [found]).reason is reason
+    assert state_of(job(BACKOFF, failed=1), [found]).reason is reason
 
 
 @pytest.mark.parametrize(
@@ -165,77 +150,18 @@ def test_a_time_limit_of_what_runs_on_is_none_of_the_job(
     ],
 )
 def test_a_native_sidecar_changes_nothing(name: str, reason: Reason, code: int) -> None:
-    told = tell(job(BACKOFF, failed=1), [recorded(name)])
-    assert (told.reason, told.exit_code, told.rest) == (reason, code, ())
+    told = state_of(job(BACKOFF, failed=1), [recorded(name)])
+    assert (told.reason, told.exit_code, told.pods_to_end) == (reason, code, ())
 
 
 def test_a_native_sidecar_that_still_ends_is_waited_for() -> None:
     """The kubelet ends it; so the last word is the Job's."""
     found = recorded("sidecar-ok")
-    assert tell(job(COMPLETE, succeeded=1), [found]).status is Status.SUCCEEDED
+    assert state_of(job(COMPLETE, succeeded=1), [found]).status is Status.SUCCEEDED
     found["status"]["phase"] = "Running"
     found["status"]["initContainerStatuses"][0]["state"] = RUNS
-    told = tell(job(active=1), [found])
-    assert (told.status, told.rest) == (Status.STARTED, ())
-
-
-# -------------------------------------------------------------------- init containers
-
-
-def initialized(state: Object, phase: str = "Pending", restart: str | None = None) -> Object:
-    found = pod(phase, {"waiting": {"reason": "PodInitializing"}})
-    found["spec"]["initContainers"] = [{"name": "mesh", "restartPolicy": restart}]
-    status = {"name": "mesh", "state": state, "image": "r/mesh:1"}
-    found["status"]["initContainerStatuses"] = [status]
-    return found
-
-
-def test_an_init_container_that_fails_is_named_with_its_code() -> None:
-    told = tell(job(BACKOFF, failed=1), [recorded("initfail")])
-    assert (told.status, told.reason) == (Status.FAILED, Reason.CANNOT_START)
-    assert told.message == "cannot start: init container mesh: exited with code 9"
-    # The job itself had no process.
-    assert (told.started, told.exit_code) == (None, None)
-    before = tell(job(active=1), [recorded("initfail")])
-    assert (before.status, before.waits) == (Status.NOT_STARTED, False)
-    assert before.message == "ending: cannot start: init container mesh: exited with code 9"
-
-
-def test_an_init_container_that_is_out_of_memory_is_told_so() -> None:
-    state = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": ENDED}}
-    told = tell(job(BACKOFF, failed=1), [initialized(state, "Failed")])
-    assert told.reason is Reason.CANNOT_START
-    assert "init container mesh: out of memory" in told.message
-
-
-def test_a_native_sidecar_that_was_ended_is_not_what_failed() -> None:
-    state = {"terminated": {"exitCode": 137, "reason": "Error", "finishedAt": ENDED}}
-    found = initialized(state, "Failed", restart="Always")
-    found["spec"]["initContainers"].append({"name": "prepare"})
-    end = {"terminated": {"exitCode": 9, "reason": "Error", "finishedAt": ENDED}}
-    found["status"]["initContainerStatuses"].append({"name": "prepare", "state": end})
-    assert "prepare: exited with code 9" in tell(job(BACKOFF), [found]).message
-
-
-@pytest.mark.parametrize(
-    ("state", "restart", "words"),
-    [
-        (RUNS, None, "init container mesh runs"),
-        (RUNS, "Always", "PodInitializing"),
-        ({"waiting": {"reason": "PodInitializing"}}, None, "PodInitializing"),
-        (
-            {"waiting": {"reason": "ErrImagePull", "message": "manifest unknown"}},
-            None,
-            "init container mesh: " + pull_message("r/mesh:1", "ErrImagePull: manifest unknown"),
-        ),
-    ],
-)
-def test_what_an_init_container_waits_for_is_told(
-    state: Object, restart: str | None, words: str
-) -> None:
-    waits = Pod(initialized(state, restart=restart)).waits
-    assert waits.message == words
-    assert (waits.reason is Reason.IMAGE_NOT_FOUND) == ("ErrImagePull" in words)
+    told = state_of(job(active=1), [found])
+    assert (told.status, told.pods_to_end) == (Status.STARTED, ())
 
 
 # ------------------------------------------------------------------- ending the rest
@@ -290,7 +216,7 @@ LOOKS: list[Callable[[KubernetesBackend], Any]] = [
     "refusal",
     [said(403, 'cannot patch resource "pods" in API group ""'), said(500, "x"), said(422, "x")],
 )
-def test_an_end_is_told_also_while_the_rest_cannot_be_ended(
+def test_an_end_is_reported_even_while_sidecars_cannot_be_ended(
     tmp_path: Path, refusal: Answer, look: Callable[[KubernetesBackend], Any]
 ) -> None:
     """The next look tries again."""
@@ -300,171 +226,7 @@ def test_an_end_is_told_also_while_the_rest_cannot_be_ended(
         pman = KubernetesBackend(between.environ())
         first = pman.pman_status(BASE.jid)
         assert first.status is Status.SUCCEEDED
-        assert server.job["metadata"]["annotations"][REST] == "the-job-abcde"
+        assert server.job["metadata"]["annotations"][PODS_TO_END] == "the-job-abcde"
         server.refusal = None
         assert look(pman) == first
-        assert REST not in server.job["metadata"]["annotations"]
-
-
-# ------------------------------------------------------------------------ the cluster
-
-
-@pytest.fixture
-def injected(bench: K8sBench) -> Callable[..., None]:
-    """Makes the Job of a job by hand, with more containers."""
-
-    def make(made: Job, inits: tuple[Object, ...] = (), others: tuple[Object, ...] = ()) -> None:
-        settings = load(K8sSettings, bench.environ)
-        body = job_payload(bench.name(made.jid), made, settings, KUBERNETES)
-        spec = body["spec"]["template"]["spec"]
-        spec["initContainers"] = list(inits)
-        places = spec["containers"][0]["volumeMounts"]
-        spec["containers"] += [{**one, "volumeMounts": places} for one in others]
-        admin().create(body)
-
-    return make
-
-
-def container(bench: K8sBench, script: str, **changes: Any) -> Object:
-    """Another container, with a hard memory limit."""
-    return {
-        "name": "mesh",
-        "image": bench.shell("true").image,
-        "command": ["/bin/sh", "-c", script],
-        "resources": {"limits": {"memory": "32Mi"}},
-        **changes,
-    }
-
-
-#: Until it is ended, which it says.
-FOR_EVER = (
-    "trap 'echo ended >> /share/outgoing/ended; exit 0' TERM; echo x >> /share/outgoing/begun; "
-    "while :; do sleep 0.1; done"
-)
-
-
-@pytest.mark.parametrize("code", [0, 3])
-def test_on_a_cluster_the_rest_is_ended_and_the_log_stays(
-    bench: K8sBench, injected: Callable[..., None], code: int
-) -> None:
-    pman = bench.pman()
-    place = bench.place()
-    script = "while ! [ -e /share/outgoing/begun ]; do sleep 0.1; done"
-    made = bench.shell(f"{script}; echo words; exit {code}", place)
-    injected(made, others=(container(bench, FOR_EVER),))
-    info = bench.end_of(pman, made.jid)
-    assert (info.status is Status.SUCCEEDED, info.exit_code) == (code == 0, code)
-    assert info.reason is (Reason.EXIT_CODE if code else None)
-    # The rest ends, and the Job for Kubernetes too.
-    until(place.path("ended").exists, bool)
-    until(lambda: bench.found(made.jid), lambda found: "Failed" in conditions(found))
-    (found,) = bench.pods(made.jid)
-    assert found["status"]["phase"] == "Failed"
-    assert pman.pman_logs(info, 10, 1000) == b"words\n"
-    assert bench.pman().pman_status(made.jid) == info
-    assert pman.pman_remove(made.jid)
-    assert bench.pods(made.jid) == []
-
-
-def test_on_a_cluster_the_end_is_told_also_where_the_rest_may_not_be_ended(
-    bench: K8sBench,
-    injected: Callable[..., None],
-    role_of_pman_6: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """It is left until the job is removed, and the log says so once."""
-    pman = bench.pman(KUBECONFIG=str(role_of_pman_6))
-    place = bench.place()
-    made = bench.shell("while ! [ -e /share/outgoing/begun ]; do sleep 0.1; done; exit 3", place)
-    injected(made, others=(container(bench, FOR_EVER),))
-    info = bench.end_of(pman, made.jid)
-    assert (info.status, info.exit_code) == (Status.FAILED, 3)
-    assert pman.pman_status(made.jid) == info
-    assert bench.pman(KUBECONFIG=str(role_of_pman_6)).pman_status(made.jid) == info
-    assert pman.pman_list(JobFilter(), 10, None).jobs == (info,)
-    warned = [record.getMessage() for record in caplog.records if "run on" in record.getMessage()]
-    assert len(warned) == 1
-    assert "not allowed to patch pods" in warned[0]
-    (left,) = bench.pods(made.jid)
-    assert left["status"]["phase"] == "Running"
-    assert pman.pman_remove(made.jid)
-    assert bench.pods(made.jid) == []
-
-
-def test_on_a_cluster_a_sidecar_that_fails_makes_no_success_a_failure(
-    bench: K8sBench, injected: Callable[..., None]
-) -> None:
-    pman = bench.pman()
-    made = bench.shell("sleep 2")
-    injected(made, others=(container(bench, "exit 3"),))
-    info = bench.end_of(pman, made.jid)
-    assert (info.status, info.exit_code) == (Status.SUCCEEDED, 0), info
-
-
-def test_on_a_cluster_the_workers_of_a_job_end_together(
-    bench: K8sBench, injected: Callable[..., None]
-) -> None:
-    """The first ends at once, and the other only when it may."""
-    pman = bench.pman()
-    place = bench.place()
-    script = (
-        "mkdir /share/outgoing/first && exit 0; echo run >> /share/outgoing/runs; "
-        "while ! [ -e /share/outgoing/release ]; do sleep 0.1; done"
-    )
-    made = bench.shell(script, place, resources=Resources(memory_mib=32, workers=2))
-    injected(made, others=(container(bench, FOR_EVER),))
-    until(place.runs, bool)
-    until(
-        lambda: [Pod(one) for one in bench.pods(made.jid)],
-        lambda pods: any(one.is_outlived for one in pods),
-    )
-    assert pman.pman_status(made.jid).status is Status.STARTED
-    place.path("release").touch()
-    info = bench.end_of(pman, made.jid)
-    assert (info.status, info.exit_code) == (Status.SUCCEEDED, 0), info
-    until(lambda: bench.found(made.jid), lambda found: "Failed" in conditions(found))
-    assert place.runs() == 1
-
-
-def test_on_a_cluster_a_time_limit_of_what_runs_on_is_none_of_the_job(
-    bench: K8sBench, injected: Callable[..., None]
-) -> None:
-    """Nobody looks until the pod is ended."""
-    made = bench.shell("echo words", time_limit_s=8)
-    injected(made, others=(container(bench, FOR_EVER),))
-    until(lambda: bench.found(made.jid), lambda found: "Failed" in conditions(found))
-    info = bench.pman().pman_status(made.jid)
-    assert (info.status, info.exit_code) == (Status.SUCCEEDED, 0), info
-    assert bench.pman().pman_logs(info, 10, 1000) == b"words\n"
-
-
-@pytest.mark.parametrize(
-    ("script", "words"),
-    [
-        ("exit 9", "init container mesh: exited with code 9"),
-        ("exec tail /dev/zero", "init container mesh: out of memory"),
-        ("", "init container mesh: "),
-    ],
-)
-def test_on_a_cluster_an_init_container_that_fails_is_named(
-    bench: K8sBench, injected: Callable[..., None], script: str, words: str
-) -> None:
-    pman = bench.pman()
-    made = bench.shell("echo words")
-    changes = {} if script else {"command": ["no-such-program"]}
-    injected(made, inits=(container(bench, script, **changes),))
-    info = bench.end_of(pman, made.jid)
-    assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
-    assert (info.started, info.exit_code) == (None, None)
-    assert words in info.message
-    assert "(it did not start: " in pman.pman_logs(info, 10, 1000).decode()
-
-
-def test_on_a_cluster_an_init_container_that_waits_is_named(
-    bench: K8sBench, injected: Callable[..., None]
-) -> None:
-    pman = bench.pman()
-    made = bench.shell("true")
-    injected(made, inits=(container(bench, "true", image=MISSING_IMAGE),))
-    info = until(lambda: pman.pman_status(made.jid), lambda info: "mesh" in info.message)
-    assert info.status is Status.NOT_STARTED
+        assert PODS_TO_END not in server.job["metadata"]["annotations"]

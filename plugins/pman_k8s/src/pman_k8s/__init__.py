@@ -1,1 +1,1 @@
-"""Jobs as Jobs of Kubernetes or OpenShift."""
+"""Runs jobs as Jobs of Kubernetes or OpenShift."""

@@ -5,32 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, Storage, hookimpl
-from pman_core.contract.errors import EngineUnavailableError, NameTakenError, UnknownJobError
+from pman_core.contract.errors import UnknownJobError
 from pman_core.kit.settings import load
-from pman_k8s.check import ping
-from pman_k8s.cluster import Cluster
-from pman_k8s.declared import capabilities
-from pman_k8s.errors import Conflict, NotThere, Refused, no_refusal, told_on_create
-from pman_k8s.find import Finder
+from pman_k8s.capabilities import capabilities
+from pman_k8s.client import Cluster
+from pman_k8s.directory_check import DirectoryChecker
+from pman_k8s.errors import NotFoundError, refusal_errors
 from pman_k8s.listing import Lister
 from pman_k8s.logs import log_end
-from pman_k8s.look import Lookout
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES, OPENSHIFT, Platform
+from pman_k8s.preflight import ping
+from pman_k8s.reconcile import Reconciler
 from pman_k8s.removal import remove_wholly
 from pman_k8s.settings import K8sSettings
-from pman_k8s.state import info_of, tell
 from pman_k8s.storage import claim_storage
+from pman_k8s.submission import submit
+from pman_k8s.termination import end_all_remaining_pods
 from pman_k8s.validate import validate
-
-#: How often a submit looks for a job that is removed whenever it has just been found.
-_ATTEMPTS = 10
 
 
 class KubernetesBackend:
     """Jobs as Jobs of Kubernetes; ``CONTAINER_ENV=kubernetes``.
 
-    It keeps nothing in memory that it could not do without: all is on the Jobs.
+    All state is on the Jobs: another process can go on at any moment.
 
     :raises SettingsError: a setting is wrong.
     """
@@ -42,65 +40,45 @@ class KubernetesBackend:
         self._environ = environ
         self._settings = load(K8sSettings, environ)
         self._cluster = Cluster(self._settings, environ)
-        self._finder = Finder(self._cluster, self._settings)
-        self._lookout = Lookout(self._settings.engine_timeout_s)
-        self._lister = Lister(self._cluster, self._finder, self._settings)
+        self._reconciler = Reconciler(self._cluster, self._settings)
+        self._directories = DirectoryChecker(self._settings.engine_timeout_s)
+        self._lister = Lister(self._cluster, self._reconciler, self._settings)
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
-        """See ``declared.py``."""
+        """See ``capabilities.py``."""
         return capabilities(self.platform, self._settings, self._environ)
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:
         """Labels, ids and sizes that Kubernetes takes, and directories that are there."""
-        validate(job, self._settings, self._lookout)
+        validate(job, self._settings, self._directories)
 
     @hookimpl
     def pman_resolve_storage(self, storage_type: str) -> Storage | None:
         """Resolve ``kubernetes_pvc``."""
         if storage_type != "kubernetes_pvc":
             return None
-        return claim_storage(self._cluster, self._settings, self._lookout)
+        return claim_storage(self._cluster, self._settings, self._directories)
 
     @hookimpl
     def pman_ping(self) -> str:
         """Ask for the version, and for each permission that pman needs."""
-        with no_refusal("the API server refuses"):
+        with refusal_errors("the API server refuses"):
             return ping(self._cluster, self.platform)
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
-        """Create is the lock, so nothing is looked up before it."""
-        name = self._finder.name(job.jid)
+        """Create the Job, or find it; see ``submission.py``."""
+        name = self._reconciler.name(job.jid)
         body = job_payload(name, job, self._settings, self.platform)
-        for _ in range(_ATTEMPTS):
-            refusal = None
-            try:
-                made = self._cluster.create(body).body
-            except Conflict:
-                pass
-            except Refused as refused:
-                # Quotas and policies are asked before the server sees that there is one already.
-                refusal = refused
-            else:
-                return info_of(made, tell(made, ()))
-            with no_refusal(f"job {job.jid!r} cannot be read"):
-                info = self._finder.find(job.jid)
-                if info:
-                    return info
-                if refusal:
-                    raise told_on_create(refusal) from refusal
-                if self._finder.is_foreign(job.jid):
-                    raise NameTakenError(job.jid, name)
-                self._finder.wait_for_removal(job.jid)
-        raise EngineUnavailableError(f"job {job.jid!r} is being removed; try again")
+        return submit(self._cluster, self._reconciler, job, body)
 
     @hookimpl
     def pman_status(self, jid: str) -> JobInfo:
-        """One call for a job that has ended and was told, else two or three."""
-        with no_refusal(f"job {jid!r} cannot be read"):
-            info = self._finder.find(jid)
+        """One call for a job whose end is recorded, else two or three."""
+        with refusal_errors(f"job {jid!r} cannot be read"):
+            info = self._reconciler.info(jid)
         if info is None:
             raise UnknownJobError(jid)
         return info
@@ -108,32 +86,32 @@ class KubernetesBackend:
     @hookimpl
     def pman_logs(self, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
         """The end of the pods' logs."""
-        with no_refusal("the log cannot be read"):
+        with refusal_errors("the log cannot be read"):
             try:
                 return log_end(self._cluster, info, tail_lines, max_bytes)
-            except NotThere:
+            except NotFoundError:
                 raise UnknownJobError(info.jid) from None
 
     @hookimpl
     def pman_cancel(self, jid: str) -> JobInfo:
-        """The end is noted on the Job first; then its pods are ended."""
-        with no_refusal(f"job {jid!r} cannot be cancelled"):
-            info = self._finder.cancel(jid)
+        """Record the end on the Job; then end its pods."""
+        with refusal_errors(f"job {jid!r} cannot be cancelled"):
+            info = self._reconciler.cancel(jid)
         if info is None:
             raise UnknownJobError(jid)
         return info
 
     @hookimpl
     def pman_resume(self) -> None:
-        """End what was to be ended when an earlier process was killed."""
-        with no_refusal("the jobs cannot be listed"):
-            self._lister.end_rests()
+        """End what an earlier process, which was killed, had begun to end."""
+        with refusal_errors("the jobs cannot be listed"):
+            end_all_remaining_pods(self._cluster, self._settings.instance)
 
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
-        """The Job is kept, as one that is being deleted, until its pods are gone."""
-        with no_refusal(f"job {jid!r} cannot be removed"):
-            answer = self._finder.found(jid)
+        """Delete the Job once its pods are gone; see ``removal.py``."""
+        with refusal_errors(f"job {jid!r} cannot be removed"):
+            answer = self._reconciler.own_job(jid)
             if answer is None:
                 return False
             remove_wholly(self._cluster, answer.body, self._settings.engine_timeout_s)
@@ -141,8 +119,8 @@ class KubernetesBackend:
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
-        """In the API server's own order; the cursor is its own too."""
-        with no_refusal("the jobs cannot be listed"):
+        """The API server's own pages, in its order and with its cursor."""
+        with refusal_errors("the jobs cannot be listed"):
             return self._lister.page(job_filter, limit, cursor)
 
 

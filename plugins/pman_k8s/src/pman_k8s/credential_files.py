@@ -1,8 +1,8 @@
-"""Where the client library writes the certificates and keys that a kubeconfig holds itself.
+"""Where the client library writes the certificates and keys that are inside of a kubeconfig.
 
 TLS reads them from files. The library removes these when the process ends, but not when it is
-killed. So they lie in a folder of the process, and a process that begins removes the folders of
-dead ones.
+killed. So each process has a folder for them, and removes the folders of dead processes when it
+starts.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _PREFIX = "pman-kubeconfig-"
 
 @functools.cache
 def folder() -> str:
-    """The folder of this process, which no other user can read; it is removed with the process."""
+    """The folder of this process, which no other user can read; it is removed at exit."""
     remove_those_of_dead_processes()
     while True:
         made = tempfile.mkdtemp(prefix=_PREFIX)
-        # Held until the process ends, in whatever way.
+        # Held until the process ends, however it ends.
         lock = _locked(made)
-        if lock is not None and os.path.isdir(made):  # nobody took it for a dead one's
+        if lock is not None and os.path.isdir(made):  # no other process has removed it
             atexit.register(shutil.rmtree, made, ignore_errors=True)
             return made
 

@@ -1,7 +1,7 @@
-"""What the API server answers and its client raises, in our words: the only module that knows both.
+"""The plugin's exceptions, and the mapping of the API server's answers and the client's errors.
 
-``Refused`` and its kinds are for this plugin alone: whoever asked knows what a refusal means there.
-What is nobody's fault, or the operator's, becomes ``EngineUnavailableError`` here.
+``RefusedError`` and its kinds are for this plugin alone: the caller knows what a refusal means
+there. What no client of pman can mend becomes ``EngineUnavailableError`` here.
 
 API reference, Status; codes as in ``staging/src/k8s.io/apimachinery/pkg/api/errors``.
 """
@@ -9,7 +9,9 @@ API reference, Status; codes as in ``staging/src/k8s.io/apimachinery/pkg/api/err
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -21,12 +23,14 @@ from kubernetes.config import ConfigException
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
 from pman_core.kit.engine_http import why_no_answer
 
-#: How the authorizer says no; an admission plugin says it otherwise.
+log = logging.getLogger(__name__)
+
+#: What the authorizer says; an admission plugin uses other words.
 _NOT_ALLOWED = re.compile(r'cannot (\S+) resource "(\S+)" in API group "(\S*)"')
 
-#: What an API server says of a moment, though with the code of a refusal: of a quota that is used
-#: up or not counted yet, a namespace that is being deleted, and a server that has just started.
-_PASSING = (
+#: Words of transient refusals: a quota that is used up or not counted yet, a namespace that is
+#: being deleted, a server that has just started.
+_TRANSIENT = (
     "exceeded quota",
     "status unknown for quota",
     "being terminated",
@@ -37,46 +41,49 @@ _PASSING = (
 _RETRY_AFTER_S = 1.0
 
 
-class Refused(Exception):
-    """The API server answered, and said no."""
+class RefusedError(Exception):
+    """The API server answered with an error.
+
+    :param code: the status code of HTTP.
+    :param words: the server's message.
+    """
 
     def __init__(self, code: int, words: str) -> None:
         super().__init__(words)
         self.code = code
 
 
-class NotThere(Refused):
-    """There is no such object, or not any more."""
+class NotFoundError(RefusedError):
+    """There is no such object, or not any more (404)."""
 
 
-class Conflict(Refused):
-    """There is an object of that name, or it has been changed since it was read."""
+class ConflictError(RefusedError):
+    """There is an object of that name, or it has been changed since it was read (409)."""
 
 
-class Expired(Refused):
-    """A list cannot be gone on with."""
+class ExpiredError(RefusedError):
+    """The next page of a list is no longer there (410)."""
 
 
-class NotKnown(Refused):
-    """The credentials are not accepted."""
+class UnauthorizedError(RefusedError):
+    """The server does not accept the credentials (401)."""
 
 
-class NotAllowed(EngineUnavailableError):
-    """pman's account lacks a permission, which the operator can give it."""
+class ForbiddenError(EngineUnavailableError):
+    """pman's account lacks a permission, which the operator can grant (403)."""
 
 
 @contextlib.contextmanager
-def client_errors(address: Callable[[], str]) -> Iterator[None]:
+def engine_errors(address: Callable[[], str]) -> Iterator[None]:
     """Map every exception of the client's libraries.
 
-    :param address: tells where the server is, which may be known only after it was looked for.
-
+    :param address: gives the server's address, which may be known only after a request.
     :raises EngineUnavailableError: the server did not answer, or not in time, or pman does not
         know how to reach it.
     """
     try:
         yield
-    except ApiException as error:  # the client's word for certificates that do not fit
+    except ApiException as error:  # so the client reports certificates that do not fit
         raise EngineUnavailableError(
             f"the API server at {address()} cannot be spoken to: {error.reason}"
         ) from error
@@ -99,25 +106,30 @@ def client_errors(address: Callable[[], str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def no_refusal(told: str) -> Iterator[None]:
-    """For what the server must not refuse: whoever asked can only ask again.
+def refusal_errors(what: str) -> Iterator[None]:
+    """Map refusals of requests that the server has no reason to refuse.
 
-    :param told: what could not be done, for a person.
-
+    :param what: what could not be done, for a person.
     :raises EngineUnavailableError: the server refused it.
     """
     try:
         yield
-    except Refused as refused:
-        raise EngineUnavailableError(f"{told}: {refused}") from refused
+    except RefusedError as refused:
+        raise EngineUnavailableError(f"{what}: {refused}") from refused
+
+
+@functools.lru_cache(maxsize=1000)
+def warn_once(message: str) -> None:
+    """Log a warning that stays true, such as a missing permission, once for each process."""
+    log.warning("%s", message)
 
 
 def raise_for(code: int, headers: Mapping[str, str], body: bytes) -> None:
-    """Raise what an answer means that is an error.
+    """Raise the exception for an answer that is an error; do nothing for any other.
 
-    :raises Refused: or one of its kinds.
-    :raises EngineUnavailableError: the server cannot serve now; ``NotAllowed`` where pman lacks a
-        permission.
+    :raises RefusedError: or one of its kinds.
+    :raises EngineUnavailableError: the server cannot serve now; ``ForbiddenError`` where pman lacks
+        a permission.
     """
     if code < 400:
         return
@@ -129,26 +141,30 @@ def raise_for(code: int, headers: Mapping[str, str], body: bytes) -> None:
         )
     words = _words(status) or body.decode(errors="replace").strip() or f"HTTP {code}"
     if code == 401:
-        raise NotKnown(code, words)
-    lacking = lacking_permission(words) if code == 403 else None
+        raise UnauthorizedError(code, words)
+    lacking = missing_permission(words) if code == 403 else None
     if lacking:
-        raise NotAllowed(f"pman is not allowed to {lacking}: {words}")
+        raise ForbiddenError(f"pman is not allowed to {lacking}: {words}")
     if code == 429 or code >= 500:
         # etcd's limit of a request comes out as a server's error.
         if "request is too large" in words:
-            raise Refused(413, words)
+            raise RefusedError(413, words)
         asked = headers.get("Retry-After") or (status.get("details") or {}).get("retryAfterSeconds")
         again = float(str(asked)) if str(asked or "").isdigit() else None
         raise EngineUnavailableError(
             f"the API server cannot serve now ({code}): {words}",
             retry_after_s=again or (_RETRY_AFTER_S if code == 429 else None),
         )
-    kinds: dict[int, type[Refused]] = {404: NotThere, 409: Conflict, 410: Expired}
-    raise kinds.get(code, Refused)(code, words)
+    kinds: dict[int, type[RefusedError]] = {
+        404: NotFoundError,
+        409: ConflictError,
+        410: ExpiredError,
+    }
+    raise kinds.get(code, RefusedError)(code, words)
 
 
-def lacking_permission(words: str) -> str | None:
-    """The permission that is missing, as a rule of a Role has it; ``None`` if it is not that."""
+def missing_permission(words: str) -> str | None:
+    """The permission that is missing, as in a rule of a Role; ``None`` if the words are others."""
     found = _NOT_ALLOWED.search(words)
     if not found:
         return None
@@ -156,19 +172,19 @@ def lacking_permission(words: str) -> str | None:
     return f"{verb} {resource}" + (f" ({group})" if group else "")
 
 
-def told_on_create(refused: Refused) -> InvalidJobError | EngineUnavailableError:
-    """What the refusal of a new Job means.
+def create_error(refused: RefusedError) -> InvalidJobError | EngineUnavailableError:
+    """The error of a job whose Job the server refused.
 
-    Some pass with time; the namespace and the credentials are the operator's.
+    Transient refusals, and those for the namespace or the credentials, are not the job's fault.
     """
     words = str(refused)
-    if refused.code in (401, 404) or any(passing in words for passing in _PASSING):
+    if refused.code in (401, 404) or any(cause in words for cause in _TRANSIENT):
         return EngineUnavailableError(f"the cluster takes no job now: {words}")
     return InvalidJobError(f"the API server refused the job: {words}")
 
 
 def _status(body: bytes) -> dict[str, Any]:
-    """The Status that an error comes with; a proxy between may send anything."""
+    """The Status object of an error; empty if there is none: a proxy may answer anything."""
     with contextlib.suppress(ValueError):
         found = json.loads(body)
         if isinstance(found, dict) and found.get("kind") == "Status":
@@ -177,7 +193,7 @@ def _status(body: bytes) -> dict[str, Any]:
 
 
 def _words(status: Mapping[str, Any]) -> str:
-    """Field by field where the server says which fields are wrong."""
+    """The message, field by field where the server says which fields are wrong."""
     causes = (status.get("details") or {}).get("causes") or ()
     fields = [
         f"{cause['field']}: {cause['message']}"

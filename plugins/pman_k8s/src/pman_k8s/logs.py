@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from pman_core import JobInfo, Reason, Status
 from pman_core.kit.logs import tail_of_workers
-from pman_k8s.cluster import Cluster
-from pman_k8s.errors import NotThere, Refused
-from pman_k8s.jobs import workers_of
-from pman_k8s.labels import noted_pods, of_jobs
+from pman_k8s.client import Cluster
+from pman_k8s.errors import NotFoundError, RefusedError
+from pman_k8s.labels import of_jobs, recorded_pods
+from pman_k8s.status.job import workers_of
 
 #: A container runtime splits a long line into pieces of this size; some count each for a line.
 _PIECE = 16384
 
 
-#: Why a job ended that never had a process. Of one that was lost nobody may know when it began.
-_NOT_BEGUN = (
+#: Reasons of jobs that never had a process. Of a lost job the start may just be unknown.
+_NEVER_STARTED = (
     Reason.CANCELLED,
     Reason.CANNOT_START,
     Reason.IMAGE_NOT_FOUND,
@@ -25,15 +25,18 @@ _NOT_BEGUN = (
 
 
 def log_end(cluster: Cluster, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
-    """The last lines and at most the last so many bytes.
+    """The end of a job's log.
 
-    The API's own ``limitBytes`` is of no use: it keeps the beginning.
+    The API's own ``limitBytes`` does not help: it keeps the beginning.
 
-    :raises NotThere: the job has been removed.
+    :param tail_lines: how many lines to return at most.
+    :param max_bytes: how many bytes to return at most.
+
+    :raises NotFoundError: the job has been removed.
     """
     if info.status is Status.NOT_STARTED:
         return _line(f"waiting: {info.message}")
-    if info.started is None and info.reason in _NOT_BEGUN:
+    if info.started is None and info.reason in _NEVER_STARTED:
         return _line(f"it did not start: {info.message}")
     name, _, pod = info.native.partition("/")
     pods = (pod,) if pod else _pods(cluster, name)
@@ -45,9 +48,9 @@ def log_end(cluster: Cluster, info: JobInfo, tail_lines: int, max_bytes: int) ->
 
 
 def _pods(cluster: Cluster, name: str) -> tuple[str, ...]:
-    """One for each worker; those that have none yet come last."""
+    """The name of one pod for each worker; empty names, for workers without a pod, come last."""
     job = cluster.job(name).body
-    pods = noted_pods(job) or tuple(
+    pods = recorded_pods(job) or tuple(
         found["metadata"]["name"]
         for found in cluster.pods(of_jobs([job["metadata"]["uid"]]), fresh=False)
     )
@@ -60,10 +63,10 @@ def _log(cluster: Cluster, name: str, pod: str, pieces: int) -> Iterator[bytes]:
         return
     try:
         yield from cluster.log(pod, pieces)
-    except NotThere:
+    except NotFoundError:
         cluster.job(name)
         yield _line(f"the log is gone with its pod {pod}")
-    except Refused as refused:
+    except RefusedError as refused:
         yield _line(f"no log: {refused}")
 
 

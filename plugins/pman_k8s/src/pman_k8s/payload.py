@@ -1,29 +1,30 @@
 """A job as a Job of Kubernetes: pure translation.
 
-API reference batch/v1 Job. Fields that a server does not know yet it drops (podReplacementPolicy
-came with 1.28, podFailurePolicy with 1.25), so no version has to be asked for.
+API reference, batch/v1 Job. A server drops fields that it does not know yet (podReplacementPolicy
+came with 1.28, podFailurePolicy with 1.25), so its version is not needed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from pman_core import Job
+from pman_core import ClaimPath, HostPath, Job, Mount, NfsPath
+from pman_core.contract.errors import UnsupportedError
+from pman_core.kit.job_labels import job_labels
 from pman_core.kit.names import JID_LABEL
-from pman_k8s.dollars import escaped
-from pman_k8s.labels import annotations_of, labels_of
+from pman_k8s.escaping import escaped
+from pman_k8s.labels import CONTAINER, labels_for
 from pman_k8s.platform import Platform
-from pman_k8s.security import container_security, pod_security
+from pman_k8s.pod_security import container_security, pod_security
 from pman_k8s.settings import K8sSettings
-from pman_k8s.volumes import volumes_of
 
 Payload = dict[str, Any]
 
-#: The container of a pod that is the job; webhooks may add others.
-CONTAINER = "job"
-
-#: A job that is ended has this long to clean up: 0 would mean not to wait for its end at all.
+#: Seconds that a job which is ended has to clean up; with 0 nothing waits for its end.
 _GRACE_S = 1
+
+_SHM = "shm"
 
 
 def job_payload(name: str, job: Job, settings: K8sSettings, platform: Platform) -> Payload:
@@ -32,7 +33,7 @@ def job_payload(name: str, job: Job, settings: K8sSettings, platform: Platform) 
         "parallelism": job.resources.workers,
         "completions": job.resources.workers,
         "backoffLimit": 0,
-        # A pod that goes away by itself, or is evicted, fails the job and is not replaced.
+        # A pod that vanishes or is evicted fails the job, and is not replaced.
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": {
             "rules": [
@@ -44,7 +45,7 @@ def job_payload(name: str, job: Job, settings: K8sSettings, platform: Platform) 
         },
         "template": {
             "metadata": {
-                "labels": labels_of(job, settings.instance),
+                "labels": labels_for(job, settings.instance),
                 "annotations": {
                     JID_LABEL: job.jid,
                     "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
@@ -60,15 +61,15 @@ def job_payload(name: str, job: Job, settings: K8sSettings, platform: Platform) 
         "kind": "Job",
         "metadata": {
             "name": name,
-            "labels": labels_of(job, settings.instance),
-            "annotations": annotations_of(job, settings.instance),
+            "labels": labels_for(job, settings.instance),
+            "annotations": job_labels(job, settings.instance),
         },
         "spec": spec,
     }
 
 
 def _pod(job: Job, settings: K8sSettings, platform: Platform) -> Payload:
-    volumes, places = volumes_of(job.mounts, job.shm_mib)
+    volumes, places = _volumes(job.mounts, job.shm_mib)
     pod: Payload = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": _GRACE_S,
@@ -91,7 +92,7 @@ def _pod(job: Job, settings: K8sSettings, platform: Platform) -> Payload:
     if job.workdir is not None:
         pod["containers"][0]["workingDir"] = job.workdir
     if job.time_limit_s is not None:
-        # Of the pod, not of the Job, whose time runs while it still waits for room.
+        # On the pod: the time of the Job would also run while it waits for a node.
         pod["activeDeadlineSeconds"] = job.time_limit_s
     optional = {
         "nodeSelector": settings.node_selector,
@@ -104,7 +105,7 @@ def _pod(job: Job, settings: K8sSettings, platform: Platform) -> Payload:
 
 
 def _limits(job: Job, settings: K8sSettings) -> dict[str, str]:
-    """Requests are not named: where they are missing they are as the limits."""
+    """The limits of the container; Kubernetes takes them for the requests, too."""
     asked = job.resources
     limits = {}
     if asked.cpu_millicores is not None:
@@ -114,3 +115,38 @@ def _limits(job: Job, settings: K8sSettings) -> dict[str, str]:
     if asked.gpus:
         limits[settings.gpu_resource] = str(asked.gpus)
     return limits
+
+
+def _volumes(mounts: Iterable[Mount], shm_mib: int | None) -> tuple[list[Payload], list[Payload]]:
+    """``volumes`` of the pod, and ``volumeMounts`` of the container.
+
+    A claim is one volume however many of its directories are mounted.
+    """
+    volumes: dict[str, Payload] = {}
+    places: list[Payload] = []
+    for index, mount in enumerate(mounts):
+        volume, sub_path = _source(mount)
+        known = [name for name, other in volumes.items() if other == volume]
+        name = known[0] if known else f"data-{index}"
+        volumes[name] = volume
+        place = {"name": name, "mountPath": mount.target, "readOnly": mount.read_only}
+        places.append({**place, "subPath": sub_path} if sub_path else place)
+    if shm_mib is not None:
+        volumes[_SHM] = {"emptyDir": {"medium": "Memory", "sizeLimit": f"{shm_mib}Mi"}}
+        places.append({"name": _SHM, "mountPath": "/dev/shm", "readOnly": False})  # noqa: S108
+    return [{"name": name, **volume} for name, volume in volumes.items()], places
+
+
+def _source(mount: Mount) -> tuple[Payload, str]:
+    """A volume, and the directory in it."""
+    match mount.source:
+        case ClaimPath(claim, sub_path):
+            return {"persistentVolumeClaim": {"claimName": claim}}, sub_path
+        case HostPath(path):
+            # With type Directory the kubelet reports a missing one; by default it would make it.
+            return {"hostPath": {"path": path, "type": "Directory"}}, ""
+        case NfsPath(server, path):
+            nfs = {"server": server, "path": path, "readOnly": mount.read_only}
+            return {"nfs": nfs}, ""
+        case other:
+            raise UnsupportedError(f"Kubernetes cannot mount a {type(other).__name__}")

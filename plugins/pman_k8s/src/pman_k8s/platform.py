@@ -10,8 +10,8 @@ class Platform:
     """One of the two.
 
     :param name: the value of ``CONTAINER_ENV``.
-    :param gives_users: whether the namespace says whom a pod runs as that names no user:
-        OpenShift's constraint restricted-v2 does, and lets nobody be root.
+    :param gives_users: whether the cluster gives a user to a pod that names none: OpenShift's
+        constraint restricted-v2 does, and allows no root.
     """
 
     name: str

@@ -18,7 +18,7 @@ from pman_core.kit.settings import (
     variable,
     whole_number,
 )
-from pman_k8s.syntax import dns_label, label_faults, qualified_name
+from pman_k8s.label_syntax import is_object_name, is_qualified_name, label_faults
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
@@ -53,21 +53,21 @@ def node_labels(value: str) -> dict[str, str]:
     return found
 
 
-def named(value: str) -> str:
+def object_name(value: str) -> str:
     """The name of an object of Kubernetes."""
-    if not dns_label(value):
+    if not is_object_name(value):
         raise ValueError("must be a name of Kubernetes: lower-case letters, digits, '-' and '.'")
     return value
 
 
 def secret_names(value: str) -> tuple[str, ...]:
     """Names of secrets."""
-    return tuple(named(name) for name in names(value))
+    return tuple(object_name(name) for name in names(value))
 
 
 def resource_name(value: str) -> str:
     """The name of an extended resource."""
-    if "/" not in value or not qualified_name(value):
+    if "/" not in value or not is_qualified_name(value):
         raise ValueError("must be the name of a resource, like nvidia.com/gpu")
     return value
 
@@ -106,10 +106,10 @@ class K8sSettings(ClaimSettings):
         "KUBECFG_PATH", text, None, "KUBECONFIG, by the name that OpenShift's backend once had."
     )
     job_namespace: str | None = variable(
-        "JOB_NAMESPACE", named, None, "The namespace of the jobs; unset means default."
+        "JOB_NAMESPACE", object_name, None, "The namespace of the jobs; unset means default."
     )
     project: str | None = variable(
-        "OPENSHIFTMGR_PROJECT", named, None, "JOB_NAMESPACE, by its older name on OpenShift."
+        "OPENSHIFTMGR_PROJECT", object_name, None, "JOB_NAMESPACE, by its older name on OpenShift."
     )
     node_selector: dict[str, str] | None = variable(
         "NODE_SELECTOR", node_labels, None, "Labels of nodes that jobs run on, key=value,key=value."
@@ -128,12 +128,12 @@ class K8sSettings(ClaimSettings):
     )
     service_account: str | None = variable(
         "SERVICE_ACCOUNT",
-        named,
+        object_name,
         None,
         "The service account of jobs; they get no token of it. Unset means default.",
     )
     priority_class: str | None = variable(
-        "PRIORITY_CLASS", named, None, "The priority class of jobs."
+        "PRIORITY_CLASS", object_name, None, "The priority class of jobs."
     )
     job_ttl_s: int = variable(
         "JOB_TTL",

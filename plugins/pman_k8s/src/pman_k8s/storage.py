@@ -7,13 +7,15 @@ from pathlib import Path
 
 from pman_core import ClaimPath, Storage
 from pman_core.contract.errors import EngineUnavailableError, SettingsError
-from pman_k8s.cluster import Cluster
-from pman_k8s.errors import NotAllowed, NotThere, no_refusal
-from pman_k8s.look import Lookout
+from pman_k8s.client import Cluster
+from pman_k8s.directory_check import DirectoryChecker
+from pman_k8s.errors import ForbiddenError, NotFoundError, refusal_errors
 from pman_k8s.settings import K8sSettings
 
 
-def claim_storage(cluster: Cluster, settings: K8sSettings, lookout: Lookout) -> Storage:
+def claim_storage(
+    cluster: Cluster, settings: K8sSettings, directories: DirectoryChecker
+) -> Storage:
     """The storage of these settings.
 
     :raises SettingsError: no claim is named.
@@ -24,19 +26,19 @@ def claim_storage(cluster: Cluster, settings: K8sSettings, lookout: Lookout) -> 
 
     def check() -> None:
         phase = None
-        with no_refusal(f"claim {claim!r} cannot be read"), contextlib.suppress(NotAllowed):
+        with refusal_errors(f"claim {claim!r} cannot be read"), contextlib.suppress(ForbiddenError):
             try:
                 phase = cluster.claim(claim).get("status", {}).get("phase")
-            except NotThere:
+            except NotFoundError:
                 raise EngineUnavailableError(
                     f"no storebase: namespace {settings.namespace} has no claim {claim!r}; create "
                     "it, or set VOLUME_NAME"
                 ) from None
-        # One that waits for its first pod is Pending until then.
+        # A claim may be Pending until its first pod.
         if phase == "Lost":
             raise EngineUnavailableError(f"claim {claim!r} has lost its volume")
         mount = settings.storebase_mount
-        if mount and not lookout.is_dir(Path(mount)):
+        if mount and not directories.is_dir(Path(mount)):
             raise EngineUnavailableError(
                 f"STOREBASE_MOUNT is {mount}, which is no folder here: mount the claim there, "
                 "or unset it"

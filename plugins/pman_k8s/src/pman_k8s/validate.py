@@ -1,4 +1,4 @@
-"""Which jobs Kubernetes cannot run, as far as that can be told without asking it."""
+"""Which jobs Kubernetes cannot run, as far as pman can know that without asking it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from pathlib import Path
 
 from pman_core import ClaimPath, Job
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
-from pman_k8s.dollars import escaped
-from pman_k8s.look import Lookout
+from pman_core.kit.job_faults import job_faults
+from pman_k8s.directory_check import DirectoryChecker
+from pman_k8s.escaping import escaped
+from pman_k8s.label_syntax import is_reserved, label_faults
 from pman_k8s.settings import ClaimSettings
-from pman_k8s.syntax import is_reserved, label_faults
 
 #: The highest id that Kubernetes takes (a 32-bit integer with a sign).
-_MOST_ID = 2**31 - 1
+_MAX_ID = 2**31 - 1
 
-#: The fields of the request that the directories of a job come from; any more are of the last.
+#: The fields of the request that the directories of a job come from; all others are of the last.
 _FIELDS = ("input_dir", "output_dir", "mounts")
 
 #: etcd takes no object over 1.5 MiB; a Job holds more than argv and environment.
-_MOST_TEXT = 1_000_000
+_MAX_TEXT_BYTES = 1_000_000
 
 
-def validate(job: Job, settings: ClaimSettings, lookout: Lookout) -> None:
+def validate(job: Job, settings: ClaimSettings, directories: DirectoryChecker) -> None:
     """Refuse what can never run.
 
     :raises InvalidJobError: with what is wrong, for each field of the request.
     :raises EngineUnavailableError: the storebase cannot be looked at.
     """
-    faults = dict(_faults(job))
+    faults = {**job_faults(job), **dict(_faults(job))}
     labels = [f"has {fault}" for fault in label_faults(job.labels)]
     labels += [f"has {key!r}, which is Kubernetes' own" for key in job.labels if is_reserved(key)]
     if labels:
@@ -36,29 +37,25 @@ def validate(job: Job, settings: ClaimSettings, lookout: Lookout) -> None:
     if faults:
         raise InvalidJobError(faults=faults)
     if settings.storebase_mount:
-        _look_at_directories(job, Path(settings.storebase_mount), lookout)
+        _look_at_directories(job, Path(settings.storebase_mount), directories)
 
 
 def _faults(job: Job) -> Iterator[tuple[str, str]]:
-    if job.user is not None and max(job.user.uid or 0, job.user.gid or 0) > _MOST_ID:
-        yield "CONTAINER_USER", f"must be at most {_MOST_ID}"
-    if not job.argv or not job.argv[0]:
-        yield "entrypoint", "must begin with a program"
-    if any(not key or "=" in key for key in job.env):
-        yield "env", "has a name that no process can have"
+    if job.user is not None and max(job.user.uid or 0, job.user.gid or 0) > _MAX_ID:
+        yield "CONTAINER_USER", f"must be at most {_MAX_ID}"
     words = (*job.argv, *job.env, *job.env.values())
     size = sum(len(escaped(word).encode()) for word in words)
-    if size > _MOST_TEXT:
-        yield "args", f"and environment have {size} bytes; Kubernetes takes up to {_MOST_TEXT}"
+    if size > _MAX_TEXT_BYTES:
+        yield "args", f"and environment have {size} bytes; Kubernetes takes up to {_MAX_TEXT_BYTES}"
 
 
-def _look_at_directories(job: Job, storebase: Path, lookout: Lookout) -> None:
-    """A kubelet makes a directory of a claim that is missing; nobody can tell it not to."""
+def _look_at_directories(job: Job, storebase: Path, directories: DirectoryChecker) -> None:
+    """A kubelet makes a directory of a claim that is missing, and no field forbids that."""
     for index, mount in enumerate(job.mounts):
         if isinstance(mount.source, ClaimPath):
             directory = mount.source.sub_path
-            if not lookout.is_dir(storebase / directory):
-                if not lookout.holds_anything(storebase):
+            if not directories.is_dir(storebase / directory):
+                if not directories.holds_anything(storebase):
                     raise EngineUnavailableError(
                         f"nothing is in {storebase} (STOREBASE_MOUNT): is the claim mounted there?"
                     )

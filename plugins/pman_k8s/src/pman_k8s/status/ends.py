@@ -1,0 +1,207 @@
+"""How a job ended: by its Job and its pods, or because pman ends it. Pure translation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from pman_core import Reason
+from pman_core.kit.outcome import (
+    Outcome,
+    cancelled,
+    cannot_start,
+    exited,
+    lost,
+    not_started_in_time,
+)
+from pman_core.kit.times import not_before, parsed_time
+from pman_k8s.labels import STARTED, annotations_of, recorded_pods
+from pman_k8s.status.job import conditions, created_at, workers_of
+from pman_k8s.status.pending import Waiting
+from pman_k8s.status.pods import Pod
+from pman_k8s.status.state import JobState, ended
+
+Object = Mapping[str, Any]
+
+
+# ---------------------------------------------------------------- ends by the cluster
+
+
+def failed_pods(pods: Iterable[Pod]) -> list[Pod]:
+    """The pods whose job failed, or that failed as a whole; the first to fail comes first."""
+    failed = [pod for pod in pods if pod.has_failed]
+    return sorted(failed, key=lambda pod: (pod.finished is None, str(pod.finished)))
+
+
+def lost_end(job: Object, pods: Sequence[Pod]) -> JobState | None:
+    """The end of a job that is lost; ``None`` if it is not.
+
+    pman ends it: the cluster would replace a pod that somebody deleted.
+    """
+    why = _why_lost(job, pods)
+    return _failed(job, why, pods, None, ends_it=True) if why else None
+
+
+def _why_lost(job: Object, pods: Sequence[Pod]) -> Outcome | None:
+    for pod in pods:
+        if pod.is_deleted and pod.phase != "Succeeded":
+            return pod.loss()
+    names = {pod.name for pod in pods}
+    for name in sorted(set(recorded_pods(job)) - names):
+        return lost(f"its pod {name} is gone")
+    return _second_run(job, names)
+
+
+def _known_runs(job: Object, pods: Sequence[Pod]) -> set[str]:
+    """The pods that are known to have begun.
+
+    Recorded pods that are gone count where the job has begun: nothing else is known of them.
+    """
+    begun = {pod.name for pod in pods if pod.started}
+    gone = set(recorded_pods(job)) - {pod.name for pod in pods}
+    return begun | gone if STARTED in annotations_of(job) else begun
+
+
+def _second_run(job: Object, names: Collection[str]) -> Outcome | None:
+    """Why a job is lost that has more pods than workers: two runs wrote to one output."""
+    if len(names) <= workers_of(job):
+        return None
+    return lost(f"its run was begun anew ({', '.join(sorted(names))})")
+
+
+def end_before_sidecars(job: Object, pods: Sequence[Pod]) -> JobState | None:
+    """The end of a job while other containers of its pods run on; they are ended with it.
+
+    ``None`` if there are none, if a worker has not ended and none has failed, and if there is a
+    pod too many: such a job is lost.
+    """
+    if not any(pod.sidecars_run_on for pod in pods) or len(pods) > workers_of(job):
+        return None
+    failed = failed_pods(pods)
+    if failed:
+        end = _failed(job, _of_worker(job, failed[0], pods), pods, failed[0].finished)
+    elif all_succeeded(job, pods):
+        end = success_end(job, _last_end(pods), pods)
+    else:
+        return None
+    return attrs.evolve(end, pods_to_end=tuple(pod.name for pod in pods if not pod.is_over))
+
+
+def all_succeeded(job: Object, pods: Sequence[Pod]) -> bool:
+    """Whether the job of each worker ended with 0."""
+    return sum(pod.has_succeeded for pod in pods) >= workers_of(job)
+
+
+def _last_end(pods: Iterable[Pod]) -> datetime | None:
+    return max((pod.finished for pod in pods if pod.finished), default=None)
+
+
+def success_end(job: Object, finished: datetime | None, pods: Sequence[Pod]) -> JobState:
+    """The end of a job whose workers all ended with 0; a job that ran twice did not succeed."""
+    twice = _second_run(job, _known_runs(job, pods))
+    if twice:
+        return _failed(job, twice, pods, None)
+    status = job.get("status") or {}
+    started = started_at(job, pods) or not_before(
+        created_at(job), parsed_time(status.get("startTime"))
+    )
+    return ended(exited(0), None, started, finished or started)
+
+
+def completion_time(job: Object) -> datetime | None:
+    """When a Job was complete."""
+    time = (job.get("status") or {}).get("completionTime")
+    return parsed_time(time or conditions(job)["Complete"].get("lastTransitionTime"))
+
+
+def failure_end(job: Object, condition: Object, pods: Sequence[Pod]) -> JobState:
+    """The end of a Job that has failed; another container than the job's may be the cause."""
+    failed = failed_pods(pods)
+    failed_at = parsed_time(condition.get("lastTransitionTime"))
+    if failed:
+        why = _of_worker(job, failed[0], pods)
+        return _failed(job, why, pods, failed[0].finished or failed_at)
+    if all_succeeded(job, pods):
+        return success_end(job, _last_end(pods) or failed_at, pods)
+    deleted = [pod for pod in pods if pod.is_deleted]
+    why = deleted[0].loss() if deleted else _unexplained(condition)
+    for side in filter(None, (pod.side_failure for pod in pods)):
+        why = attrs.evolve(why, message=f"{why.message}; {side}")
+    return _failed(job, why, pods, failed_at)
+
+
+def _of_worker(job: Object, pod: Pod, pods: Sequence[Pod]) -> Outcome:
+    """Why a worker failed; with its number if there are several."""
+    why = pod.failure()
+    if len(pods) == 1:
+        return why
+    number = [one.name for one in pods].index(pod.name) + 1
+    return attrs.evolve(why, message=f"worker {number} of {workers_of(job)}: {why.message}")
+
+
+def _unexplained(condition: Object) -> Outcome:
+    """The end of a Job whose pods are gone."""
+    words = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
+    if condition.get("reason") == "DeadlineExceeded":
+        return Outcome(f"time limit: {words}", Reason.TIME_LIMIT)
+    return lost(f"its pod is gone ({words})")
+
+
+def _failed(
+    job: Object,
+    why: Outcome,
+    pods: Sequence[Pod],
+    finished: datetime | None,
+    *,
+    ends_it: bool = False,
+) -> JobState:
+    return ended(why, created_at(job), started_at(job, pods), finished, ends_it=ends_it)
+
+
+def started_at(job: Object, pods: Iterable[Pod]) -> datetime | None:
+    """When the first process began, but not before the Job was created.
+
+    A node's clock may be behind the server's.
+    """
+    recorded = parsed_time(annotations_of(job).get(STARTED))
+    if recorded:
+        return recorded
+    times = [pod.started for pod in pods if pod.started]
+    return not_before(created_at(job), min(times)) if times else None
+
+
+# ------------------------------------------------------------- ends that pman decides
+
+
+def start_failure_end(job: Object, waiting: Waiting, now: datetime) -> JobState:
+    """The end of a job that can never start."""
+    if waiting.reason is Reason.IMAGE_NOT_FOUND:
+        outcome = Outcome(waiting.message, waiting.reason)
+    else:
+        outcome = cannot_start(waiting.message)
+    return ended(outcome, created_at(job), None, now, ends_it=True)
+
+
+def start_deadline_end(
+    job: Object, state: JobState, now: datetime, deadline_s: int
+) -> JobState | None:
+    """The end of a job that has waited for longer than ``START_DEADLINE``; ``None`` otherwise."""
+    created = created_at(job)
+    if created is None or (now - created).total_seconds() <= deadline_s:
+        return None
+    return ended(not_started_in_time(deadline_s, state.message), None, None, now, ends_it=True)
+
+
+def cancelled_end(job: Object, state: JobState, found: Iterable[Object], now: datetime) -> JobState:
+    """The end of a job that a client cancels before it has ended.
+
+    A job that has begun is ended on its nodes, so that its log stays. One that has not begun has
+    no log; the change that records its end also keeps it from starting.
+    """
+    acknowledged = (pod.name for pod in map(Pod, found) if pod.acknowledged)
+    on_nodes = tuple(acknowledged) if state.started else ()
+    end = ended(cancelled(), created_at(job), state.started, now, ends_it=not on_nodes)
+    return attrs.evolve(end, pods_to_end=on_nodes)

@@ -120,6 +120,16 @@ def test_every_distribution_is_complete(folder: Path) -> None:
     assert list((folder / "tests").glob("test_*.py"))
 
 
+@every_distribution
+def test_every_distribution_says_where_its_source_and_its_docs_are(folder: Path) -> None:
+    urls = metadata(folder).urls
+    assert set(urls) == {"Homepage", "Repository", "Documentation", "Changelog"}
+    for url in urls.values():
+        below, _, path = url.removeprefix("https://github.com/FNNDSC/pman").partition("/HEAD/")
+        assert below in ("", "/tree", "/blob")
+        assert (ROOT / path).exists()
+
+
 def test_the_name_that_people_know_has_an_extra_for_each_backend() -> None:
     extras = metadata(ROOT / "plugins/pman").optional_dependencies
     named = {name: Requirement(need).name for name, (need,) in extras.items()}

@@ -133,7 +133,7 @@ def types(session: nox.Session) -> None:
         ]
         session.run("mypy", *targets)
     session.run("mypy", f"{STANDIN}/cromwell_standin", f"{STANDIN}/tests")
-    session.run("mypy", "tests", "bench", "examples/demo", "docs")
+    session.run("mypy", "tests", "bench", "examples/demo", "docs", "release")
 
 
 @nox.session
@@ -142,6 +142,14 @@ def fuzz(session: nox.Session) -> None:
     session.install(*nox.project.dependency_groups(PROJECT, "fuzz"))
     install(session, CORE)
     session.run("python", "pman_core/tests/fuzz.py", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build sdists and wheels into dist/, twice to the same bytes, and check and try them."""
+    session.install(*nox.project.dependency_groups(PROJECT, "build"))
+    session.run("python", "release/build.py")
+    session.run("twine", "check", "--strict", *map(str, sorted(HERE.glob("dist/*"))))
 
 
 @nox.session

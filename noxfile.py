@@ -127,14 +127,14 @@ def types(session: nox.Session) -> None:
     """Check types, strictly, in source, tests and this file."""
     session.install(*nox.project.dependency_groups(PROJECT, "types"))
     install(session, *FOLDERS)
-    session.run("mypy", "noxfile.py")
+    session.run("mypy", "noxfile.py", "pman_core/plugin_metadata.py")
     for folder in FOLDERS.values():
         targets = [
             f"{folder}/{part}" for part in ("src", "tests") if (HERE / folder / part).is_dir()
         ]
         session.run("mypy", *targets)
     session.run("mypy", f"{STANDIN}/cromwell_standin", f"{STANDIN}/tests")
-    session.run("mypy", "tests", "bench", "examples/demo", "docs")
+    session.run("mypy", "tests", "bench", "examples/demo", "docs", "release")
 
 
 @nox.session
@@ -143,6 +143,14 @@ def fuzz(session: nox.Session) -> None:
     session.install(*nox.project.dependency_groups(PROJECT, "fuzz"))
     install(session, CORE)
     session.run("python", "pman_core/tests/fuzz.py", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build sdists and wheels into dist/, twice to the same bytes, and check and try them."""
+    session.install(*nox.project.dependency_groups(PROJECT, "build"))
+    session.run("python", "release/build.py")
+    session.run("twine", "check", "--strict", *map(str, sorted(HERE.glob("dist/*"))))
 
 
 @nox.session

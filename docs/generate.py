@@ -31,6 +31,9 @@ from pman_core.rest.schema import FIELDS
 
 REFERENCE = Path(__file__).parent / "reference"
 
+#: A field of a docstring, such as ``:raises ValueError: text``; a role has a backtick instead.
+_FIELD = re.compile(r":(\w+)(?: ([^:]+))?:(?!`)(.*)")
+
 NOTE = "<!-- Written by docs/generate.py; change the code, then run ./nox -s docs -->\n"
 
 
@@ -228,12 +231,10 @@ def _prose(owner: Any) -> str:
 
 def _marked_down(doc: str) -> Iterator[str]:
     for line in doc.splitlines():
-        if line.startswith(":"):
-            field, _, text = line[1:].partition(":")
-            kind, _, name = field.partition(" ")
-            yield f"- {kind} `{name}`:{text}" if name else f"- {kind}:{text}"
-        else:
-            yield re.sub(r":\w+:`~?([^`]+)`", r"`\1`", line.replace("``", "`"))
+        if field := _FIELD.match(line):
+            kind, name, text = field.groups()
+            line = f"- {kind} `{name}`:{text}" if name else f"- {kind}:{text}"
+        yield re.sub(r":\w+:`~?([^`]+)`", r"`\1`", line.replace("``", "`"))
 
 
 def _first_line(owner: Any) -> str:

@@ -1,13 +1,17 @@
 """Each distribution stands alone: it declares what it imports, and nothing more."""
 
 import ast
+import functools
 import re
+import subprocess
 import sys
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
+from hatchling.metadata.core import CoreMetadata, ProjectMetadata
+from hatchling.plugin.manager import PluginManager
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from pman_core._internal.registry import PUBLISHED
 
@@ -30,18 +34,26 @@ IMPORT_NAMES = {
 ENGINE_LIBRARIES = {"docker", "podman", "kubernetes", "openshift", "pyslurm", "cromwell_tools"}
 
 
-def project(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-    return found
+@functools.cache
+def metadata(folder: Path) -> CoreMetadata:
+    """What a distribution says of itself when it is built."""
+    found = ProjectMetadata(str(folder), PluginManager())
+    found.validate_fields()
+    return found.core
+
+
+def needs(folder: Path, *, extras: bool = False) -> list[Requirement]:
+    """What a distribution depends on."""
+    found = [*metadata(folder).dependencies]
+    if extras:
+        for extra in metadata(folder).optional_dependencies.values():
+            found += extra
+    return [Requirement(need) for need in found]
 
 
 def declared(folder: Path, *, extras: bool = False) -> set[str]:
     """The import names of what a distribution depends on."""
-    needs = list(project(folder)["dependencies"])
-    if extras:
-        needs += [need for extra in project(folder).get("optional-dependencies", {}).values()
-                  for need in extra]  # fmt: skip
-    names = [re.split(r"[\s<>=!~;\[]", need)[0] for need in needs]
+    names = [need.name for need in needs(folder, extras=extras)]
     return {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names}
 
 
@@ -74,17 +86,29 @@ def test_the_core_has_no_engine_library() -> None:
 
 @every_distribution
 def test_all_distributions_have_one_version(folder: Path) -> None:
-    assert project(folder)["version"] == project(ROOT / "pman_core")["version"]
+    assert metadata(folder).version == metadata(ROOT / "pman_core").version
+
+
+def test_the_version_stands_in_one_place() -> None:
+    version = metadata(ROOT / "pman_core").version
+    found = subprocess.run(
+        ["git", "grep", "--untracked", "-l", "--word-regexp", "--fixed-strings", version],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert set(found.stdout.split()) - {"CHANGELOG.md"} == {"pman_core/pyproject.toml"}
 
 
 @every_distribution
-def test_plugins_admit_this_core_and_no_later_major_one(folder: Path) -> None:
-    version = project(ROOT / "pman_core")["version"]
-    major = int(version.split(".")[0])
-    extras = project(folder).get("optional-dependencies", {}).values()
-    for need in [*project(folder)["dependencies"], *(need for extra in extras for need in extra)]:
-        if need.startswith("pman-"):
-            assert need.endswith(f">={version},<{major + 1}")
+def test_distributions_need_each_other_from_their_own_version_to_the_next_major_one(
+    folder: Path,
+) -> None:
+    version = metadata(ROOT / "pman_core").version
+    for need in needs(folder, extras=True):
+        if need.name.startswith("pman"):
+            assert {str(bound) for bound in need.specifier} == {
+                f">={version}",
+                f"<{Version(version).major + 1}",
+            }
 
 
 @every_distribution
@@ -96,9 +120,19 @@ def test_every_distribution_is_complete(folder: Path) -> None:
     assert list((folder / "tests").glob("test_*.py"))
 
 
+@every_distribution
+def test_every_distribution_says_where_its_source_and_its_docs_are(folder: Path) -> None:
+    urls = metadata(folder).urls
+    assert set(urls) == {"Homepage", "Repository", "Documentation", "Changelog"}
+    for url in urls.values():
+        below, _, path = url.removeprefix("https://github.com/FNNDSC/pman").partition("/HEAD/")
+        assert below in ("", "/tree", "/blob")
+        assert (ROOT / path).exists()
+
+
 def test_the_name_that_people_know_has_an_extra_for_each_backend() -> None:
-    extras = project(ROOT / "plugins/pman")["optional-dependencies"]
-    named = {name: re.split("[>=]", need)[0] for name, (need,) in extras.items()}
+    extras = metadata(ROOT / "plugins/pman").optional_dependencies
+    named = {name: Requirement(need).name for name, (need,) in extras.items()}
     assert named == PUBLISHED
 
 

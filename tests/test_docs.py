@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 import zipfile
@@ -29,6 +30,16 @@ def test_the_generated_reference_is_up_to_date() -> None:
         [sys.executable, ROOT / "docs/generate.py", "--check"], capture_output=True, text=True
     )
     assert ran.returncode == 0, f"{ran.stdout}{ran.stderr}: run ./nox -s docs"
+
+
+def test_the_reference_takes_a_field_of_a_docstring_for_one_and_a_role_for_none() -> None:
+    marked_down = runpy.run_path(str(ROOT / "docs/generate.py"))["_marked_down"]
+    doc = ":raises OSError: when\n:return: the :class:`Job`\n:class:`Job`: a line of the text"
+    assert list(marked_down(doc)) == [
+        "- raises `OSError`: when",
+        "- return: the `Job`",
+        "`Job`: a line of the text",
+    ]
 
 
 @every_page

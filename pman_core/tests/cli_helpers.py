@@ -16,6 +16,7 @@ broken = fake_backend_that_is_missing:Backend
 """
 
 MODULE = '''\
+import logging
 import attrs
 import environ
 from pman_core import Capabilities, Deviation, HostPath, Option, hookimpl
@@ -37,10 +38,17 @@ def play(machine, argv):
 
 
 class Memory(MemoryBackend):
-    """Has an image to play with."""
+    """Has an image to play with, and logs whenever it is asked for a job."""
 
     def __init__(self, environ):
         super().__init__(environ, MemoryEngine({"demo": play}))
+
+    @hookimpl
+    def pman_status(self, jid):
+        log = logging.getLogger("fake_backend.part")
+        log.debug("a debug line of a plugin")
+        log.info("an info line of a plugin")
+        return super().pman_status(jid)
 
 
 @environ.config(prefix="", frozen=True)

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -431,6 +432,20 @@ def answers(port: int) -> bool:
     with contextlib.suppress(OSError, http.client.HTTPException):
         return get(port) == 200
     return False
+
+
+@pytest.mark.parametrize(
+    ("mode", "shown"),
+    [("production", {"info"}), ("development", {"debug", "info"})],
+)
+def test_the_log_shows_debug_lines_of_a_plugin_in_development_only(
+    mode: str, shown: set[str], pman_serve: Callable[..., subprocess.Popen[str]]
+) -> None:
+    process = pman_serve(APPLICATION_MODE=mode)
+    assert get(port_of(process), "/api/v1/none/") == 404
+    process.terminate()
+    _, log = process.communicate(timeout=20)
+    assert set(re.findall(r"an? (\w+) line of a plugin", log)) == shown
 
 
 def test_the_access_log_holds_no_query_strings(

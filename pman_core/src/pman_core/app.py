@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flask import Flask
 
+from pman_core._internal import registry
 from pman_core._internal.background import until_done
 from pman_core._internal.environment import read_environment
 from pman_core._internal.observers import each_plugin, watch_ends
@@ -44,7 +45,8 @@ def app_for(pman: Pman) -> Flask:
     if settings.secret_key:
         app.secret_key = settings.secret_key.reveal()
     level = logging.DEBUG if settings.application_mode == "development" else logging.INFO
-    logging.getLogger("pman_core").setLevel(level)
+    for package in ("pman_core", *registry.packages()):
+        logging.getLogger(package).setLevel(level)
     install_error_handlers(app)
     app.register_blueprint(routes(pman))
     service = Service(pman.jobs)

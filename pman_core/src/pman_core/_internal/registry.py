@@ -95,6 +95,12 @@ def installed(group: str) -> tuple[Offer, ...]:
     return tuple(sorted(found, key=lambda offer: (offer.name, offer.distribution)))
 
 
+def packages() -> frozenset[str]:
+    """The top-level packages of all installed plugins; nothing is imported."""
+    offers = (*installed(BACKENDS), *installed(EXTENSIONS))
+    return frozenset(offer.entry_point.module.partition(".")[0] for offer in offers)
+
+
 def choose(wanted: str | None, offers: Collection[Offer]) -> Offer:
     """The backend that ``CONTAINER_ENV`` names, or the one that holds where it is unset.
 

@@ -147,7 +147,7 @@ class CoreSettings(EngineSettings):
         "APPLICATION_MODE",
         one_of("production", "development"),
         "production",
-        "With development, pman logs at level DEBUG instead of INFO.",
+        "With development, pman and its plugins log at level DEBUG instead of INFO.",
     )
 
     def problems(self) -> Iterator[str]:

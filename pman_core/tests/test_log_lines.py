@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pman_core.kit.log_lines import LINE, SafeFormatter
+from pman_core.log_lines import LINE, SafeFormatter
 
 FORGED = "far\n[2026-11-26 00:00:00 +0000] [1] [ERROR] all jobs are lost"
 

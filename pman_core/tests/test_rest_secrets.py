@@ -16,7 +16,7 @@ from pman_core.contract.errors import (
     NameTakenError,
     UnsupportedError,
 )
-from pman_core.kit.log_lines import SafeFormatter
+from pman_core.log_lines import SafeFormatter
 from pman_core.testing import MemoryBackend
 
 SECRET = "s3cr3t-t0ken"  # noqa: S105

@@ -5,7 +5,7 @@ The folders say whom a module is for:
 - ``pman_core.contract``: what authors of plugins read. The names below are from there.
 - ``pman_core.kit``: what authors of plugins use.
 - ``pman_core.testing``: what tests of plugins use.
-- ``pman_core.app``, ``pman_core.cli``, ``pman_core.kit.log_lines``: what starts pman.
+- ``pman_core.app``, ``pman_core.cli``, ``pman_core.log_lines``: what starts pman.
 - All others, ``_internal`` and ``rest`` among them, are pman itself. They may change in any
   release, and no plugin imports them.
 

@@ -10,7 +10,7 @@ from typing import Any
 from pman.faults import tell_and_stop
 from pman_core.app import create_app
 from pman_core.contract.errors import ConfigurationError
-from pman_core.kit.log_lines import log_to_stderr
+from pman_core.log_lines import log_to_stderr
 
 log = logging.getLogger("pman_core.wsgi")
 

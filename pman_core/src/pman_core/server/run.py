@@ -16,7 +16,7 @@ from uvicorn import Config, Server
 from uvicorn.supervisors import Multiprocess
 
 from pman_core._internal.startup import Pman
-from pman_core.kit.log_lines import TIME, SafeFormatter, log_to_stderr
+from pman_core.log_lines import TIME, SafeFormatter, log_to_stderr
 from pman_core.server.protocol import PmanProtocol
 from pman_core.server.reload import Reloader
 from pman_core.server.worker import Worker

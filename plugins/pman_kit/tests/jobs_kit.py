@@ -128,3 +128,8 @@ class Workbench:
     def processes(self) -> list[int]:
         """All processes of the jobs of this test."""
         return job_processes(self.root)
+
+    def runs(self) -> int:
+        """How often jobs have written a line into the file ``runs``."""
+        runs = self.out / "runs"
+        return len(runs.read_text().splitlines()) if runs.exists() else 0

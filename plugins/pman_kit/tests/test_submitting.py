@@ -1,4 +1,4 @@
-"""One submit makes one job, even if pman or a supervisor is killed meanwhile."""
+"""One submit makes one job, also of many at once, and whatever a name belongs to."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import attrs
 import pytest
 from jobs_kit import Workbench, job_processes, until
 
-import pman_kit
 from pman_core import Job, JobInfo, Reason, Status
 from pman_core.contract.errors import EngineUnavailableError, NameTakenError, UnknownJobError
 from pman_kit import jobs as jobs_module
@@ -26,128 +23,7 @@ from pman_kit import supervise
 from pman_kit.record import record_of
 from pman_kit.status import info_of
 
-_CODE = str(Path(str(pman_kit.__file__)).parent)
 _COUNT = "echo run >> runs"
-
-
-def _killed_after(lines: int, act: Callable[[], object]) -> bool:
-    """Do something in a child that is killed at so many lines of the plugin's code.
-
-    Whether it lived to its end.
-    """
-    child = os.fork()
-    if child == 0:
-        left = lines
-
-        def trace(frame: FrameType, event: str, _: object) -> Any:
-            nonlocal left
-            if not frame.f_code.co_filename.startswith(_CODE):
-                return None
-            if event == "line":
-                left -= 1
-                if left < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-            return trace
-
-        try:
-            sys.settrace(trace)
-            act()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, -signal.SIGKILL)
-    return code == 0
-
-
-def _runs(bench: Workbench) -> int:
-    runs = bench.out / "runs"
-    return len(runs.read_text().splitlines()) if runs.exists() else 0
-
-
-@pytest.mark.parametrize("again", [False, True], ids=["looked at", "submitted again"])
-def test_a_pman_that_is_killed_at_any_line_of_a_submit_neither_loses_nor_doubles_the_job(
-    bench: Workbench, again: bool
-) -> None:
-    job = bench.shell(_COUNT)
-    there = 0
-    for line in range(2000):
-        backend = bench.jobs
-        lived = _killed_after(line, lambda backend=backend: backend.submit(job))  # type: ignore[misc]
-        if again:
-            backend.submit(job)
-        if again or bench.exists():
-            there += 1
-            assert bench.end().status is Status.SUCCEEDED
-        assert _runs(bench) == int(again or bench.exists())
-        assert backend.remove(job.jid) is bool(_runs(bench))
-        assert list((bench.root / "state" / "spare").iterdir()) == []
-        (bench.out / "runs").unlink(missing_ok=True)
-        if lived:
-            break
-    else:
-        pytest.fail("the submit has no end")
-    assert line > 100
-    assert there > 10
-
-
-def _traced_supervisor(bench: Workbench, line: int) -> str:
-    """The program of a supervisor that is killed at so many lines after its fork."""
-    return f"""
-import os, signal, sys
-left = {line}
-def trace(frame, event, _):
-    global left
-    if not frame.f_code.co_filename.startswith({_CODE!r}):
-        return None
-    if event == "line":
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-    return trace
-sys.path.append(sys.argv[1])
-from pman_kit.supervisor.main import main
-fork, forks = os.fork, [0]
-def traced_fork():
-    child = fork()
-    forks[0] += 1
-    if forks[0] == 2 and child == 0:
-        sys.settrace(None)  # the main process of the job
-    return child
-os.fork = traced_fork
-sys.settrace(trace)
-main(*sys.argv[2:])
-open(sys.argv[2] + "/lived", "w").close()
-"""
-
-
-def test_a_supervisor_that_is_killed_at_any_line_never_runs_the_job_twice(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = bench.shell(_COUNT)
-    whole = supervise._MAIN
-    reasons = set()
-    for line in range(2000):
-        monkeypatch.setattr(supervise, "_MAIN", _traced_supervisor(bench, line))
-        try:
-            bench.jobs.submit(job)
-        except EngineUnavailableError:
-            reasons.add("not started")
-        # Where the job has not begun yet, the next look starts a supervisor that is not killed.
-        monkeypatch.setattr(supervise, "_MAIN", whole)
-        info = bench.end()
-        reasons.add(str(info.reason))
-        assert info.reason in (None, Reason.LOST)
-        assert _runs(bench) <= 1
-        assert _runs(bench) == 1 or info.reason is Reason.LOST
-        assert job_processes(bench.root) == []
-        lived = (bench.folders / job.jid / "lived").exists()
-        assert bench.jobs.remove(job.jid)
-        (bench.out / "runs").unlink(missing_ok=True)
-        if lived:
-            break
-    assert reasons == {"not started", "None", "lost"}
-    assert line > 50
 
 
 def test_of_eight_processes_that_submit_at_once_one_starts_the_job(bench: Workbench) -> None:
@@ -170,7 +46,7 @@ def test_of_eight_processes_that_submit_at_once_one_starts_the_job(bench: Workbe
         os.close(go)
         assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
         assert bench.end().status is Status.SUCCEEDED
-        assert _runs(bench) == 1
+        assert bench.runs() == 1
         bench.jobs.remove(job.jid)
         (bench.out / "runs").unlink()
 
@@ -285,7 +161,7 @@ def test_a_job_that_waited_longer_than_the_deadline_is_not_started(
     assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
     assert info.message == "not started within 86400 s: waiting for its supervisor"
     assert not (bench.folders / "job-1" / "environment.json").exists()
-    assert _runs(bench) == 0
+    assert bench.runs() == 0
 
 
 def test_a_supervisor_that_cannot_start_is_reported_and_tried_again(
@@ -320,4 +196,4 @@ def test_what_pman_did_not_make_is_no_job_and_stays(bench: Workbench, kind: str)
     with pytest.raises(NameTakenError, match="job-1"):
         backend.submit(job)
     assert os.path.lexists(foreign)
-    assert _runs(bench) == 0
+    assert bench.runs() == 0

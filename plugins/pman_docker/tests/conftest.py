@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine_bench import Bench, bench_on
+from engine_kit import Bench, bench_on
 from engine_subjects import RealEngine, forget_sockets, real_engine, why_missing
 from proxies import Proxy, proxy
 

@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
-from engine_bench import until
+from engine_kit import until
 
 from pman_core import Job
 from pman_core.kit.settings import load
 from pman_docker.backend import DockerBackend, PodmanBackend
-from pman_docker.engine import Engine
+from pman_docker.client import Engine
 from pman_docker.settings import HostSettings
 
 Answer = tuple[int, object]

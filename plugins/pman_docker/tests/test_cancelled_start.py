@@ -4,7 +4,7 @@ import itertools
 import socket
 import time
 
-from engine_bench import Bench, runs, until
+from engine_kit import Bench, runs, until
 from engine_subjects import RealEngine
 
 from pman_core import Job, Status

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import docker.errors
 import pytest
-from engine_bench import Bench
+from engine_kit import Bench
 
 from pman_core import Job, Resources, Status, User
 from pman_core.contract.capabilities import Deviation, Option

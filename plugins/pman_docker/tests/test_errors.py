@@ -14,6 +14,7 @@ import urllib3
 import urllib3.exceptions
 
 from pman_core.contract.errors import EngineUnavailableError
+from pman_docker.engine_info import facts_of
 from pman_docker.errors import (
     ImageMissing,
     NameInUse,
@@ -23,7 +24,6 @@ from pman_docker.errors import (
     passing,
     refusal,
 )
-from pman_docker.facts import facts_of
 
 #: All that is raised by the modules that the client is made of, and what the sockets raise.
 MODULES: tuple[ModuleType, ...] = (

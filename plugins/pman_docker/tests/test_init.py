@@ -4,7 +4,7 @@ import signal
 from typing import Any
 
 import pytest
-from engine_bench import Bench, until
+from engine_kit import Bench, until
 from engine_standin import job, play
 
 from pman_core import Reason, Status

@@ -11,7 +11,7 @@ import pytest
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.settings import load
 from pman_docker import images
-from pman_docker.engine import Engine
+from pman_docker.client import Engine
 from pman_docker.settings import HostSettings
 
 REGISTRY = "registry.example.org"

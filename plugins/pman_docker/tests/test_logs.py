@@ -3,7 +3,7 @@
 import tracemalloc
 
 import pytest
-from engine_bench import Bench, until
+from engine_kit import Bench, until
 
 from pman_core import Resources, Status
 

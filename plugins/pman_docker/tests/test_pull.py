@@ -13,7 +13,7 @@ from pathlib import Path
 import attrs
 import docker.errors
 import pytest
-from engine_bench import PATIENCE_S, Bench, bench_on, runs, until
+from engine_kit import PATIENCE_S, Bench, bench_on, runs, until
 from registry_images import SlowImage, pushed_image, slow_image, why_no_registry
 
 from pman_core import Job, JobInfo, Reason, Status
@@ -296,7 +296,7 @@ def test_a_pull_without_news_is_given_up_and_tried_again(bench: Bench, image: Sl
 def test_a_registry_that_is_away_for_a_while_delays_the_job(
     bench: Bench, image: SlowImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pman_docker.attempts._PAUSE_S", 1.0)
+    monkeypatch.setattr("pman_docker.pull_backoff._PAUSE_S", 1.0)
     image.way.cut()
     place = bench.place()
     job = bench.count(place, image=image.name)

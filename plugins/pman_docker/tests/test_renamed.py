@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import docker.errors
 import pytest
-from engine_bench import Bench, runs, until
+from engine_kit import Bench, runs, until
 from engine_standin import Play, job, play
 from engine_subjects import IMAGE
 
@@ -123,7 +123,7 @@ def rename(made: Play, old: str, new: str = "by-hand") -> None:
 def test_a_renamed_job_that_waits_for_its_image_runs_once(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pman_docker.attempts._PAUSE_S", 0.0)
+    monkeypatch.setattr("pman_docker.pull_backoff._PAUSE_S", 0.0)
     with play(name) as made:
         made.engine.pulled = {"error": "503 Service Unavailable"}
         made.pman.pman_submit(job(image="far:1"))

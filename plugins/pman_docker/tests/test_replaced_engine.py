@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from engine_bench import Bench
+from engine_kit import Bench
 from engine_standin import Play, job, play
 from engine_subjects import SDK_LEAVES_SOCKETS, address, why_missing
 from proxies import Proxy

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
-from engine_bench import Bench, runs, until
+from engine_kit import Bench, runs, until
 from engine_subjects import IMAGE, SDK_LEAVES_SOCKETS
 from flask.testing import FlaskClient
 from proxies import Proxy
@@ -19,7 +19,7 @@ from pman_core._internal.registry import Offer
 from pman_core._internal.startup import compose
 from pman_core.app import app_for
 from pman_core.contract.errors import UnsupportedError
-from pman_docker.facts import EngineFacts
+from pman_docker.engine_info import EngineFacts
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from engine_bench import Bench
+from engine_kit import Bench
 from engine_subjects import SDK_LEAVES_SOCKETS
 from proxies import Proxy
 
@@ -16,7 +16,7 @@ from pman_core import JobFilter, Status
 from pman_core.contract.errors import EngineUnavailableError
 from pman_docker import images
 from pman_docker.backend import DockerBackend
-from pman_docker.engine import Engine
+from pman_docker.client import Engine
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 

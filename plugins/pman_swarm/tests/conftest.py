@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from engine_subjects import forget_sockets
 from proxies import Proxy, proxy
-from swarm_bench import SwarmBench, bench_on_swarm
+from swarm_kit import SwarmBench, bench_on_swarm
 from swarm_subjects import RealSwarm, real_swarm, why_missing
 
 from pman_core.testing.pytest_plugin import Engines

@@ -11,7 +11,7 @@ from swarm_jobs import JOB, service
 from pman_core import JobInfo
 from pman_core.kit.settings import load
 from pman_docker.errors import NotThere
-from pman_swarm.find import Finder
+from pman_swarm.reconcile import Finder
 from pman_swarm.settings import SwarmSettings
 
 #: When the job of ``swarm_jobs`` was created, and when it has waited long enough.

@@ -3,9 +3,9 @@
 from importlib.metadata import EntryPoint
 from typing import Any
 
-from engine_bench import until
+from engine_kit import until
 from flask.testing import FlaskClient
-from swarm_bench import SwarmBench
+from swarm_kit import SwarmBench
 from swarm_subjects import IMAGE
 
 from pman_core._internal.registry import Offer

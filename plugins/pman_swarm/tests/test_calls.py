@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from engine_bench import until
+from engine_kit import until
 from engine_subjects import SDK_LEAVES_SOCKETS
 from proxies import Proxy
-from swarm_bench import SwarmBench
+from swarm_kit import SwarmBench
 
 from pman_core import JobFilter, Status
 from pman_core.contract.errors import EngineUnavailableError
-from pman_swarm.swarm import Swarm
+from pman_swarm.client import Swarm
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 

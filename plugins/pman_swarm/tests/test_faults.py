@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_bench import runs, until
-from swarm_bench import FIRST, SECOND, SwarmBench
+from engine_kit import runs, until
+from swarm_kit import FIRST, SECOND, SwarmBench
 from swarm_power import MANAGER, WORKER, Power, power_over, why_no_power
 from swarm_subjects import RealSwarm
 
 from pman_core import Job, JobInfo, Reason, Status
 from pman_core.testing.pytest_plugin import Engines
-from pman_swarm.state import is_barred
+from pman_swarm.status import is_barred
 
 #: Leaves a line each time it runs, and ends when it is told.
 HOLDS = """

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from swarm_bench import FIRST, SECOND, SwarmBench
+from swarm_kit import FIRST, SECOND, SwarmBench
 from swarm_subjects import RealSwarm
 
 from pman_core import Deviation, Reason, Status

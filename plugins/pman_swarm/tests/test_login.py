@@ -12,9 +12,9 @@ from typing import Any
 
 import docker.errors
 import pytest
-from engine_bench import until
+from engine_kit import until
 from registry_images import _root_tar
-from swarm_bench import SECOND, SwarmBench
+from swarm_kit import SECOND, SwarmBench
 from swarm_subjects import RealSwarm
 
 from pman_core import Reason, Status

@@ -4,8 +4,8 @@ import re
 import tracemalloc
 
 import pytest
-from engine_bench import until
-from swarm_bench import FIRST, FOR_EVER, SECOND, SwarmBench
+from engine_kit import until
+from swarm_kit import FIRST, FOR_EVER, SECOND, SwarmBench
 from swarm_subjects import RealSwarm
 
 from pman_core import JobInfo, Status

@@ -3,7 +3,7 @@
 import docker.types
 import pytest
 from flask.testing import FlaskClient
-from swarm_bench import SwarmBench
+from swarm_kit import SwarmBench
 from swarm_rest import JOBS, client_of, request, rest_end_of
 from swarm_subjects import IMAGE
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import attrs
 import pytest
+from swarm_escaping import expanded
 from swarm_jobs import JOB
-from swarm_templates import expanded
 
 from pman_core import ClaimPath, HostPath, Job, Mount, NfsPath, Resources, User, VolumePath
 from pman_core.contract.errors import InvalidJobError, SettingsError, UnsupportedError
@@ -14,7 +14,7 @@ from pman_core.kit.settings import load
 from pman_swarm.backend import SwarmBackend
 from pman_swarm.payload import ended, noted, service_payload
 from pman_swarm.settings import SwarmSettings
-from pman_swarm.state import is_barred
+from pman_swarm.status import is_barred
 
 SETTINGS = load(SwarmSettings, {"INSTANCE": "mine"})
 MIB = 2**20

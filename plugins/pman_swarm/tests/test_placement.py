@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from engine_bench import until
-from swarm_bench import FIRST, FOR_EVER, SECOND, SwarmBench
+from engine_kit import until
+from swarm_kit import FIRST, FOR_EVER, SECOND, SwarmBench
 from swarm_rest import JOBS, client_of, request, rest_end_of
 from swarm_subjects import IMAGE, RealSwarm
 

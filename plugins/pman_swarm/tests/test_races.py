@@ -9,7 +9,7 @@ from swarm_played import AGAIN, EARLY, PlayedSwarm
 from pman_core import Reason, Status
 from pman_swarm.labels import end_labels
 from pman_swarm.payload import ended
-from pman_swarm.state import ended_info, info_of, is_barred
+from pman_swarm.status import ended_info, info_of, is_barred
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-from engine_bench import runs, until
-from swarm_bench import FOR_EVER, SwarmBench
+from engine_kit import runs, until
+from swarm_kit import FOR_EVER, SwarmBench
 from swarm_rest import JOBS, client_of, request
 
 from pman_core import Status
@@ -27,7 +27,7 @@ def assert_gone(bench: SwarmBench, jid: str) -> None:
 @pytest.fixture
 def patient(bench: SwarmBench, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A pman that waits for what it removes, also where the machine is busy."""
-    monkeypatch.setattr("pman_swarm.find._END_WITHIN_S", 90.0)
+    monkeypatch.setattr("pman_swarm.reconcile._END_WITHIN_S", 90.0)
     return bench.pman(ENGINE_TIMEOUT="90")
 
 

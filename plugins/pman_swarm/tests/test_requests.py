@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 import pytest
-from engine_bench import runs, until
+from engine_kit import runs, until
 from engine_subjects import SDK_LEAVES_SOCKETS
 from flask.testing import FlaskClient
 from proxies import Proxy
-from swarm_bench import FOR_EVER, SwarmBench
+from swarm_kit import FOR_EVER, SwarmBench
 from swarm_rest import JOBS, client_of, request, rest_end_of
 
 from pman_core import HostPath, Mount, Reason, Status

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_bench import runs, until
-from swarm_bench import FIRST, SECOND, SwarmBench
+from engine_kit import runs, until
+from swarm_kit import FIRST, SECOND, SwarmBench
 from swarm_subjects import RealSwarm, force_update
 
 from pman_core import Job, JobFilter, JobInfo, Status

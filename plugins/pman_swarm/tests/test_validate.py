@@ -6,10 +6,10 @@ import pytest
 from pman_core import Job, Resources
 from pman_core.contract.errors import InvalidJobError, UnsupportedError
 from pman_core.kit.settings import load
-from pman_docker.facts import EngineFacts
+from pman_docker.engine_info import EngineFacts
 from pman_swarm.backend import SwarmBackend
+from pman_swarm.client import Node
 from pman_swarm.settings import SwarmSettings
-from pman_swarm.swarm import Node
 from pman_swarm.validate import validate
 
 SETTINGS = load(SwarmSettings, {})

@@ -1,7 +1,7 @@
 """Several workers of one job."""
 
-from engine_bench import runs, until
-from swarm_bench import FOR_EVER, SwarmBench
+from engine_kit import runs, until
+from swarm_kit import FOR_EVER, SwarmBench
 from swarm_subjects import RealSwarm
 
 from pman_core import Reason, Status

@@ -28,22 +28,22 @@ from pman_core.contract.errors import (
 from pman_core.kit.names import JID_LABEL
 from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import load
-from pman_docker.cancelling import Canceller
-from pman_docker.dialect import DOCKER, PODMAN, Dialect
-from pman_docker.engine import Engine
+from pman_docker.cancel import Canceller
+from pman_docker.client import Engine
+from pman_docker.current_flavor import HINT, Spoken
+from pman_docker.engine_info import EngineFacts
 from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, passing
-from pman_docker.facts import EngineFacts
-from pman_docker.find import Finder
+from pman_docker.flavors import DOCKER, PODMAN, Dialect
 from pman_docker.init import NO_INIT
 from pman_docker.labels import KIND, WAITING, asked_labels, owner_of
 from pman_docker.launch import Launcher
 from pman_docker.limits import refuse_unlimited
 from pman_docker.logs import log_end
+from pman_docker.reconcile import Finder
 from pman_docker.settings import DockerSettings
-from pman_docker.spoken import HINT, Spoken
-from pman_docker.state import running_info
+from pman_docker.status import running_info
+from pman_docker.storage import volume_storage
 from pman_docker.validate import validate
-from pman_docker.volume import volume_storage
 
 #: How often a submit looks for a job that is removed whenever it has just been found.
 _ATTEMPTS = 5
@@ -71,7 +71,7 @@ class DockerBackend:
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
-        """See ``dialect.py``; the same whatever engine is there."""
+        """See ``flavors.py``; the same whatever engine is there."""
         declared = self.dialect.capabilities
         weaker = {}
         if not self._settings.confine_jobs:
@@ -156,7 +156,7 @@ class DockerBackend:
 
     @hookimpl
     def pman_cancel(self, jid: str) -> JobInfo:
-        """See ``cancelling.py``."""
+        """See ``cancel.py``."""
         return self._canceller.cancel(jid)
 
     @hookimpl

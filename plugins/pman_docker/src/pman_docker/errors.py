@@ -21,7 +21,7 @@ from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.causes import Cause, passing_cause
 from pman_core.kit.engine_http import chain, why_no_answer
 from pman_docker.init import NO_INIT
-from pman_docker.sockets import who_may_use
+from pman_docker.socket_access import who_may_use
 
 #: Docker 20.10 to 28, of a version beyond those that it takes; Podman 4.3 to 5.8 takes any.
 _OTHER_VERSION = re.compile(r"client version \S+ is too (new|old)")

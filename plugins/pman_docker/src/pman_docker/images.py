@@ -10,9 +10,9 @@ import docker.auth
 import docker.errors
 import docker.utils
 
-from pman_docker.engine import Engine
+from pman_docker.client import Engine
 from pman_docker.errors import accepted, engine_errors, login_errors
-from pman_docker.streams import news
+from pman_docker.framing import news
 
 
 def login(engine: Engine, image: str) -> str | None:

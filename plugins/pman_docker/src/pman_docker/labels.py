@@ -4,8 +4,8 @@ A job has one object or two. The *first* has the job's native name, which is the
 job's container, or, where the image must be pulled first, a note. The *second* exists where the
 first could not become the running job: it is the container that does, or a note that says why
 none could be started. A job that is cancelled while it runs has two second objects more, notes
-that say so (``cancellation.py``). A note is a container that is never started, of an image that
-holds nothing.
+that say so (``cancellation_record.py``). A note is a container that is never started, of an image
+that holds nothing.
 """
 
 from __future__ import annotations

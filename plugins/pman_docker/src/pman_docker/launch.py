@@ -23,10 +23,12 @@ from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.masking import masked, no_values
 from pman_core.kit.names import JID_LABEL
 from pman_docker import images
-from pman_docker.dialect import Dialect, Payload
-from pman_docker.emptyimage import empty_image
-from pman_docker.engine import Engine
+from pman_docker.client import Engine
+from pman_docker.current_flavor import Spoken
 from pman_docker.errors import ImageMissing, NameInUse, NotThere, NotWritten, Refused, passing
+from pman_docker.flavors import Dialect, Payload
+from pman_docker.image_user import image_user
+from pman_docker.job_objects import Members, firsts, seconds_of
 from pman_docker.labels import (
     CONTAINER,
     EMPTY_IMAGE,
@@ -39,11 +41,9 @@ from pman_docker.labels import (
     waiting_labels,
 )
 from pman_docker.limits import dropped_limit
-from pman_docker.members import Members, firsts, seconds_of
+from pman_docker.placeholder_image import empty_image
 from pman_docker.settings import DockerSettings
-from pman_docker.spoken import Spoken
-from pman_docker.state import info_of, passing_start
-from pman_docker.users import image_user
+from pman_docker.status import info_of, passing_start
 
 log = logging.getLogger(__name__)
 

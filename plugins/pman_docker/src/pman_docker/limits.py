@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pman_core import Job
 from pman_core.contract.errors import UnsupportedError
-from pman_docker.facts import EngineFacts
+from pman_docker.engine_info import EngineFacts
 
 #: Words of the warnings of Docker 20.10 ("Limitation discarded", "Quota discarded") and Podman
 #: 4.3 ("not supported and ignored").

@@ -28,7 +28,7 @@ def docker_payload(
 ) -> Payload:
     """The body of Docker's create request. argv takes the place of the image's ENTRYPOINT.
 
-    :param image_user: see ``users.py``.
+    :param image_user: see ``image_user.py``.
     """
     limits = job.resources
     drop, add = confinement(job, settings)
@@ -72,7 +72,7 @@ def podman_payload(
 ) -> Payload:
     """The body of Podman's own create request.
 
-    :param image_user: see ``users.py``.
+    :param image_user: see ``image_user.py``.
     :raises UnsupportedError: the job wants what Podman cannot do.
     """
     limits = job.resources

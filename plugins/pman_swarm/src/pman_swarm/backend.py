@@ -25,17 +25,17 @@ from pman_core.contract.errors import (
 )
 from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import load
-from pman_docker.engine import Engine
+from pman_docker.client import Engine
 from pman_docker.errors import NotThere, Refused
 from pman_docker.limits import refuse_unlimited
-from pman_docker.volume import volume_storage
+from pman_docker.storage import volume_storage
 from pman_swarm.capabilities import CAPABILITIES
-from pman_swarm.find import Finder
+from pman_swarm.client import NameExists, Swarm
 from pman_swarm.logs import log_end
 from pman_swarm.payload import service_payload
+from pman_swarm.reconcile import Finder
 from pman_swarm.settings import SwarmSettings
-from pman_swarm.state import taken_info
-from pman_swarm.swarm import NameExists, Swarm
+from pman_swarm.status import taken_info
 from pman_swarm.validate import validate
 
 #: Where the engine listens if nobody says.

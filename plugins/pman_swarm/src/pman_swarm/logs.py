@@ -8,9 +8,9 @@ from pman_core import JobInfo
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.logs import tail_of_workers
 from pman_docker.errors import NotThere, Refused
-from pman_docker.streams import PIECE
-from pman_swarm.state import Task, attempts, is_given_up, is_over, is_waiting
-from pman_swarm.swarm import Swarm
+from pman_docker.framing import PIECE
+from pman_swarm.client import Swarm
+from pman_swarm.status import Task, attempts, is_given_up, is_over, is_waiting
 
 
 def log_end(swarm: Swarm, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:

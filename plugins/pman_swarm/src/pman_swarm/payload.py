@@ -17,9 +17,9 @@ from typing import Any
 from pman_core import Job, Mount, Resources
 from pman_core.kit.names import INSTANCE_LABEL
 from pman_docker.payload import confinement, docker_mount, user_words
+from pman_swarm.escaping import escaped
 from pman_swarm.labels import container_labels, service_labels
 from pman_swarm.settings import SwarmSettings
-from pman_swarm.templates import escaped
 
 #: Holds for no node: the swarm makes their ids itself.
 NOWHERE = "node.id==ended-by-pman"

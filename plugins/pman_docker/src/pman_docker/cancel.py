@@ -1,0 +1,98 @@
+"""Ends a job when a client wishes so.
+
+A job that runs is noted as cancelled (``cancellation_record.py``) and killed. One that waits gets
+its second object: a note of its end, after which nobody brings it to run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pman_core import JobInfo, Reason, Status
+from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
+from pman_docker.client import Engine
+from pman_docker.errors import NotWritten
+from pman_docker.labels import KIND, VERDICT, job_of, second_name
+from pman_docker.launch import Launcher
+from pman_docker.reconcile import Finder
+from pman_docker.settings import DockerSettings
+from pman_docker.status import verdict_of
+
+_PAUSE_S = 0.05
+
+
+class Canceller:
+    """Cancels the jobs of one pman instance."""
+
+    def __init__(
+        self, engine: Engine, launcher: Launcher, finder: Finder, settings: DockerSettings
+    ) -> None:
+        self._engine = engine
+        self._launcher = launcher
+        self._finder = finder
+        self._members = finder.members
+        self._settings = settings
+
+    def cancel(self, jid: str) -> JobInfo:
+        """End a job, and return it once it has ended.
+
+        :raises UnknownJobError: there is no such job.
+        :raises EngineUnavailableError: it has not ended in time; repeating this goes on.
+        """
+        deadline = time.monotonic() + self._settings.engine_timeout_s
+        while True:
+            first = self._members.first(jid)
+            if first is None:
+                raise UnknownJobError(jid)
+            self._end(jid, first)
+            info = self._finder.find(jid)
+            if info and info.status.is_final:
+                return info
+            if time.monotonic() > deadline:
+                within = f"{self._settings.engine_timeout_s} s"
+                raise EngineUnavailableError(
+                    f"job {jid!r} has not ended within {within}; cancel it again"
+                )
+            time.sleep(_PAUSE_S)
+
+    def _end(self, jid: str, first: Mapping[str, Any]) -> None:
+        """Do what there is to do now."""
+        second = self._members.named_second(jid, first["Id"])
+        begun = _status(first) is not Status.NOT_STARTED
+        if not second and not begun:
+            second = self._members.renamed_second(jid, first["Id"])
+        running = [one["Id"] for one in (first, second) if one and _status(one) is Status.STARTED]
+        if running:
+            self._finder.cancellations.note(jid, first["Id"])
+            for container in running:
+                self._engine.kill(container)
+        elif not begun:
+            self._keep_from_starting(jid, first, second)
+
+    def _keep_from_starting(
+        self, jid: str, first: Mapping[str, Any], second: Mapping[str, Any] | None
+    ) -> None:
+        """Make the note that a job that waits is cancelled; a second object that waits makes way.
+
+        Whoever has made the first object may be about to start it, and then it is killed. Else it
+        counts as abandoned at some time.
+        """
+        name = self._members.name(jid)
+        if second:
+            is_verdict = second["Config"]["Labels"][KIND] == VERDICT
+            if is_verdict or _status(second) is not Status.NOT_STARTED:
+                return
+            self._launcher.clear(second["Id"])
+        self._launcher.condemn(
+            name, job_of(first["Config"]["Labels"]), first["Id"], Reason.CANCELLED, "cancelled"
+        )
+        if self._members.is_in_the_way(second_name(name)):
+            raise NotWritten(
+                f"container {second_name(name)} is none of pman's; remove it, or rename it"
+            )
+
+
+def _status(container: Mapping[str, Any]) -> Status:
+    return verdict_of(container["State"])[0]

@@ -1,0 +1,82 @@
+"""Keeps the cancellation of a job that runs: two notes, and what they decide.
+
+Nothing can be written onto the job's container, so notes say that it was cancelled. What had ended
+before they were made keeps its own end: their time counts. But an engine dates an object a little
+before it can be seen, and whoever looks in between would tell the job's own end, and the
+cancellation later. So there are two notes. The first says that a cancellation has begun. The second
+is made once the first can be seen, and its time counts: whoever saw neither has looked before that.
+Whoever sees only the first makes the second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import datetime
+
+from pman_core import Reason
+from pman_core.contract.errors import EngineUnavailableError
+from pman_docker.errors import NotWritten
+from pman_docker.job_objects import Container, Members, Summary
+from pman_docker.labels import CANCEL, CANCELLED, second_name, verdict_labels
+from pman_docker.launch import Launcher
+from pman_docker.settings import DockerSettings
+from pman_docker.status import moment
+
+_PAUSE_S = 0.05
+
+
+class Cancellations:
+    """The cancellations of the jobs of one pman instance."""
+
+    def __init__(self, launcher: Launcher, members: Members, settings: DockerSettings) -> None:
+        self._launcher = launcher
+        self._members = members
+        self._settings = settings
+
+    def note(self, jid: str, first: str) -> None:
+        """Write down that a job is cancelled, unless that stands there or the job is removed.
+
+        :raises NotWritten: the engine refuses that now.
+        """
+        if self._made(jid, first, CANCEL):
+            self._made(jid, first, CANCELLED)
+
+    def moment_of(
+        self, jid: str, first: str, listed: Iterable[Summary] | None = None
+    ) -> datetime | None:
+        """From when on a cancellation of a job counts; ``None`` where there is none.
+
+        :param listed: objects that have been listed anyway, those of the job among them.
+        :raises NotWritten: it never will, if the job has ended.
+        """
+        begun = self._seen(jid, first, CANCEL, listed)
+        note = self._made(jid, first, CANCELLED) if begun else None
+        return moment(note["Created"]) if note else None
+
+    def _made(self, jid: str, first: str, kind: str) -> Container | None:
+        """A note that can be seen, made where it is missing; ``None`` if the job is removed."""
+        name = second_name(self._members.name(jid), kind)
+        labels = verdict_labels(
+            jid, self._settings.instance, first, Reason.CANCELLED, "cancelled", kind
+        )
+        deadline = time.monotonic() + self._settings.engine_timeout_s
+        found = self._seen(jid, first, kind)
+        while not found:
+            self._launcher.write(name, labels)
+            found = self._seen(jid, first, kind)
+            if found or not self._members.is_there(first):
+                break
+            if self._members.is_in_the_way(name):
+                raise NotWritten(f"container {name} is none of pman's; remove it, or rename it")
+            if time.monotonic() > deadline:
+                raise EngineUnavailableError(f"container {name} is not there in time")
+            time.sleep(_PAUSE_S)  # another process makes it just now
+        return found
+
+    def _seen(
+        self, jid: str, first: str, kind: str, listed: Iterable[Summary] | None = None
+    ) -> Container | None:
+        return self._members.named_second(jid, first, kind) or self._members.renamed_second(
+            jid, first, kind, listed
+        )

@@ -1,0 +1,146 @@
+"""Where Docker and Podman differ."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from pman_core import Capabilities, Deviation, HostPath, NfsPath, Option
+from pman_docker import payload
+from pman_docker.client import Engine
+
+Payload = dict[str, Any]
+
+
+@attrs.frozen
+class Dialect:
+    """One of the two engines.
+
+    :param name: the value of ``CONTAINER_ENV``.
+    :param create_path: where containers are created.
+    :param job_payload: a job in the words of that request, with the labels to put on it; see
+        ``docker_payload``.
+    :param note_payload: a note likewise, from its image and labels.
+    :param name_in_body: whether the container's name travels in the body, not in the query.
+    :param splits_lines: whether the engine splits long lines of a log into pieces that can be
+        put together again, its tail being so many of them; others spoil the end of a log.
+    :param default_host: where it listens if nobody says; the argument is the user's id.
+    :param capabilities: what the backend declares.
+    """
+
+    name: str
+    create_path: str
+    job_payload: Callable[..., Payload]
+    note_payload: Callable[[str, Mapping[str, str]], Payload]
+    name_in_body: bool
+    splits_lines: bool
+    default_host: Callable[[Mapping[str, str], int], str]
+    capabilities: Capabilities
+
+    def create(self, engine: Engine, name: str, body: Payload) -> tuple[str, list[str]]:
+        """Create a container; its id, and what the engine warns of.
+
+        :raises ImageMissing: the engine does not have the image.
+        :raises NameInUse: there is a container of that name.
+        :raises Refused: it cannot be created, in the engine's words.
+        """
+        if self.name_in_body:
+            answer = engine.post(self.create_path, {**body, "name": name})
+        else:
+            answer = engine.post(self.create_path, body, name=name)
+        return str(answer["Id"]), list(answer.get("Warnings") or ())
+
+
+_TWO_PIPES = "the engine reads stdout and stderr from two pipes, one after the other"
+_NO_TIME_LIMIT = "the engine has no time limit for containers"
+_RESTARTABLE = (
+    "the engine keeps only the last end of a container, takes no note on one that exists, and "
+    "cannot be kept from starting it again"
+)
+_ONE_CONTAINER = "a job is one container"
+
+_NOTES = (
+    "Whoever can talk to the engine can read the environment of every job, and has the power "
+    "of root on its machine: pman's access to the socket is that power.",
+)
+
+
+#: Where Docker listens. Podman may, too, and pman 6 looked for it there.
+_DOCKER_SOCKET = "/var/run/docker.sock"
+
+
+def _docker_host(environ: Mapping[str, str], uid: int) -> str:
+    return f"unix://{_DOCKER_SOCKET}"
+
+
+def _podman_host(environ: Mapping[str, str], uid: int) -> str:
+    runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
+    own = f"{runtime if uid else '/run'}/podman/podman.sock"
+    if not os.path.exists(own) and os.path.exists(_DOCKER_SOCKET):
+        return f"unix://{_DOCKER_SOCKET}"
+    return f"unix://{own}"
+
+
+DOCKER = Dialect(
+    name="docker",
+    create_path="/containers/create",
+    job_payload=payload.docker_payload,
+    note_payload=payload.docker_note,
+    name_in_body=False,
+    splits_lines=True,
+    default_host=_docker_host,
+    capabilities=Capabilities(
+        mounts={HostPath, NfsPath},
+        default_storage="docker_local_volume",
+        refusals={Option.WORKERS: _ONE_CONTAINER, Option.TIME_LIMIT: _NO_TIME_LIMIT},
+        deviations={
+            Deviation.LOG_ORDER: _TWO_PIPES,
+            Deviation.RESTARTABLE: _RESTARTABLE,
+            Deviation.SWAP_NOT_LIMITED: (
+                "swap is limited only where the kernel accounts for it (docker info tells)"
+            ),
+            Deviation.WORKDIR_MADE: (
+                "Docker makes a working directory that is missing when it makes the container"
+            ),
+        },
+        notes=_NOTES,
+    ),
+)
+
+PODMAN = Dialect(
+    name="podman",
+    create_path="/v4.0.0/libpod/containers/create",
+    job_payload=payload.podman_payload,
+    note_payload=payload.podman_note,
+    name_in_body=True,
+    splits_lines=False,
+    default_host=_podman_host,
+    capabilities=Capabilities(
+        mounts={HostPath},
+        default_storage="docker_local_volume",
+        refusals={
+            Option.WORKERS: _ONE_CONTAINER,
+            Option.TIME_LIMIT: _NO_TIME_LIMIT,
+            Option.GPU_LIMIT: "Podman's API takes no request for GPUs",
+        },
+        deviations={
+            Deviation.LOG_ORDER: _TWO_PIPES,
+            Deviation.RESTARTABLE: _RESTARTABLE,
+            Deviation.SWAP_NOT_LIMITED: (
+                "swap is limited only where the kernel accounts for it (podman info tells)"
+            ),
+            Deviation.OOM_NOT_TOLD: (
+                "Podman before 5 does not know that a container ran out of memory; exit code 137 "
+                "is told as killed, probably out of memory"
+            ),
+            Deviation.LOG_TAIL: (
+                "Podman before 5 puts newlines into wrong places in the end of a log; pman reads "
+                "logs of up to 8 MiB whole instead"
+            ),
+        },
+        notes=_NOTES,
+    ),
+)

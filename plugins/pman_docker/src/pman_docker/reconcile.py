@@ -1,0 +1,201 @@
+"""Looks jobs up, and has what was left undone gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import attrs
+
+from pman_core import JobInfo, Reason, Status
+from pman_core.kit.names import JID_LABEL
+from pman_docker.background_start import Pending
+from pman_docker.cancellation_record import Cancellations
+from pman_docker.client import Engine
+from pman_docker.errors import NotWritten, Refused
+from pman_docker.init import log_size, may_have_failed, why_not_run
+from pman_docker.job_objects import Members, Summary, firsts, is_second
+from pman_docker.labels import CONTAINER, KIND, OF, WAITING, is_of_cancellation, job_of
+from pman_docker.launch import Launcher
+from pman_docker.settings import DockerSettings
+from pman_docker.status import (
+    SIGKILLED,
+    cancelled,
+    info_of,
+    moment,
+    not_run,
+    waiting_info,
+    with_outcome,
+)
+
+#: What a job is told while it is cancelled and may yet be started by whoever made its container.
+_BEING_CANCELLED = "created, and cancelled unless it is started just now"
+
+
+class Finder:
+    """Finds the jobs of one pman instance."""
+
+    def __init__(self, engine: Engine, launcher: Launcher, settings: DockerSettings) -> None:
+        self._engine = engine
+        self._launcher = launcher
+        self._pending = Pending(engine, launcher, settings)
+        self._settings = settings
+        self.members = Members(engine, settings.instance)
+        self.cancellations = Cancellations(launcher, self.members, settings)
+
+    def find(self, jid: str, listed: Iterable[Summary] | None = None) -> JobInfo | None:
+        """A job of this pman; ``None`` if there is none, whatever else has its name.
+
+        :param listed: objects that have been listed anyway, those of the job among them.
+        """
+        first = self.members.first(jid)
+        if first is None:
+            return None
+        return self._or_cancelled(first["Id"], self._info(jid, first), listed)
+
+    def rest(self, jid: str) -> tuple[list[str], list[str]]:
+        """First and second objects, by id, that remain of a job whose first object had its name.
+
+        They have been renamed, or their first object is gone. What has the job's name now is
+        another job, which has been submitted meanwhile.
+        """
+        members = self.members.of_job(jid)
+        others = {one["Id"] for one in firsts(members) if self.members.has_its_name(one)}
+        return (
+            [one["Id"] for one in firsts(members) if one["Id"] not in others],
+            [one["Id"] for one in members if is_second(one) and one["Labels"][OF] not in others],
+        )
+
+    def summaries(self, listed: Iterable[Summary]) -> dict[str, Summary]:
+        """What the engine lists of each job of this pman, by the names that pman gave.
+
+        What has another name now counts where nothing has that one; it may be no job at all.
+        """
+        found: dict[str, Summary] = {}
+        for summary in firsts(listed):
+            name = self.members.name(summary["Labels"][JID_LABEL])
+            if name not in found or self.members.has_its_name(summary):
+                found[name] = summary
+        return found
+
+    def orphans(self, listed: Iterable[Summary]) -> list[str]:
+        """Second objects without a first: who removed the job was killed meanwhile."""
+        ids = {summary["Id"] for summary in listed}
+        return [
+            summary["Id"]
+            for summary in listed
+            if is_second(summary)
+            and self.members.has_its_name(summary)
+            and summary["Labels"][OF] not in ids
+        ]
+
+    def half_cancelled(self, listed: Iterable[Summary]) -> list[str]:
+        """The jobs that are cancelled and run on: who cancelled them was killed meanwhile."""
+        firsts_of_cancelled = {
+            summary["Labels"][OF] for summary in listed if is_of_cancellation(summary["Labels"])
+        }
+        return [
+            summary["Labels"][JID_LABEL]
+            for summary in listed
+            if summary["Labels"][KIND] == CONTAINER
+            and summary["State"] in ("running", "paused")
+            and (summary["Labels"].get(OF) or summary["Id"]) in firsts_of_cancelled
+        ]
+
+    def _or_cancelled(self, first: str, info: JobInfo, listed: Iterable[Summary] | None) -> JobInfo:
+        """The job, by its cancellation if that is what ended it: with SIGKILL, after it was noted.
+
+        So only for jobs that ended thus anything more is looked at.
+        """
+        if info.exit_code != SIGKILLED or info.finished is None:
+            return info
+        try:
+            since = self.cancellations.moment_of(info.jid, first, listed)
+        except NotWritten:  # so it did not come to the kill
+            return info
+        return cancelled(info) if since and info.finished > since else info
+
+    def _info(self, jid: str, first: Mapping[str, Any]) -> JobInfo:
+        labels = first["Config"]["Labels"]
+        waits = labels[KIND] == WAITING
+        created = moment(first["Created"])
+        if waits:
+            info = waiting_info(job_of(labels), created, self._pending.last_fault(first["Id"]))
+        else:
+            info = self._with_init(info_of(first, knows_oom=self._knows_oom()), first)
+        if info.status is not Status.NOT_STARTED:
+            return self._instead(jid, first, info) if self._launcher.came_late(info) else info
+        second = self.members.named_second(jid, first["Id"])
+        is_cancelled = second is not None and is_of_cancellation(second["Config"]["Labels"])
+        if is_cancelled and not self._launcher.never_starts(first):
+            return attrs.evolve(info, message=_BEING_CANCELLED)
+        now = self._outcome(info, second) if second else info
+        # The first object may have got its turn since it was looked at.
+        undone = now.status is Status.NOT_STARTED and (
+            (waits and not second) or self._launcher.is_abandoned(second or first)
+        )
+        if not undone:
+            return now
+        return self._by_renamed(jid, first, info) or self._go_on(jid, first, info)
+
+    def _instead(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo:
+        """The job of a first object that counted as abandoned, and that somebody started later."""
+        second = self.members.named_second(jid, first["Id"])
+        outcome = self._outcome(info, second) if second else info
+        return info if outcome.status is Status.NOT_STARTED else outcome
+
+    def _by_renamed(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo | None:
+        """The job by a second object of another name, looked for only where pman would make one."""
+        if not self._pending.is_free(first["Id"]):
+            return None
+        second = self.members.renamed_second(jid, first["Id"])
+        outcome = self._outcome(info, second) if second else None
+        undone = outcome and outcome.status is Status.NOT_STARTED
+        if second and undone and self._launcher.is_abandoned(second):
+            self._launcher.clear(second["Id"])
+            return None
+        return outcome
+
+    def _go_on(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo:
+        """Bring the job to run, unless it has waited too long."""
+        name, late_s = self.members.name(jid), self._settings.start_deadline_s
+        waited = self._engine.now() - info.created if info.created else timedelta()
+        if waited <= timedelta(seconds=late_s):
+            self._pending.go_on(name, first)
+            return info
+        message = f"not started within {late_s} s: {info.message}"
+        job = job_of(first["Config"]["Labels"])
+        try:
+            self._launcher.condemn(name, job, first["Id"], Reason.START_DEADLINE, message)
+        except NotWritten as error:  # one job must not hide the others of a list
+            return attrs.evolve(info, message=f"{message}; {error}")
+        second = self.members.named_second(jid, first["Id"]) or self.members.renamed_second(
+            jid, first["Id"]
+        )
+        if second:
+            return self._outcome(info, second)
+        # A foreign object has the second's name: this cannot be written down, but stays true.
+        return attrs.evolve(
+            info, status=Status.FAILED, reason=Reason.START_DEADLINE, message=message
+        )
+
+    def _outcome(self, first: JobInfo, second: Mapping[str, Any]) -> JobInfo:
+        info = with_outcome(first, second, knows_oom=self._knows_oom())
+        return self._with_init(info, second)
+
+    def _knows_oom(self) -> bool:
+        return self._engine.facts().knows_oom
+
+    def _with_init(self, info: JobInfo, container: Mapping[str, Any]) -> JobInfo:
+        """Tell a program that could not be run, which the engine does not know: the init does."""
+        failed = info.reason is Reason.EXIT_CODE and may_have_failed(container, info.exit_code)
+        if not failed:
+            return info
+        program = info.argv[0]
+        try:
+            log = self._engine.log_start(container["Id"], log_size(program))
+        except Refused:  # a log that the engine does not give, or that is removed just now
+            return info
+        why = why_not_run(log, program)
+        return not_run(info, why) if why else info

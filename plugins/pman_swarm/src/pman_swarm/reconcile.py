@@ -1,0 +1,225 @@
+"""Looks jobs up, notes how they ended, and ends those that pman must end."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import time
+from collections.abc import Sequence
+
+import attrs
+
+from pman_core import JobInfo, Status
+from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.names import INSTANCE_LABEL, JID_LABEL, native_name
+from pman_docker.client import Engine
+from pman_docker.errors import NotThere, NotWritten
+from pman_docker.labels import is_ours
+from pman_swarm.client import Swarm
+from pman_swarm.due_ends import Clock, Judge, Verdict
+from pman_swarm.exit_details import Nodes
+from pman_swarm.labels import end_labels
+from pman_swarm.payload import ended, noted
+from pman_swarm.settings import SwarmSettings
+from pman_swarm.status import (
+    Service,
+    Task,
+    busy_nodes,
+    has_noted_end,
+    info_of,
+    is_barred,
+    is_being_ended,
+    is_over,
+    replicas,
+)
+
+log = logging.getLogger(__name__)
+
+#: How often a job is looked at again because another process has just written on its service.
+_ATTEMPTS = 5
+
+#: Seconds that a removal waits for containers to end. A node that is down never tells.
+_END_WITHIN_S = 10.0
+
+#: Seconds between two looks at containers that end.
+_LOOK_AGAIN_S = 0.05
+
+Found = tuple[Service, Sequence[Task]]
+
+
+class Finder:
+    """Finds the jobs of one pman instance."""
+
+    def __init__(self, swarm: Swarm, engine: Engine, settings: SwarmSettings) -> None:
+        self._swarm = swarm
+        self._engine = engine
+        self._settings = settings
+        self._nodes = Nodes(swarm, engine)
+        self._judge = Judge(swarm, settings.start_deadline_s)
+
+    def name(self, jid: str) -> str:
+        """The name of a job's service."""
+        return native_name(jid, self._settings.instance)
+
+    def service(self, jid: str) -> Service | None:
+        """The service of a job of this pman; ``None``, whatever else has its name."""
+        found = self._swarm.service(self.name(jid))
+        return found if found and self._is_ours(found, jid) else None
+
+    def is_foreign(self, jid: str) -> bool:
+        """Whether something that is not this job has its name."""
+        found = self._swarm.service(self.name(jid))
+        return found is not None and not self._is_ours(found, jid)
+
+    def find(self, jid: str) -> JobInfo | None:
+        """A job of this pman; ``None`` if there is none."""
+        return self._find(jid, self._judge.due)
+
+    def cancel(self, jid: str) -> JobInfo | None:
+        """End a job of this pman that has not ended, and wait; ``None`` if there is none.
+
+        :raises EngineUnavailableError: a node has not told in time that it has ended.
+        """
+        info = self._find(jid, self._judge.cancelled)
+        with contextlib.suppress(NotThere):  # removed just now
+            if info and self._has_come_to_rest(info):
+                return info
+        return None
+
+    def _find(self, jid: str, verdict: Verdict) -> JobInfo | None:
+        # Asked once: nothing slow may lie between the last look at the tasks and the update.
+        now = functools.cache(self._engine.now)
+        for _ in range(_ATTEMPTS):
+            service = self.service(jid)
+            if service is None:
+                return None
+            with contextlib.suppress(NotThere):  # removed just now
+                tasks = self._swarm.tasks(service["ID"])
+                info = self._settled(service, tasks, now, verdict)
+                if info and not self._is_outdated(service, tasks):
+                    return info
+        raise EngineUnavailableError(f"the service of job {jid!r} changes again and again")
+
+    def all(self) -> dict[str, Found]:
+        """The service and the tasks of each job of this pman, by names: two calls in all."""
+        label = f"{INSTANCE_LABEL}={self._settings.instance}"
+        tasks: dict[str, list[Task]] = {}
+        for task in self._swarm.tasks_labelled(label):
+            tasks.setdefault(task["ServiceID"], []).append(task)
+        found: dict[str, Found] = {}
+        for service in self._swarm.services(label):
+            jid = service["Spec"]["Labels"].get(JID_LABEL, "")
+            if service["Spec"]["Name"] == self.name(jid):
+                found[service["Spec"]["Name"]] = (service, tasks.get(service["ID"], []))
+        return found
+
+    def look(self, found: Found, now: Clock) -> JobInfo | None:
+        """The job of a service that was listed."""
+        service, tasks = found
+        try:
+            with contextlib.suppress(NotThere):  # removed just now
+                info = self._settled(service, tasks, now, self._judge.due)
+                if info:
+                    return info
+            return self.find(service["Spec"]["Labels"][JID_LABEL])
+        except NotWritten as error:  # one job must not hide the others
+            return _undecided(info_of(service, tasks), f"ending; {error}")
+
+    def remove(self, service: Service) -> None:
+        """Remove a service, and wait until its containers have ended, but not for ever."""
+        self._swarm.remove(service["ID"])
+        deadline = time.monotonic() + min(_END_WITHIN_S, self._settings.engine_timeout_s)
+        while self._left(service):
+            if time.monotonic() > deadline:
+                log.warning("job %s: a node has not told that it ended", service["Spec"]["Name"])
+                return
+            time.sleep(_LOOK_AGAIN_S)
+
+    def _left(self, service: Service) -> bool:
+        """Whether there still are tasks of a service that is gone; its id finds none any more."""
+        label = f"{JID_LABEL}={service['Spec']['Labels'][JID_LABEL]}"
+        try:
+            tasks = self._swarm.tasks_labelled(label)
+        except EngineUnavailableError:
+            return True  # the removal has begun, so nobody could ask for the rest of it again
+        return any(task["ServiceID"] == service["ID"] for task in tasks)
+
+    def _has_come_to_rest(self, info: JobInfo) -> bool:
+        """Wait until nothing of a job that has ended runs on; whether the job is still there.
+
+        :raises NotThere: it is not.
+        :raises EngineUnavailableError: it runs on when the engine's time is over.
+        """
+        service = self._swarm.service(info.native)
+        deadline = time.monotonic() + self._settings.engine_timeout_s
+        while service and self._runs_on(service):
+            if time.monotonic() > deadline:
+                raise EngineUnavailableError(
+                    f"job {info.jid!r} is ended, but its node has not told yet that nothing of it "
+                    "runs on; cancel it again"
+                )
+            time.sleep(_LOOK_AGAIN_S)
+        return service is not None
+
+    def _runs_on(self, service: Service) -> bool:
+        """Whether something of an ended job runs, on nodes that the swarm has not lost."""
+        nodes = busy_nodes(service, self._swarm.tasks(service["ID"]))
+        return any(node is None or not self._swarm.down(node) for node in nodes)
+
+    def _is_outdated(self, service: Service, tasks: Sequence[Task]) -> bool:
+        """Whether a service has changed since, where its tasks look as if it was ended."""
+        if has_noted_end(service) or not is_being_ended(service, tasks):
+            return False
+        now = self._swarm.service(service["ID"])
+        return now is None or now["Version"] != service["Version"]
+
+    # ----------------------------------------------------------- ends are noted
+
+    def _settled(
+        self, service: Service, tasks: Sequence[Task], now: Clock, verdict_on: Verdict
+    ) -> JobInfo | None:
+        """A job whose end, if it has ended, is noted; ``None`` if somebody has to look again.
+
+        :raises NotWritten: an end cannot be noted now, and is not told before it is.
+        """
+        if has_noted_end(service):
+            self._end_second_run(service, tasks)
+            return info_of(service, tasks)
+        if verdict_on(service, tasks, now):
+            # The update is refused where the service has changed, but not where tasks have.
+            verdict = verdict_on(service, self._swarm.tasks(service["ID"]), now)
+            if verdict:
+                self._swarm.update(service, ended(service["Spec"], end_labels(verdict)))
+            return None
+        info = info_of(service, tasks)
+        if not info.status.is_final:
+            return info
+        info = self._nodes.ended_info(service, tasks)
+        is_noted = self._swarm.update(service, noted(service["Spec"], end_labels(info)))
+        return info if is_noted else None
+
+    def _end_second_run(self, service: Service, tasks: Sequence[Task]) -> None:
+        """End what somebody had begun after the job's end, which stays as it was told."""
+        if is_barred(service["Spec"]["TaskTemplate"]) or not replicas(service):
+            return
+        if all(map(is_over, tasks)):
+            return
+        if all(map(is_over, self._swarm.tasks(service["ID"]))):
+            return  # a list asks for the tasks first: they were older than the note
+        name = service["Spec"]["Name"]
+        log.warning("job %s: somebody has it run again; that run is ended", name)
+        try:
+            self._swarm.update(service, ended(service["Spec"], {}))
+        except NotWritten as error:
+            log.warning("job %s: its second run is not ended yet: %s", name, error)
+
+    def _is_ours(self, service: Service, jid: str) -> bool:
+        return is_ours(service["Spec"]["Labels"], jid, self._settings.instance)
+
+
+def _undecided(info: JobInfo, message: str) -> JobInfo:
+    """A job as it is while its end is not written down: an end never changes again."""
+    if info.status.is_final:
+        info = attrs.evolve(info, status=Status.STARTED, reason=None, exit_code=None, finished=None)
+    return attrs.evolve(info, message=message)

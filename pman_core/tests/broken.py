@@ -24,6 +24,7 @@ from pman_core.contract.hookspecs import hookimpl
 from pman_core.contract.info import JobFilter, JobInfo, JobPage, Reason, Status
 from pman_core.contract.job import Job
 from pman_core.contract.mounts import HostPath, Mount, NfsPath
+from pman_core.kit import outcome as outcomes
 from pman_core.kit.logs import tail
 from pman_core.testing import MemoryBackend, MemoryEngine, Subject
 from pman_core.testing.memory_engine import Record, now
@@ -81,6 +82,11 @@ def tampers_logs(test: str, change: Callable[[bytes, JobInfo], bytes]) -> None:
             return change(super().pman_logs(info, tail_lines, max_bytes), info)
 
     breaks(test)(Tampering)
+
+
+def end_reason(record: Record) -> Reason | None:
+    """Why a job failed; ``None`` if it has not."""
+    return record.outcome.reason if record.outcome else None
 
 
 def resources(job: Job, **changes: Any) -> dict[str, Any]:
@@ -249,7 +255,7 @@ class Restarting(MemoryEngine):
     def restart(self, name: str) -> None:
         record = self.records[name]
         assert record
-        record.status = Status.STARTED
+        record.outcome = None
         super().restart(name)
 
 
@@ -344,7 +350,7 @@ class TriesAgain(MemoryBackend):
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
         record = self._engine.records.get(self._name(job.jid))
-        if record and record.status is Status.FAILED:
+        if record and end_reason(record):
             self.pman_remove(job.jid)
         return super().pman_submit(job)
 
@@ -556,19 +562,19 @@ class EndsTheMainProcessAlone(MemoryBackend):
 @breaks("test_an_ended_job_can_be_removed")
 class RemovesOnlyRunning(Refusing):
     def may_remove(self, record: Record) -> bool:
-        return not record.status.is_final
+        return record.outcome is None
 
 
 @breaks("test_a_job_that_could_not_start_can_be_removed")
 class RemovesOnlyBegun(Refusing):
     def may_remove(self, record: Record) -> bool:
-        return record.reason is not Reason.CANNOT_START
+        return end_reason(record) is not Reason.CANNOT_START
 
 
 @breaks("test_a_job_can_be_removed_at_once")
 class RemovesOnlyEnded(Refusing):
     def may_remove(self, record: Record) -> bool:
-        return record.status.is_final
+        return record.outcome is not None
 
 
 @breaks("test_removing_twice_is_no_error")
@@ -612,14 +618,14 @@ class Cancelling(MemoryBackend):
 @breaks("test_a_cancelled_job_has_ended_and_is_kept_with_its_log")
 class OnlyNotesTheCancellation(Cancelling):
     def cancel(self, record: Record) -> None:
-        record.end(None, Reason.CANCELLED, "cancelled")
+        record.end(outcomes.cancelled())
 
 
 @breaks("test_cancelling_what_has_ended_changes_nothing")
 class OverwritesTheEnd(Cancelling):
     def cancel(self, record: Record) -> None:
-        if record.status is Status.FAILED:
-            record.status = Status.STARTED
+        if end_reason(record):
+            record.outcome = None
         super().cancel(record)
 
 
@@ -640,7 +646,7 @@ class StartsWhatWaited(Cancelling):
 @breaks("test_a_job_can_be_cancelled_at_once")
 class TellsWhatTheEngineSays(Cancelling):
     def cancel(self, record: Record) -> None:
-        record.end(137, Reason.KILLED, "killed by signal 9")
+        record.end(outcomes.signalled(9))
         super().cancel(record)
 
 
@@ -657,7 +663,7 @@ class RunsTheCancelledAgain(MemoryBackend):
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
         record = self._engine.records.get(self._name(job.jid))
-        if record and record.reason is Reason.CANCELLED:
+        if record and end_reason(record) is Reason.CANCELLED:
             self.pman_remove(job.jid)
         return super().pman_submit(job)
 
@@ -665,7 +671,7 @@ class RunsTheCancelledAgain(MemoryBackend):
 @breaks("test_a_cancelled_job_can_be_removed")
 class KeepsTheCancelled(Refusing):
     def may_remove(self, record: Record) -> bool:
-        return record.reason is not Reason.CANCELLED
+        return end_reason(record) is not Reason.CANCELLED
 
 
 @breaks("test_a_removal_at_the_same_time_wins")
@@ -701,9 +707,8 @@ class KillsBeforeItNotes(MemoryBackend):
     @hookimpl
     def pman_status(self, jid: str) -> JobInfo:
         record = Record(Job(jid=jid, image="", argv=()), "pman", now(), started=now())
-        record.status = Status.STARTED
         if self._killed.exists():
-            record.end(137, Reason.KILLED, "killed")
+            record.end(outcomes.signalled(9))
         return self._info(record)
 
     @hookimpl

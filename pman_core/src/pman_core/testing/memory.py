@@ -10,19 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pman_core.contract.capabilities import Capabilities
-from pman_core.contract.errors import (
-    EngineUnavailableError,
-    NameTakenError,
-    UnknownJobError,
-)
+from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.contract.hookspecs import hookimpl
-from pman_core.contract.info import JobFilter, JobInfo, JobPage, Reason
+from pman_core.contract.info import JobFilter, JobInfo, JobPage
 from pman_core.contract.job import Job
 from pman_core.contract.mounts import HostPath
-from pman_core.kit import logs
+from pman_core.kit import job_info, logs
 from pman_core.kit.names import native_name
 from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import EngineSettings, load
+from pman_core.kit.submission import create_or_find
 from pman_core.testing.memory_engine import MemoryEngine, Record, now
 
 
@@ -56,14 +53,13 @@ class MemoryBackend:
         self._reach()
         name = self._name(job.jid)
         with self._engine.lock:
-            if name not in self._engine.records:
-                record = Record(job, self._settings.instance, now())
-                self._engine.records[name] = record
-                self._engine.launch(record)
-            found = self._engine.records[name]
-            if found is None or not self._is_mine(found, job.jid):
-                raise NameTakenError(job.jid, name)
-            return self._info(found)
+            return create_or_find(
+                job.jid,
+                name,
+                create=lambda: self._create(name, job),
+                find=lambda: self._found(job.jid),
+                is_foreign=lambda: name in self._engine.records,
+            )
 
     @hookimpl
     def pman_status(self, jid: str) -> JobInfo:
@@ -123,6 +119,18 @@ class MemoryBackend:
     def _is_mine(self, record: Record, jid: str) -> bool:
         return record.instance == self._settings.instance and record.job.jid == jid
 
+    def _create(self, name: str, job: Job) -> JobInfo | None:
+        if name in self._engine.records:
+            return None
+        record = Record(job, self._settings.instance, now())
+        self._engine.records[name] = record
+        self._engine.launch(record)
+        return self._info(record)
+
+    def _found(self, jid: str) -> JobInfo | None:
+        record = self._engine.records.get(self._name(jid))
+        return self._info(record) if record and self._is_mine(record, jid) else None
+
     def _find(self, jid: str) -> Record:
         self._reach()
         record = self._engine.records.get(self._name(jid))
@@ -131,29 +139,14 @@ class MemoryBackend:
         return record
 
     def _info(self, record: Record) -> JobInfo:
-        self._end_if_late(record)
-        job = record.job
-        return JobInfo(
-            jid=job.jid,
-            image=job.image,
-            argv=job.argv,
-            status=record.status,
-            message=record.message,
-            fingerprint=job.fingerprint,
-            exit_code=record.exit_code,
-            reason=record.reason,
-            created=record.created,
-            started=record.started,
-            finished=record.finished,
-            labels=job.labels,
-            owner=job.owner,
-            native=self._name(job.jid),
+        name = self._name(record.job.jid)
+        info = job_info.waiting(
+            record.job, record.message, record.reason, created=record.created, native=name
         )
-
-    def _end_if_late(self, record: Record) -> None:
-        waited = (now() - record.created).total_seconds()
-        deadline = self._settings.start_deadline_s
-        if record.started is None and not record.status.is_final and waited > deadline:
-            record.end(
-                None, Reason.START_DEADLINE, f"not started within {deadline} s: {record.message}"
-            )
+        if record.started:
+            info = job_info.running(info, record.started, record.message)
+        if record.outcome is None:
+            late = job_info.overdue(info, now(), self._settings.start_deadline_s)
+            if late:
+                record.end(late)
+        return job_info.ended(info, record.outcome, record.finished) if record.outcome else info

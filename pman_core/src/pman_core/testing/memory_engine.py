@@ -17,7 +17,9 @@ import attrs
 
 from pman_core.contract.info import Reason, Status
 from pman_core.contract.job import Job
+from pman_core.kit import outcome as outcomes
 from pman_core.kit.causes import pull_cause, pull_message
+from pman_core.kit.outcome import Outcome
 from pman_core.testing import probe
 
 #: A program of the engine: what the main process of a job does, and its exit code.
@@ -27,11 +29,9 @@ Program = Callable[["MemoryMachine", list[str]], int]
 class Ended(BaseException):
     """Ends a pretended process from outside."""
 
-    def __init__(self, exit_code: int, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-        self.reason = reason
-        self.message = message
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome
 
 
 @attrs.define
@@ -41,10 +41,9 @@ class Record:
     job: Job
     instance: str
     created: datetime
-    status: Status = Status.NOT_STARTED
     message: str = "waiting"
-    exit_code: int | None = None
     reason: Reason | None = None
+    outcome: Outcome | None = None
     started: datetime | None = None
     finished: datetime | None = None
     suspended: datetime | None = None
@@ -53,13 +52,10 @@ class Record:
     threads: list[threading.Thread] = attrs.field(factory=list)
     kill: threading.Event = attrs.field(factory=threading.Event)
 
-    def end(self, code: int | None, reason: Reason | None, message: str) -> None:
-        """Note the end; the first failure of several workers is the one that counts."""
-        if self.status.is_final:
-            return
-        self.status = Status.SUCCEEDED if reason is None else Status.FAILED
-        self.exit_code, self.reason, self.message = code, reason, message
-        self.finished = now()
+    def end(self, outcome: Outcome) -> None:
+        """Keep how it ended; the first failure of several workers is the one that counts."""
+        if self.outcome is None:
+            self.outcome, self.finished = outcome, now()
 
 
 class MemoryEngine:
@@ -91,16 +87,16 @@ class MemoryEngine:
             return
         program = self.images.get(job.image)
         if program is None:
-            record.end(None, Reason.IMAGE_NOT_FOUND, f"no such image: {job.image}")
+            record.end(Outcome(f"no such image: {job.image}", Reason.IMAGE_NOT_FOUND))
             return
         for mount in job.mounts:
             if not os.path.isdir(mount.host_path):
-                record.end(None, Reason.CANNOT_START, f"no such directory: {mount.host_path}")
+                record.end(outcomes.cannot_start(f"no such directory: {mount.host_path}"))
                 return
         if job.workdir and not any(job.workdir == mount.target for mount in job.mounts):
-            record.end(None, Reason.CANNOT_START, f"no such working directory: {job.workdir}")
+            record.end(outcomes.cannot_start(f"no such working directory: {job.workdir}"))
             return
-        record.status, record.message, record.reason = Status.STARTED, "running", None
+        record.message, record.reason = "running", None
         record.started = now()
         machines = [MemoryMachine(record, self) for _ in range(job.resources.workers)]
         left = [len(machines)]
@@ -114,29 +110,26 @@ class MemoryEngine:
     def _run(
         self, record: Record, program: Program, machine: MemoryMachine, left: list[int]
     ) -> None:
-        ended: tuple[int, Reason | None, str] = (0, None, "finished")
         try:
-            code = program(machine, list(record.job.argv))
-            if code:
-                ended = (code, Reason.EXIT_CODE, f"exited with code {code}")
+            outcome = outcomes.exited(program(machine, list(record.job.argv)))
         except Ended as end:
-            ended = (end.exit_code, end.reason, end.message)
+            outcome = end.outcome
         except FileNotFoundError as error:
-            ended = (127, Reason.CANNOT_START, str(error))
-        except Exception as error:  # a real process would end with a traceback
+            outcome = outcomes.cannot_start(str(error), 127)
+        except Exception:  # a real process would end with a traceback
             machine.emit(2, traceback.format_exc().encode())
-            ended = (1, Reason.EXIT_CODE, f"exited with code 1: {type(error).__name__}")
+            outcome = outcomes.exited(1)
         with self.lock:
             left[0] -= 1
-            if ended[1] is not None or left[0] == 0:
-                record.end(*ended)
+            if outcome.status is Status.FAILED or left[0] == 0:
+                record.end(outcome)
                 if self.ends_descendants:
                     record.kill.set()
 
     def _cannot_pull(self, record: Record, words: str) -> None:
         cause, message = pull_cause(words), pull_message(record.job.image, words)
         if cause.is_final:
-            record.end(None, cause.reason, message)
+            record.end(Outcome(message, cause.reason))
         else:
             record.reason, record.message = cause.reason, message
 
@@ -144,7 +137,7 @@ class MemoryEngine:
         """Start an ended job again, as somebody does who starts all that has ended."""
         record = self.records[name]
         if record:
-            record.end(0, None, "finished")  # the first end stays
+            record.end(outcomes.exited(0))  # the first end stays
 
     def suspend(self, name: str, *, suspended: bool) -> None:
         """Let the processes of a job stand still, or go on."""
@@ -162,7 +155,7 @@ class MemoryEngine:
         record = self.records[name]
         if record:
             with self.lock:
-                record.end(None, Reason.LOST, "lost: the engine does not know what became of it")
+                record.end(outcomes.lost("the engine does not know what became of it"))
             self.destroy(record)
 
     def crash(self) -> None:
@@ -175,7 +168,7 @@ class MemoryEngine:
     def cancel(self, record: Record) -> None:
         """End a job, and keep it; the note of its end comes first."""
         with self.lock:
-            record.end(None, Reason.CANCELLED, "cancelled")
+            record.end(outcomes.cancelled())
         self.destroy(record)
 
     def destroy(self, record: Record) -> None:
@@ -234,9 +227,9 @@ class MemoryMachine(probe.Machine):
     def pause(self) -> None:
         limit = self.job.time_limit_s
         if limit and self._ran_s() > limit:
-            raise Ended(137, Reason.TIME_LIMIT, f"ended: it ran for longer than {limit} s")
+            raise Ended(outcomes.over_time_limit(limit))
         if self._record.kill.wait(0.005):
-            raise Ended(137, Reason.KILLED, "killed")
+            raise Ended(outcomes.signalled(9))
 
     def _ran_s(self) -> float:
         record = self._record
@@ -249,7 +242,7 @@ class MemoryMachine(probe.Machine):
         self._held += mib
         limit = self.job.resources.memory_mib
         if limit is not None and self._held > limit:
-            raise Ended(137, Reason.OUT_OF_MEMORY, f"out of memory: it used more than {limit} MiB")
+            raise Ended(outcomes.out_of_memory())
         return mib
 
     def fork_eaters(self, count: int, mib: int) -> int:
@@ -275,7 +268,7 @@ class MemoryMachine(probe.Machine):
     def kill_self(self, signal: int) -> int:
         if not self._engine.has_init:
             return 99
-        raise Ended(128 + signal, Reason.KILLED, f"killed by signal {signal}")
+        raise Ended(outcomes.signalled(signal))
 
 
 def run_probe(machine: MemoryMachine, argv: list[str]) -> int:

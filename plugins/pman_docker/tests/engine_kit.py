@@ -103,8 +103,8 @@ class Bench:
     def never_started(self, job: Job) -> str:
         """What a pman leaves behind that is killed between create and start."""
         pman = self.pman()
-        body = pman.dialect.job_payload(job, pman._settings, container_labels(job, self.instance))
-        return pman.dialect.create(pman._engine, self.name(job.jid), body)[0]
+        body = pman.flavor.job_payload(job, pman._settings, container_labels(job, self.instance))
+        return pman.flavor.create(pman._engine, self.name(job.jid), body)[0]
 
     def until_quiet(self) -> None:
         """Wait until the pmans are through with all jobs, and what they started has ended.
@@ -112,7 +112,8 @@ class Bench:
         A job may have ended long before: several go on with it, and all but one do so in vain.
         """
         until(
-            lambda: [pman._finder._pending._busy for pman in self.pmans], lambda busy: not any(busy)
+            lambda: [pman._reconciler._starter._busy for pman in self.pmans],
+            lambda busy: not any(busy),
         )
         ours = {"label": f"{INSTANCE_LABEL}={self.instance}"}
         until(lambda: self.engine.api.containers(filters=ours), lambda running: not running)

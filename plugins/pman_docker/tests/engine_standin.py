@@ -55,7 +55,7 @@ def served(
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_DELETE = reply
+        do_GET = do_POST = do_DELETE = reply  # names of http.server
 
         def version_string(self) -> str:
             return title()
@@ -304,7 +304,7 @@ class Play:
 
     def until_quiet(self) -> None:
         """Wait until pman goes on with no job any more."""
-        until(lambda: self.pman._finder._pending._busy, lambda busy: not busy)
+        until(lambda: self.pman._reconciler._starter._busy, lambda busy: not busy)
 
 
 @contextlib.contextmanager

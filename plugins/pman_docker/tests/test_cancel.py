@@ -9,7 +9,7 @@ from engine_standin import BEGIN, Play, job, play
 from pman_core import JobFilter, JobInfo, Reason, Status
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_docker.backend import DockerBackend
-from pman_docker.labels import CANCEL, CANCELLED, container_labels, second_name, verdict_labels
+from pman_docker.labels import CANCEL, CANCELLED, container_labels, end_labels, second_name
 
 BOTH = pytest.mark.parametrize("name", ["docker", "podman"])
 
@@ -30,15 +30,15 @@ def another(made: Play) -> DockerBackend:
 
 def note(made: Play, kind: str) -> None:
     """What a pman leaves behind that is killed after this note of a cancellation."""
-    labels = verdict_labels("aa", "pman", "id1", Reason.CANCELLED, "cancelled", kind)
+    labels = end_labels("aa", "pman", "id1", Reason.CANCELLED, "cancelled", kind)
     made.pman._launcher.write(second_name("aa", kind), labels)
 
 
 def never_started(made: Play) -> None:
     """What a pman leaves behind that is killed between create and start."""
     pman = made.pman
-    body = pman.dialect.job_payload(job(), pman._settings, container_labels(job(), "pman"))
-    pman.dialect.create(pman._engine, "aa", body)
+    body = pman.flavor.job_payload(job(), pman._settings, container_labels(job(), "pman"))
+    pman.flavor.create(pman._engine, "aa", body)
 
 
 # ------------------------------------------------------------------ on the real engines
@@ -102,7 +102,7 @@ def test_a_job_that_was_killed_before_it_was_cancelled_was_killed(bench: Bench) 
     bench.engine.api.kill(pman.pman_submit(held).native)
     info = pman.pman_status(held.jid)
     assert info.reason is Reason.KILLED
-    pman._finder.cancellations.note(held.jid, info.native)  # as one who saw it running did
+    pman._reconciler.cancellations.record(held.jid, info.native)  # as one who saw it running did
     assert pman.pman_status(held.jid) == pman.pman_cancel(held.jid) == info
     assert pman.pman_remove(held.jid)
     assert bench.objects() == []
@@ -111,7 +111,7 @@ def test_a_job_that_was_killed_before_it_was_cancelled_was_killed(bench: Bench) 
 def test_a_new_pman_ends_a_job_whose_cancellation_was_cut_off(bench: Bench) -> None:
     pman, held = bench.pman(), bench.shell(HOLD)
     info = pman.pman_submit(held)
-    pman._finder.cancellations.note(held.jid, info.native)
+    pman._reconciler.cancellations.record(held.jid, info.native)
     assert bench.pman().pman_status(held.jid).status is Status.STARTED
     bench.pman().pman_resume()
     assert is_cancelled(bench.pman().pman_status(held.jid))
@@ -143,7 +143,7 @@ def test_an_image_that_comes_after_a_cancellation_starts_nothing(name: str) -> N
         other = another(made)
         other.pman_resume()
         assert is_cancelled(other.pman_status("aa"))
-        until(lambda: other._finder._pending._busy, lambda busy: not busy)
+        until(lambda: other._reconciler._starter._busy, lambda busy: not busy)
         assert made.engine.started == []
         assert made.engine.names() == ["aa", "aa.run"]
 
@@ -309,9 +309,9 @@ def test_notes_of_a_removed_job_are_none_of_a_new_one(name: str) -> None:
         assert is_cancelled(made.pman.pman_cancel("aa"))
         del made.engine.containers["id1"]
         made.pman.pman_submit(job())
-        orphans = made.pman._finder.orphans(made.pman._finder.members.of_all())
+        orphans = made.pman._reconciler.orphans(made.pman._reconciler.objects.of_all())
         assert len(orphans) == 2
-        assert made.pman._finder.half_cancelled(made.pman._finder.members.of_all()) == []
+        assert made.pman._reconciler.half_cancelled(made.pman._reconciler.objects.of_all()) == []
         info = made.pman.pman_cancel("aa")
         assert is_cancelled(info)
         assert made.engine.names() == ["aa", "aa.cancel", "aa.cancelled"]
@@ -336,7 +336,7 @@ def test_a_container_whose_image_has_labels_of_a_note_is_none() -> None:
         made.pman.pman_submit(job(image="far:1"))
         until(lambda: made.pman.pman_status("aa").status, lambda seen: seen is Status.STARTED)
         made.until_quiet()
-        labels = verdict_labels("aa", "pman", "x", Reason.CANCELLED, "cancelled")
+        labels = end_labels("aa", "pman", "x", Reason.CANCELLED, "cancelled")
         runs_now = made.engine.containers["id2"]["Config"]
         runs_now["Labels"] = {**labels, **runs_now["Labels"]}
         another(made).pman_resume()

@@ -7,7 +7,7 @@ from engine_standin import Answer, engine_that_says
 
 from pman_core.contract.errors import EngineUnavailableError
 from pman_docker.client import Engine
-from pman_docker.errors import NotThere, Refused
+from pman_docker.errors import NotFoundError, RefusedError
 
 #: As Podman 4.3.1 says it where a process ends while it is looked at.
 ENDS = (500, {"message": "read /proc/2255/cgroup: no such process"})
@@ -25,7 +25,7 @@ def test_a_removal_waits_for_one_that_is_under_way() -> None:
     busy = (409, {"message": "removal of container x is already in progress"})
     with engine_that_says(busy, ENDS, GONE) as engine:
         engine.remove_wholly("x")
-    with engine_that_says(busy) as engine, pytest.raises(Refused, match="already in progress"):
+    with engine_that_says(busy) as engine, pytest.raises(RefusedError, match="already in progress"):
         engine.remove_wholly("x")
 
 
@@ -40,7 +40,7 @@ LOOKS: dict[str, Callable[[Engine], object]] = {
     "labelled": lambda engine: engine.labelled("x"),
     "now": lambda engine: engine.now(),
     "ping": lambda engine: engine.ping(),
-    "facts": lambda engine: engine.facts(),
+    "info": lambda engine: engine.info(),
     "volume": lambda engine: engine.volume("x"),
 }
 
@@ -59,7 +59,7 @@ def test_an_engine_that_cannot_look_is_not_there_for_now(look: str, answer: Answ
 
 def test_what_is_not_there_is_told_as_such() -> None:
     for look in ("inspect", "volume"):
-        with engine_that_says(GONE) as engine, pytest.raises(NotThere):
+        with engine_that_says(GONE) as engine, pytest.raises(NotFoundError):
             LOOKS[look](engine)
 
 

@@ -117,9 +117,9 @@ def test_nfs_is_mounted_by_a_volume_that_goes_with_the_job(docker_bench: Bench) 
     bench, api = docker_bench, docker_bench.engine.api
     job = nfs_job(bench)
     pman = bench.pman()
-    body = pman.dialect.job_payload(job, pman._settings, {})
+    body = pman.flavor.job_payload(job, pman._settings, {})
     name = bench.name(job.jid)
-    native, _ = pman.dialect.create(pman._engine, name, body)
+    native, _ = pman.flavor.create(pman._engine, name, body)
     try:
         found = [mount["Name"] for mount in bench.inspect(name)["Mounts"]]
         assert len(found) == 2

@@ -44,7 +44,7 @@ def body(made: Play) -> dict[str, Any]:
     return found
 
 
-# ----------------------------------------------------------------- how it is spoken to
+# ----------------------------------------------------------------- which requests it gets
 
 
 def test_podman_is_spoken_to_in_its_own_words(adopted: Play) -> None:
@@ -117,7 +117,7 @@ def test_a_job_that_waits_while_podman_takes_dockers_place_ends_with_a_message()
         made.until_quiet()
         made.engine.name = "podman"
         made.engine.pulled = {}
-        made.pman._finder._pending._failed._last.clear()  # or it would wait for ten seconds
+        made.pman._reconciler._starter._failed._last.clear()  # or it would wait for ten seconds
         made.pman.pman_status("aa")
         made.until_quiet()
         info = made.pman.pman_status("aa")

@@ -9,10 +9,10 @@ from pman_core import HostPath, Job, Mount, NfsPath, Resources, User, VolumePath
 from pman_core.contract.errors import InvalidJobError, SettingsError, UnsupportedError
 from pman_core.kit.settings import load
 from pman_docker.payload import (
-    docker_note,
     docker_payload,
-    podman_note,
+    docker_placeholder,
     podman_payload,
+    podman_placeholder,
     user_words,
 )
 from pman_docker.settings import DockerSettings
@@ -186,8 +186,12 @@ def test_environment_and_labels_go_as_they_are() -> None:
 
 
 def test_notes_are_of_their_image() -> None:
-    assert docker_note("i", {"k": "v"}) == {"Image": "i", "Cmd": ["note"], "Labels": {"k": "v"}}
-    assert podman_note("i", {"k": "v"})["labels"] == {"k": "v"}
+    assert docker_placeholder("i", {"k": "v"}) == {
+        "Image": "i",
+        "Cmd": ["note"],
+        "Labels": {"k": "v"},
+    }
+    assert podman_placeholder("i", {"k": "v"})["labels"] == {"k": "v"}
 
 
 # ------------------------------------------------------------------ what is refused

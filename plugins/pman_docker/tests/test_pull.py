@@ -20,7 +20,7 @@ from pman_core import Job, JobInfo, Reason, Status
 from pman_core.contract.errors import UnknownJobError
 from pman_core.kit.serial import job_to_json
 from pman_core.testing.pytest_plugin import Engines
-from pman_docker.labels import EMPTY_IMAGE, container_labels, second_name
+from pman_docker.labels import PLACEHOLDER_IMAGE, container_labels, second_name
 
 
 @pytest.fixture(scope="module")
@@ -342,9 +342,9 @@ def test_an_abandoned_second_container_is_replaced_once(bench: Bench) -> None:
     first = bench.inspect(bench.name(job.jid))["Id"]
     pman = bench.pman()
     labels = container_labels(job, bench.instance, of=first)
-    body = pman.dialect.job_payload(job, pman._settings, labels)
+    body = pman.flavor.job_payload(job, pman._settings, labels)
     name = second_name(bench.name(job.jid))
-    left = pman.dialect.create(pman._engine, name, body)
+    left = pman.flavor.create(pman._engine, name, body)
     pmans = [bench.pman(ENGINE_TIMEOUT="10") for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         infos = list(pool.map(lambda pman: bench.end_of(pman, job.jid), pmans))
@@ -361,8 +361,8 @@ def test_an_abandoned_second_container_does_not_outlive_the_deadline(bench: Benc
     first = bench.inspect(bench.name(job.jid))["Id"]
     pman = bench.pman(ENGINE_TIMEOUT="10", START_DEADLINE="1")
     labels = container_labels(job, bench.instance, of=first)
-    body = pman.dialect.job_payload(job, pman._settings, labels)
-    pman.dialect.create(pman._engine, second_name(bench.name(job.jid)), body)
+    body = pman.flavor.job_payload(job, pman._settings, labels)
+    pman.flavor.create(pman._engine, second_name(bench.name(job.jid)), body)
     info = bench.end_of(pman, job.jid)
     assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
     assert bench.pman().pman_status(job.jid) == info
@@ -373,7 +373,7 @@ def test_a_foreign_container_of_the_seconds_name_is_left_alone(bench: Bench) -> 
     job = bench.count(bench.place())
     bench.never_started(job)
     name = second_name(bench.name(job.jid))
-    bench.engine.api.create_container(EMPTY_IMAGE, ["foreign"], name=name)
+    bench.engine.api.create_container(PLACEHOLDER_IMAGE, ["foreign"], name=name)
     try:
         # The deadline lies beyond the grace, so that pman tries to go on with the job first.
         pman = bench.pman(ENGINE_TIMEOUT="10", START_DEADLINE="30")
@@ -390,7 +390,7 @@ def test_a_second_container_without_its_first_is_removed_at_a_start(bench: Bench
     name = second_name(bench.name(job.jid))
     pman = bench.pman()
     labels = container_labels(job, bench.instance, of="0123456789abcdef")
-    pman.dialect.create(pman._engine, name, pman.dialect.job_payload(job, pman._settings, labels))
+    pman.flavor.create(pman._engine, name, pman.flavor.job_payload(job, pman._settings, labels))
     # The labels alone make nothing pman's: an image made of a job's container has them too.
     host = bench.engine.api.create_host_config(mem_limit="64m")
     kept = bench.engine.api.create_container(job.image, ["x"], labels=labels, host_config=host)

@@ -63,7 +63,7 @@ def test_what_an_engine_is_is_asked_again_where_it_was_replaced() -> None:
             made.engine.name = name
             made.pman.pman_status("aa")
             assert made.pman.pman_submit(job(name)).status is Status.STARTED
-            assert made.pman._engine.facts().name.lower() == name
+            assert made.pman._engine.info().name.lower() == name
 
 
 # ------------------------------------------------------------------ real engines
@@ -79,7 +79,7 @@ def use(bench: Bench, proxy: Proxy, other: str) -> str:
     with pytest.raises(UnknownJobError):
         pman.pman_status(submitted.jid)
     assert pman.pman_list(JobFilter(), 10, None).jobs == ()
-    told = pman._engine.facts().title
+    told = pman._engine.info().title
     proxy.lead_to(bench.engine.host.removeprefix("unix://"))
     assert pman.pman_status(submitted.jid).status is Status.SUCCEEDED
     assert pman.pman_submit(submitted).status is Status.SUCCEEDED

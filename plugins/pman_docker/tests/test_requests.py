@@ -19,7 +19,7 @@ from pman_core._internal.registry import Offer
 from pman_core._internal.startup import compose
 from pman_core.app import app_for
 from pman_core.contract.errors import UnsupportedError
-from pman_docker.engine_info import EngineFacts
+from pman_docker.engine_info import EngineInfo
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 
@@ -299,12 +299,12 @@ def test_a_job_that_just_ends_can_be_removed(bench: Bench) -> None:
 
 
 @contextlib.contextmanager
-def pretending(bench: Bench, **facts: Any) -> Iterator[Any]:
+def pretending(bench: Bench, **engine_info: Any) -> Iterator[Any]:
     """A pman whose engine says something else of itself."""
     pman = bench.pman()
-    real = pman._engine.facts()
-    pman._engine._facts = attrs.evolve(real, **facts)
-    assert isinstance(pman._engine.facts(), EngineFacts)
+    real = pman._engine.info()
+    pman._engine._info = attrs.evolve(real, **engine_info)
+    assert isinstance(pman._engine.info(), EngineInfo)
     yield pman
 
 

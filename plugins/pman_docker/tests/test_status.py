@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from pman_core import Job, Reason, Resources, Status
-from pman_docker.labels import OWNER, container_labels, verdict_labels, waiting_labels
+from pman_docker.labels import OWNER, container_labels, end_labels, waiting_labels
 from pman_docker.status import info_of, moment, running_info, verdict_of, waiting_info, with_outcome
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -247,7 +247,7 @@ def test_the_second_object_tells_the_outcome() -> None:
 )
 def test_a_verdict_tells_why(reason: Reason, code: int | None) -> None:
     first = waiting_info(JOB, datetime(2026, 11, 21, tzinfo=UTC))
-    labels = verdict_labels(JOB.jid, "pman", "f1257", reason, "because")
+    labels = end_labels(JOB.jid, "pman", "f1257", reason, "because")
     info = with_outcome(first, container(docker_state("created"), labels))
     assert (info.status, info.reason, info.message) == (Status.FAILED, reason, "because")
     assert (info.exit_code, info.started) == (code, None)

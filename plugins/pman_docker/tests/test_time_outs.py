@@ -40,7 +40,7 @@ ENGINE_CALLS: dict[str, Callable[[Engine], object]] = {
     "labels_of_image": lambda engine: engine.labels_of_image("x"),
     "images.load": lambda engine: images.load(engine, b"x"),
     "volume": lambda engine: engine.volume("x"),
-    "facts": lambda engine: engine.facts(),
+    "info": lambda engine: engine.info(),
     "about": lambda engine: engine.about(),
 }
 NO_CALLS = {"api", "address", "ask", "images.login"}

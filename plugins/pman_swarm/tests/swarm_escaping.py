@@ -26,7 +26,7 @@ BRACES = (
 )
 
 
-class TemplateFault(Exception):
+class TemplateError(Exception):
     """The engine would refuse the text, or expand it."""
 
 
@@ -40,5 +40,5 @@ def expanded(text: str) -> str:
             return made
         quoted = re.match(r'"([^"\\\n]*)"\}\}', rest)
         if not quoted:
-            raise TemplateFault(rest)
+            raise TemplateError(rest)
         made, rest = made + quoted[1], rest[quoted.end() :]

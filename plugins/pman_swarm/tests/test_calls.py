@@ -13,12 +13,12 @@ from swarm_kit import SwarmBench
 
 from pman_core import JobFilter, Status
 from pman_core.contract.errors import EngineUnavailableError
-from pman_swarm.client import Swarm
+from pman_swarm.client import SwarmClient
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 
 #: Every call that the swarm's client has.
-SWARM_CALLS: dict[str, Callable[[Swarm], object]] = {
+SWARM_CALLS: dict[str, Callable[[SwarmClient], object]] = {
     "node": lambda swarm: swarm.node(),
     "ask": lambda swarm: swarm.ask(),
     "create": lambda swarm: swarm.create({}, "x"),
@@ -82,7 +82,7 @@ def test_a_list_takes_two_calls_and_one_for_the_time(bench: SwarmBench) -> None:
 
 
 def test_every_call_of_the_client_is_looked_at() -> None:
-    assert SWARM_CALLS.keys() == {name for name in vars(Swarm) if not name.startswith("_")}
+    assert SWARM_CALLS.keys() == {name for name in vars(SwarmClient) if not name.startswith("_")}
 
 
 def behind(bench: SwarmBench, proxy: Proxy, timeout_s: int = 30) -> Any:

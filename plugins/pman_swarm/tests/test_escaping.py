@@ -4,7 +4,7 @@ import json
 
 import attrs
 import pytest
-from swarm_escaping import BRACES, TemplateFault, expanded
+from swarm_escaping import BRACES, TemplateError, expanded
 from swarm_kit import SwarmBench
 
 from pman_core import Status
@@ -17,7 +17,7 @@ def test_what_is_escaped_expands_to_itself(text: str) -> None:
 
 
 def test_the_model_knows_a_template() -> None:
-    with pytest.raises(TemplateFault):
+    with pytest.raises(TemplateError):
         expanded("{{.Node.ID}}")
 
 

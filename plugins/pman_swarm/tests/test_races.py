@@ -79,7 +79,7 @@ def test_a_removal_waits_for_tasks_that_were_made_while_it_began() -> None:
 
     found = swarm.service("")
     swarm.before["tasks"] = look
-    swarm.finder().remove(found)
+    swarm.reconciler().remove(found)
     assert swarm.all == []
 
 
@@ -149,7 +149,7 @@ def test_what_a_list_saw_before_another_pman_noted_the_end_is_no_second_run() ->
     old = swarm.tasks("")
     swarm.all = [task("complete")]
     first = swarm.told()
-    info = swarm.finder().look((swarm.service(""), old), lambda: EARLY)
+    info = swarm.reconciler().look((swarm.service(""), old), lambda: EARLY)
     assert info == first
     assert not is_barred(swarm.found["Spec"]["TaskTemplate"])
 

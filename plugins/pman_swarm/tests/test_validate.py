@@ -6,7 +6,7 @@ import pytest
 from pman_core import Job, Resources
 from pman_core.contract.errors import InvalidJobError, UnsupportedError
 from pman_core.kit.settings import load
-from pman_docker.engine_info import EngineFacts
+from pman_docker.engine_info import EngineInfo
 from pman_swarm.backend import SwarmBackend
 from pman_swarm.client import Node
 from pman_swarm.settings import SwarmSettings
@@ -69,8 +69,10 @@ def test_what_no_container_can_be_is_refused_too() -> None:
 
 def test_a_manager_that_enforces_no_limits_gets_no_job_with_limits() -> None:
     pman = SwarmBackend({"DOCKER_HOST": "unix:///run/pman-no-engine.sock"})
-    facts = EngineFacts("Docker", "20.10", rootless=True, enforces_limits=False, limits_swap=False)
-    pman._engine._facts = facts
-    pman._swarm._node = Node("some-node", facts)
+    engine_info = EngineInfo(
+        "Docker", "20.10", rootless=True, enforces_limits=False, limits_swap=False
+    )
+    pman._engine._info = engine_info
+    pman._swarm._node = Node("some-node", engine_info)
     with pytest.raises(UnsupportedError, match="IGNORE_LIMITS=yes"):
         pman.pman_submit(JOB)

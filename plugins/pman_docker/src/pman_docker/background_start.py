@@ -16,10 +16,10 @@ from pman_core.contract.errors import ClientError, EngineUnavailableError
 from pman_core.kit.causes import pull_cause, pull_message
 from pman_docker import images
 from pman_docker.client import Engine
-from pman_docker.errors import ImageMissing, NameInUse, Refused, passing
+from pman_docker.errors import ImageMissingError, NameInUseError, RefusedError, transient_cause
 from pman_docker.labels import job_of, second_name
 from pman_docker.launch import Launcher
-from pman_docker.pull_backoff import FailedAttempts
+from pman_docker.pull_backoff import PullBackoff
 from pman_docker.settings import DockerSettings
 
 log = logging.getLogger(__name__)
@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 5
 
 
-class Pending:
+class BackgroundStarter:
     """The jobs that this process brings to run."""
 
     def __init__(self, engine: Engine, launcher: Launcher, settings: DockerSettings) -> None:
         self._engine = engine
         self._launcher = launcher
         self._settings = settings
-        self._failed = FailedAttempts(settings.start_deadline_s)
+        self._failed = PullBackoff(settings.start_deadline_s)
         self._busy: set[str] = set()
         self._lock = threading.Lock()
 
@@ -85,26 +85,26 @@ class Pending:
         for _ in range(_ATTEMPTS):  # whoever asks for the job next begins anew
             try:
                 self._launcher.run_second(name, job, first)
-            except NameInUse:
+            except NameInUseError:
                 if self._launcher.clear_abandoned(second_name(name), first):
                     continue
-            except ImageMissing as missing:
+            except ImageMissingError as missing:
                 told = str(missing) if pulled else self._pull(job.image, first)
                 pulled = True
                 if not told:
                     continue
                 message = pull_message(job.image, told)
-                self._launcher.condemn(name, job, first, Reason.IMAGE_NOT_FOUND, message)
+                self._launcher.record_end(name, job, first, Reason.IMAGE_NOT_FOUND, message)
             except ClientError as refusal:  # of Podman, where the job was submitted to Docker
                 message = f"cannot create: {refusal}"
-                self._launcher.condemn(name, job, first, Reason.CANNOT_START, message)
-            except Refused as refused:
-                cause = passing(refused)
+                self._launcher.record_end(name, job, first, Reason.CANNOT_START, message)
+            except RefusedError as refused:
+                cause = transient_cause(refused)
                 if cause:
                     message = f"it cannot be created now: {cause.wording} ({refused})"
                     self._failed.add(first, cause.reason, message)
                     raise EngineUnavailableError(message) from refused
-                self._launcher.condemn(
+                self._launcher.record_end(
                     name, job, first, Reason.CANNOT_START, f"cannot create: {refused}"
                 )
             return
@@ -116,7 +116,7 @@ class Pending:
         """
         try:
             images.pull(self._engine, image, self._settings.pull_timeout_s)
-        except Refused as refused:
+        except RefusedError as refused:
             cause = pull_cause(str(refused))
             if not cause.is_final:
                 message = pull_message(image, str(refused))

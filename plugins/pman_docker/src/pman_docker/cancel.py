@@ -13,10 +13,10 @@ from typing import Any
 from pman_core import JobInfo, Reason, Status
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_docker.client import Engine
-from pman_docker.errors import NotWritten
-from pman_docker.labels import KIND, VERDICT, job_of, second_name
+from pman_docker.errors import NotRecordedError
+from pman_docker.labels import ENDED, KIND, job_of, second_name
 from pman_docker.launch import Launcher
-from pman_docker.reconcile import Finder
+from pman_docker.reconcile import Reconciler
 from pman_docker.settings import DockerSettings
 from pman_docker.status import verdict_of
 
@@ -27,12 +27,12 @@ class Canceller:
     """Cancels the jobs of one pman instance."""
 
     def __init__(
-        self, engine: Engine, launcher: Launcher, finder: Finder, settings: DockerSettings
+        self, engine: Engine, launcher: Launcher, reconciler: Reconciler, settings: DockerSettings
     ) -> None:
         self._engine = engine
         self._launcher = launcher
-        self._finder = finder
-        self._members = finder.members
+        self._reconciler = reconciler
+        self._objects = reconciler.objects
         self._settings = settings
 
     def cancel(self, jid: str) -> JobInfo:
@@ -43,11 +43,11 @@ class Canceller:
         """
         deadline = time.monotonic() + self._settings.engine_timeout_s
         while True:
-            first = self._members.first(jid)
+            first = self._objects.first(jid)
             if first is None:
                 raise UnknownJobError(jid)
             self._end(jid, first)
-            info = self._finder.find(jid)
+            info = self._reconciler.find(jid)
             if info and info.status.is_final:
                 return info
             if time.monotonic() > deadline:
@@ -59,13 +59,13 @@ class Canceller:
 
     def _end(self, jid: str, first: Mapping[str, Any]) -> None:
         """Do what there is to do now."""
-        second = self._members.named_second(jid, first["Id"])
+        second = self._objects.named_second(jid, first["Id"])
         begun = _status(first) is not Status.NOT_STARTED
         if not second and not begun:
-            second = self._members.renamed_second(jid, first["Id"])
+            second = self._objects.renamed_second(jid, first["Id"])
         running = [one["Id"] for one in (first, second) if one and _status(one) is Status.STARTED]
         if running:
-            self._finder.cancellations.note(jid, first["Id"])
+            self._reconciler.cancellations.record(jid, first["Id"])
             for container in running:
                 self._engine.kill(container)
         elif not begun:
@@ -79,17 +79,17 @@ class Canceller:
         Whoever has made the first object may be about to start it, and then it is killed. Else it
         counts as abandoned at some time.
         """
-        name = self._members.name(jid)
+        name = self._objects.name(jid)
         if second:
-            is_verdict = second["Config"]["Labels"][KIND] == VERDICT
+            is_verdict = second["Config"]["Labels"][KIND] == ENDED
             if is_verdict or _status(second) is not Status.NOT_STARTED:
                 return
             self._launcher.clear(second["Id"])
-        self._launcher.condemn(
+        self._launcher.record_end(
             name, job_of(first["Config"]["Labels"]), first["Id"], Reason.CANCELLED, "cancelled"
         )
-        if self._members.is_in_the_way(second_name(name)):
-            raise NotWritten(
+        if self._objects.is_in_the_way(second_name(name)):
+            raise NotRecordedError(
                 f"container {second_name(name)} is none of pman's; remove it, or rename it"
             )
 

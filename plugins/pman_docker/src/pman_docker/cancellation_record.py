@@ -16,9 +16,9 @@ from datetime import datetime
 
 from pman_core import Reason
 from pman_core.contract.errors import EngineUnavailableError
-from pman_docker.errors import NotWritten
-from pman_docker.job_objects import Container, Members, Summary
-from pman_docker.labels import CANCEL, CANCELLED, second_name, verdict_labels
+from pman_docker.errors import NotRecordedError
+from pman_docker.job_objects import Container, JobObjects, Summary
+from pman_docker.labels import CANCEL, CANCELLED, end_labels, second_name
 from pman_docker.launch import Launcher
 from pman_docker.settings import DockerSettings
 from pman_docker.status import moment
@@ -29,15 +29,15 @@ _PAUSE_S = 0.05
 class Cancellations:
     """The cancellations of the jobs of one pman instance."""
 
-    def __init__(self, launcher: Launcher, members: Members, settings: DockerSettings) -> None:
+    def __init__(self, launcher: Launcher, objects: JobObjects, settings: DockerSettings) -> None:
         self._launcher = launcher
-        self._members = members
+        self._objects = objects
         self._settings = settings
 
-    def note(self, jid: str, first: str) -> None:
+    def record(self, jid: str, first: str) -> None:
         """Write down that a job is cancelled, unless that stands there or the job is removed.
 
-        :raises NotWritten: the engine refuses that now.
+        :raises NotRecordedError: the engine refuses that now.
         """
         if self._made(jid, first, CANCEL):
             self._made(jid, first, CANCELLED)
@@ -48,7 +48,7 @@ class Cancellations:
         """From when on a cancellation of a job counts; ``None`` where there is none.
 
         :param listed: objects that have been listed anyway, those of the job among them.
-        :raises NotWritten: it never will, if the job has ended.
+        :raises NotRecordedError: it never will, if the job has ended.
         """
         begun = self._seen(jid, first, CANCEL, listed)
         note = self._made(jid, first, CANCELLED) if begun else None
@@ -56,8 +56,8 @@ class Cancellations:
 
     def _made(self, jid: str, first: str, kind: str) -> Container | None:
         """A note that can be seen, made where it is missing; ``None`` if the job is removed."""
-        name = second_name(self._members.name(jid), kind)
-        labels = verdict_labels(
+        name = second_name(self._objects.name(jid), kind)
+        labels = end_labels(
             jid, self._settings.instance, first, Reason.CANCELLED, "cancelled", kind
         )
         deadline = time.monotonic() + self._settings.engine_timeout_s
@@ -65,10 +65,12 @@ class Cancellations:
         while not found:
             self._launcher.write(name, labels)
             found = self._seen(jid, first, kind)
-            if found or not self._members.is_there(first):
+            if found or not self._objects.is_there(first):
                 break
-            if self._members.is_in_the_way(name):
-                raise NotWritten(f"container {name} is none of pman's; remove it, or rename it")
+            if self._objects.is_in_the_way(name):
+                raise NotRecordedError(
+                    f"container {name} is none of pman's; remove it, or rename it"
+                )
             if time.monotonic() > deadline:
                 raise EngineUnavailableError(f"container {name} is not there in time")
             time.sleep(_PAUSE_S)  # another process makes it just now
@@ -77,6 +79,6 @@ class Cancellations:
     def _seen(
         self, jid: str, first: str, kind: str, listed: Iterable[Summary] | None = None
     ) -> Container | None:
-        return self._members.named_second(jid, first, kind) or self._members.renamed_second(
+        return self._objects.named_second(jid, first, kind) or self._objects.renamed_second(
             jid, first, kind, listed
         )

@@ -15,16 +15,16 @@ import requests
 
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.engine_http import BoundedSession
-from pman_docker.engine_info import EngineFacts, facts_of
+from pman_docker.engine_info import EngineInfo, engine_info_of
 from pman_docker.errors import (
-    ImageMissing,
-    NotThere,
-    Refused,
+    ImageMissingError,
+    NotFoundError,
+    RefusedError,
     accepted,
     engine_errors,
     is_other_version,
     login_errors,
-    look_errors,
+    query_errors,
 )
 from pman_docker.framing import contents, frames, rejoined
 from pman_docker.settings import HostSettings
@@ -54,7 +54,7 @@ class Engine:
         self.address = address
         self._settings = settings
         self._api: docker.APIClient | None = None
-        self._facts: EngineFacts | None = None
+        self._info: EngineInfo | None = None
         self._server = ""
 
     # ------------------------------------------------------------- connection
@@ -80,15 +80,15 @@ class Engine:
             self._api = api
         return api
 
-    def facts(self, *, anew: bool = False) -> EngineFacts:
+    def info(self, *, anew: bool = False) -> EngineInfo:
         """What the engine is; asked once, and again where another one has taken its place.
 
         :param anew: ask again all the same.
         """
-        facts = self._facts
-        if facts is None or anew:
-            facts = facts_of(*self.about())
-        return facts
+        engine_info = self._info
+        if engine_info is None or anew:
+            engine_info = engine_info_of(*self.about())
+        return engine_info
 
     def _notice(self, api: docker.APIClient, answer: requests.Response, **_: object) -> None:
         """Forget what is known of an engine that has been replaced or upgraded.
@@ -102,7 +102,7 @@ class Engine:
 
     def _forget(self, api: docker.APIClient) -> None:
         if self._api is api:  # no other thread has been here
-            self._api = self._facts = None
+            self._api = self._info = None
             api.close()
 
     def ask(self, call: Callable[[docker.APIClient], T]) -> T:
@@ -122,14 +122,14 @@ class Engine:
 
     def about(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the engine says of itself now: ``GET /version`` and ``GET /info``."""
-        with look_errors(self.address):
+        with query_errors(self.address):
             version, info = self.ask(lambda api: api.version()), self.ask(lambda api: api.info())
-        self._facts = facts_of(version, info)
+        self._info = engine_info_of(version, info)
         return version, info
 
     def ping(self) -> None:
         """:raises EngineUnavailableError: the engine does not answer."""
-        with look_errors(self.address):
+        with query_errors(self.address):
             self.ask(lambda api: api.ping())
 
     # ------------------------------------------------------------------ any path
@@ -199,9 +199,9 @@ class Engine:
     def inspect(self, name: str) -> dict[str, Any]:
         """Everything about a container.
 
-        :raises NotThere: there is none of that name.
+        :raises NotFoundError: there is none of that name.
         """
-        with look_errors(self.address, may_lack=True):
+        with query_errors(self.address, may_lack=True):
             found: dict[str, Any] = self._again_while_it_ends(
                 lambda: self.ask(lambda api: api.inspect_container(name))
             )
@@ -210,20 +210,20 @@ class Engine:
     def remove(self, container: str, *, even_running: bool = True) -> None:
         """Kill and remove a container, with its anonymous volumes; gone already is no error.
 
-        :raises Refused: it runs, and ``even_running`` is false.
+        :raises RefusedError: it runs, and ``even_running`` is false.
         """
-        with contextlib.suppress(NotThere), engine_errors(self.address):
+        with contextlib.suppress(NotFoundError), engine_errors(self.address):
             self.ask(lambda api: api.remove_container(container, v=True, force=even_running))
 
     def kill(self, container: str) -> None:
         """End a container; one that does not run stays as it is."""
-        with contextlib.suppress(Refused), engine_errors(self.address):
+        with contextlib.suppress(RefusedError), engine_errors(self.address):
             self.ask(lambda api: api.kill(container))
 
     def remove_wholly(self, container: str) -> None:
         """Remove a container, and wait where it ends or is removed just now.
 
-        :raises Refused: it was not gone in time.
+        :raises RefusedError: it was not gone in time.
         """
         self._again_while_it_ends(lambda: self.remove(container))
 
@@ -237,22 +237,22 @@ class Engine:
             try:
                 with engine_errors(self.address):
                     return call()
-            except Refused as refused:
+            except RefusedError as refused:
                 ends = any(words in str(refused) for words in _ENDS_JUST_NOW)
-                ends |= lists and isinstance(refused, NotThere)
+                ends |= lists and isinstance(refused, NotFoundError)
                 if not ends or time.monotonic() > deadline:
                     raise
             time.sleep(0.05)
 
     def now(self) -> datetime:
         """The time by the engine's clock, which is not always that of this machine."""
-        with look_errors(self.address):
+        with query_errors(self.address):
             told = moment(self.ask(lambda api: api.info()).get("SystemTime"))
         return told or datetime.now(UTC)
 
     def labelled(self, *labels: str) -> list[dict[str, Any]]:
         """Summaries of all containers that have these labels."""
-        with look_errors(self.address):
+        with query_errors(self.address):
             found: list[dict[str, Any]] = self._again_while_it_ends(
                 lambda: self.ask(
                     lambda api: api.containers(all=True, filters={"label": list(labels)})
@@ -283,7 +283,7 @@ class Engine:
 
     def labels_of_image(self, image: str) -> Mapping[str, str]:
         """The labels that containers of an image inherit; none where it is there no more."""
-        with contextlib.suppress(ImageMissing), look_errors(self.address, may_lack=True):
+        with contextlib.suppress(ImageMissingError), query_errors(self.address, may_lack=True):
             found = self.get(f"/images/{image}/json")
             return (found.get("Config") or {}).get("Labels") or {}
         return {}
@@ -291,22 +291,22 @@ class Engine:
     def volume(self, name: str) -> dict[str, Any]:
         """Everything about a volume.
 
-        :raises NotThere: there is none of that name.
+        :raises NotFoundError: there is none of that name.
         """
-        with look_errors(self.address, may_lack=True):
+        with query_errors(self.address, may_lack=True):
             found: dict[str, Any] = self.ask(lambda api: api.inspect_volume(name))
             return found
 
 
-def must_be(facts: EngineFacts, wanted: str, address: str) -> EngineFacts:
-    """These facts, if they are of the wanted kind of engine.
+def must_be(engine_info: EngineInfo, wanted: str, address: str) -> EngineInfo:
+    """The same, if they are of the wanted kind of engine.
 
     :raises EngineUnavailableError: it is of another kind; what pman knows of the one is not
         true of the other.
     """
-    if facts.name.lower() != wanted:
+    if engine_info.name.lower() != wanted:
         raise EngineUnavailableError(
-            f"the engine at {address} is {facts.name}; set CONTAINER_ENV="
-            f"{facts.name.lower()}, or DOCKER_HOST to the address of a {wanted} engine"
+            f"the engine at {address} is {engine_info.name}; set CONTAINER_ENV="
+            f"{engine_info.name.lower()}, or DOCKER_HOST to the address of a {wanted} engine"
         )
-    return facts
+    return engine_info

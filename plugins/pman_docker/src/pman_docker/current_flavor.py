@@ -1,7 +1,7 @@
-"""Which of the two engines there is, and so how it is spoken to.
+"""Which of the two flavors the engine is that is there.
 
 ``CONTAINER_ENV=docker`` with a socket of Podman is what pman 6 advised, and Podman may listen at
-Docker's usual address. Such an engine is spoken to as Podman wants it. What pman declares stays as
+Docker's usual address. Such an engine gets the requests of Podman. What pman declares stays as
 it was at the start: what Podman refuses besides is told when it is asked for.
 """
 
@@ -11,8 +11,8 @@ import logging
 import threading
 
 from pman_docker.client import Engine, must_be
-from pman_docker.engine_info import EngineFacts
-from pman_docker.flavors import DOCKER, PODMAN, Dialect
+from pman_docker.engine_info import EngineInfo
+from pman_docker.flavors import DOCKER, PODMAN, Flavor
 
 log = logging.getLogger(__name__)
 
@@ -23,27 +23,27 @@ HINT = (
 )
 
 
-class Spoken:
-    """How an engine is spoken to.
+class CurrentFlavor:
+    """The flavor of the engine that is there.
 
-    :param wanted: the dialect that ``CONTAINER_ENV`` names.
+    :param wanted: the flavor that ``CONTAINER_ENV`` names.
     """
 
-    def __init__(self, engine: Engine, wanted: Dialect) -> None:
+    def __init__(self, engine: Engine, wanted: Flavor) -> None:
         self._engine = engine
         self._wanted = wanted
         self._lock = threading.Lock()
         self._is_told = False
 
-    def dialect(self) -> Dialect:
-        """How the engine that is there is spoken to; it is asked only where it is not known.
+    def flavor(self) -> Flavor:
+        """The flavor; the engine is asked only where it is not known.
 
         The log tells of Podman in Docker's place, once.
 
-        :raises EngineUnavailableError: see ``facts``.
+        :raises EngineUnavailableError: see ``info``.
         """
-        facts = self.facts()
-        is_other = self.is_other(facts)
+        engine_info = self.info()
+        is_other = self.is_other(engine_info)
         with self._lock:
             is_told, self._is_told = self._is_told, is_other
         if is_other and not is_told:
@@ -51,21 +51,21 @@ class Spoken:
                 "the engine at %s is %s, and pman speaks to it as to Podman although "
                 "CONTAINER_ENV is docker; %s",
                 self._engine.address,
-                facts.title,
+                engine_info.title,
                 HINT,
             )
         return PODMAN if is_other else self._wanted
 
-    def facts(self) -> EngineFacts:
+    def info(self) -> EngineInfo:
         """What the engine is.
 
         :raises EngineUnavailableError: it does not answer, or it is Docker where Podman is wanted.
         """
-        facts = self._engine.facts()
-        if self.is_other(facts):
-            return facts
-        return must_be(facts, self._wanted.name, self._engine.address)
+        engine_info = self._engine.info()
+        if self.is_other(engine_info):
+            return engine_info
+        return must_be(engine_info, self._wanted.name, self._engine.address)
 
-    def is_other(self, facts: EngineFacts) -> bool:
+    def is_other(self, engine_info: EngineInfo) -> bool:
         """Whether the engine is Podman although ``CONTAINER_ENV`` says docker."""
-        return self._wanted is DOCKER and facts.is_podman
+        return self._wanted is DOCKER and engine_info.is_podman

@@ -12,7 +12,7 @@ DOCKER, PODMAN = "Docker", "Podman"
 
 
 @attrs.frozen
-class EngineFacts:
+class EngineInfo:
     """What the engine is and can do, as it says itself (``GET /version``, ``GET /info``)."""
 
     name: str
@@ -36,7 +36,7 @@ class EngineFacts:
         return f"{self.name} {self.version}{rootless}"
 
 
-def facts_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFacts:
+def engine_info_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineInfo:
     """What the two answers say.
 
     A rootless engine takes limits on cgroup v1 without enforcing them (Podman 4.3), whatever
@@ -52,7 +52,7 @@ def facts_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFacts
     number = str(version.get("Version", "?"))
     # Podman 4.3 was tried, and 5.4; what is between counts as old.
     old_podman = podman and _major(number) < 5
-    return EngineFacts(
+    return EngineInfo(
         PODMAN if podman else DOCKER,
         number,
         rootless,

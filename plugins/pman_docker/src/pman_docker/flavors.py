@@ -16,14 +16,14 @@ Payload = dict[str, Any]
 
 
 @attrs.frozen
-class Dialect:
+class Flavor:
     """One of the two engines.
 
     :param name: the value of ``CONTAINER_ENV``.
     :param create_path: where containers are created.
     :param job_payload: a job in the words of that request, with the labels to put on it; see
         ``docker_payload``.
-    :param note_payload: a note likewise, from its image and labels.
+    :param placeholder_payload: a note likewise, from its image and labels.
     :param name_in_body: whether the container's name travels in the body, not in the query.
     :param splits_lines: whether the engine splits long lines of a log into pieces that can be
         put together again, its tail being so many of them; others spoil the end of a log.
@@ -34,7 +34,7 @@ class Dialect:
     name: str
     create_path: str
     job_payload: Callable[..., Payload]
-    note_payload: Callable[[str, Mapping[str, str]], Payload]
+    placeholder_payload: Callable[[str, Mapping[str, str]], Payload]
     name_in_body: bool
     splits_lines: bool
     default_host: Callable[[Mapping[str, str], int], str]
@@ -43,9 +43,9 @@ class Dialect:
     def create(self, engine: Engine, name: str, body: Payload) -> tuple[str, list[str]]:
         """Create a container; its id, and what the engine warns of.
 
-        :raises ImageMissing: the engine does not have the image.
-        :raises NameInUse: there is a container of that name.
-        :raises Refused: it cannot be created, in the engine's words.
+        :raises ImageMissingError: the engine does not have the image.
+        :raises NameInUseError: there is a container of that name.
+        :raises RefusedError: it cannot be created, in the engine's words.
         """
         if self.name_in_body:
             answer = engine.post(self.create_path, {**body, "name": name})
@@ -84,11 +84,11 @@ def _podman_host(environ: Mapping[str, str], uid: int) -> str:
     return f"unix://{own}"
 
 
-DOCKER = Dialect(
+DOCKER = Flavor(
     name="docker",
     create_path="/containers/create",
     job_payload=payload.docker_payload,
-    note_payload=payload.docker_note,
+    placeholder_payload=payload.docker_placeholder,
     name_in_body=False,
     splits_lines=True,
     default_host=_docker_host,
@@ -110,11 +110,11 @@ DOCKER = Dialect(
     ),
 )
 
-PODMAN = Dialect(
+PODMAN = Flavor(
     name="podman",
     create_path="/v4.0.0/libpod/containers/create",
     job_payload=payload.podman_payload,
-    note_payload=payload.podman_note,
+    placeholder_payload=payload.podman_placeholder,
     name_in_body=True,
     splits_lines=False,
     default_host=_podman_host,

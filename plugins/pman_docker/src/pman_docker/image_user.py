@@ -15,8 +15,8 @@ from pman_docker.client import Engine
 def image_user(engine: Engine, job: Job) -> str:
     """The user that a job takes from its image: a name or a number; nothing if it takes none.
 
-    :raises ImageMissing: the engine does not have the image.
-    :raises Refused: there can be no such image.
+    :raises ImageMissingError: the engine does not have the image.
+    :raises RefusedError: there can be no such image.
     """
     if job.user is None or job.user.uid is not None:
         return ""

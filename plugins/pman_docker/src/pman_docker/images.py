@@ -39,7 +39,7 @@ def pull(engine: Engine, image: str, news_within_s: float) -> None:
     """Pull an image, however long it takes, as long as there is news of it.
 
     :param news_within_s: seconds without any after which it is given up.
-    :raises Refused: it cannot be had, in the engine's words.
+    :raises RefusedError: it cannot be had, in the engine's words.
     """
     api, header = engine.api(), login(engine, image)
     repository, tag = docker.utils.parse_repository_tag(image)

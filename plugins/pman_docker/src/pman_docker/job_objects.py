@@ -13,7 +13,7 @@ from typing import Any
 
 from pman_core.kit.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.client import Engine
-from pman_docker.errors import NotThere
+from pman_docker.errors import NotFoundError
 from pman_docker.labels import CONTAINER, KIND, OF, is_ours, second_name
 
 #: A container as the engine lists it (``GET /containers/json``), or as it is inspected.
@@ -21,7 +21,7 @@ Summary = dict[str, Any]
 Container = dict[str, Any]
 
 
-class Members:
+class JobObjects:
     """Finds the objects of the jobs of one pman instance."""
 
     def __init__(self, engine: Engine, instance: str) -> None:
@@ -115,7 +115,7 @@ class Members:
     def _inspect(self, name: str) -> Container | None:
         try:
             return self._engine.inspect(name)
-        except NotThere:
+        except NotFoundError:
             return None
 
 
@@ -124,16 +124,16 @@ def is_second(summary: Mapping[str, Any]) -> bool:
     return bool(summary["Labels"].get(OF))
 
 
-def firsts(members: Iterable[Summary]) -> list[Summary]:
+def firsts(objects: Iterable[Summary]) -> list[Summary]:
     """The first objects among them."""
-    return [summary for summary in members if not is_second(summary)]
+    return [summary for summary in objects if not is_second(summary)]
 
 
-def seconds_of(first: str, members: Iterable[Summary], kind: str = CONTAINER) -> list[Summary]:
+def seconds_of(first: str, objects: Iterable[Summary], kind: str = CONTAINER) -> list[Summary]:
     """The second objects that belong to a first one, and have the name of this kind."""
     return [
         summary
-        for summary in members
+        for summary in objects
         if summary["Labels"].get(OF) == first
         and second_name("", summary["Labels"][KIND]) == second_name("", kind)
     ]

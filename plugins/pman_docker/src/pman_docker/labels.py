@@ -20,7 +20,7 @@ from pman_core.kit.serial import job_from_json, job_to_json
 
 #: What an object is.
 KIND = LABEL_PREFIX + "kind"
-CONTAINER, WAITING, VERDICT = "container", "waiting", "verdict"
+CONTAINER, WAITING, ENDED = "container", "waiting", "verdict"
 
 #: The notes of a cancellation: that one has begun, and from when on it counts.
 CANCEL, CANCELLED = "cancel", "cancelled"
@@ -45,7 +45,7 @@ KEYS = LABEL_PREFIX + "label-keys"
 OWNER = LABEL_PREFIX + "owner"
 
 #: The image that holds nothing.
-EMPTY_IMAGE = "localhost/pman-note:1"
+PLACEHOLDER_IMAGE = "localhost/pman-note:1"
 
 
 def second_name(name: str, kind: str = CONTAINER) -> str:
@@ -72,8 +72,8 @@ def waiting_labels(job: Job, instance: str) -> dict[str, str]:
     return {**_identity(job.jid, instance), KIND: WAITING, JOB: job_to_json(job)}
 
 
-def verdict_labels(
-    jid: str, instance: str, of: str, reason: Reason, message: str, kind: str = VERDICT
+def end_labels(
+    jid: str, instance: str, of: str, reason: Reason, message: str, kind: str = ENDED
 ) -> dict[str, str]:
     """The labels of a note that a job could not be started, or of one of its cancellation."""
     verdict = {KIND: kind, OF: of, REASON: reason.value, MESSAGE: message}

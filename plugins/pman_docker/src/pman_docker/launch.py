@@ -24,26 +24,33 @@ from pman_core.kit.masking import masked, no_values
 from pman_core.kit.names import JID_LABEL
 from pman_docker import images
 from pman_docker.client import Engine
-from pman_docker.current_flavor import Spoken
-from pman_docker.errors import ImageMissing, NameInUse, NotThere, NotWritten, Refused, passing
-from pman_docker.flavors import Dialect, Payload
+from pman_docker.current_flavor import CurrentFlavor
+from pman_docker.errors import (
+    ImageMissingError,
+    NameInUseError,
+    NotFoundError,
+    NotRecordedError,
+    RefusedError,
+    transient_cause,
+)
+from pman_docker.flavors import Flavor, Payload
 from pman_docker.image_user import image_user
-from pman_docker.job_objects import Members, firsts, seconds_of
+from pman_docker.job_objects import JobObjects, firsts, seconds_of
 from pman_docker.labels import (
     CONTAINER,
-    EMPTY_IMAGE,
     KIND,
     OF,
+    PLACEHOLDER_IMAGE,
     WAITING,
     container_labels,
+    end_labels,
     second_name,
-    verdict_labels,
     waiting_labels,
 )
 from pman_docker.limits import dropped_limit
-from pman_docker.placeholder_image import empty_image
+from pman_docker.placeholder_image import placeholder_image
 from pman_docker.settings import DockerSettings
-from pman_docker.status import info_of, passing_start
+from pman_docker.status import info_of, transient_start_cause
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +60,11 @@ _REPLACED = "another kind of engine has just taken the place of the one that was
 class Launcher:
     """Creates and starts the objects of jobs."""
 
-    def __init__(self, engine: Engine, spoken: Spoken, settings: DockerSettings) -> None:
+    def __init__(self, engine: Engine, current: CurrentFlavor, settings: DockerSettings) -> None:
         self._engine = engine
-        self._spoken = spoken
+        self._current = current
         self._settings = settings
-        self._members = Members(engine, settings.instance)
+        self._objects = JobObjects(engine, settings.instance)
 
     @property
     def grace(self) -> timedelta:
@@ -72,17 +79,17 @@ class Launcher:
     def run(self, name: str, job: Job) -> tuple[str, bool]:
         """Create a job's container and start it; its id, and whether it was started.
 
-        :raises NameInUse: the job exists, or a foreign object has its name.
-        :raises ImageMissing: the image must be pulled first.
-        :raises Refused: the job cannot be created, in the engine's words; nothing is left of it.
+        :raises NameInUseError: the job exists, or a foreign object has its name.
+        :raises ImageMissingError: the image must be pulled first.
+        :raises RefusedError: it cannot be created, in the engine's words; nothing is left of it.
         :raises EngineUnavailableError: it is not started, and gone on with later if it exists.
         """
         return self._run(name, job, container_labels(job, self._settings.instance))
 
-    def note_waiting(self, name: str, job: Job) -> None:
+    def create_waiting(self, name: str, job: Job) -> None:
         """Write down that a job waits for its image.
 
-        :raises NameInUse: as above.
+        :raises NameInUseError: as above.
         """
         note = self._note(name, waiting_labels(job, self._settings.instance))
         if self._is_needless(note, job.jid):
@@ -93,26 +100,26 @@ class Launcher:
     def run_second(self, name: str, job: Job, first: str) -> None:
         """Create and start the container that takes the place of a job's first object.
 
-        :raises NameInUse: there is such an object; see ``clear_abandoned``.
-        :raises ImageMissing: as above.
-        :raises Refused: as above.
+        :raises NameInUseError: there is such an object; see ``clear_abandoned``.
+        :raises ImageMissingError: as above.
+        :raises RefusedError: as above.
         :raises EngineUnavailableError: as above.
         """
         labels = container_labels(job, self._settings.instance, of=first)
         self._run(second_name(name), job, labels, of=first)
 
-    def condemn(self, name: str, job: Job, first: str, reason: Reason, message: str) -> None:
+    def record_end(self, name: str, job: Job, first: str, reason: Reason, message: str) -> None:
         """Write down that a job could not be started; what came first stands.
 
-        :raises NotWritten: the engine refuses that now.
+        :raises NotRecordedError: the engine refuses that now.
         """
-        labels = verdict_labels(job.jid, self._settings.instance, first, reason, message)
+        labels = end_labels(job.jid, self._settings.instance, first, reason, message)
         self.write(second_name(name), labels)
 
     def write(self, name: str, labels: Mapping[str, str]) -> None:
         """Make a note that is a second object, unless there is one; what came first stands.
 
-        :raises NotWritten: as above.
+        :raises NotRecordedError: as above.
         """
         jid, first, kind = labels[JID_LABEL], labels[OF], labels[KIND]
         for _ in range(2):
@@ -120,11 +127,11 @@ class Launcher:
                 note = self._note(name, labels)
                 if self._is_needless(note, jid, first, kind):
                     self._engine.remove_wholly(note)
-            except NameInUse:
+            except NameInUseError:
                 if self.clear_abandoned(name, first):
                     continue
-            except Refused as refused:
-                raise NotWritten(f"the engine refuses a note of it: {refused}") from refused
+            except RefusedError as refused:
+                raise NotRecordedError(f"the engine refuses a note of it: {refused}") from refused
             return
 
     def clear_abandoned(self, name: str, first: str) -> bool:
@@ -134,24 +141,24 @@ class Launcher:
         """
         try:
             second = self._engine.inspect(name)
-        except NotThere:
+        except NotFoundError:
             return True
         labels = second["Config"]["Labels"] or {}
         if not labels.get(OF):
             log.warning("container %s is none of pman's, and is in the way of a job", name)
             return False
         of_another = labels[OF] != first
-        if of_another and not self._members.is_there(first):
+        if of_another and not self._objects.is_there(first):
             return False  # this job has been removed, and the name is rightly the other's
         if of_another or (labels.get(KIND) == CONTAINER and self.is_abandoned(second)):
-            with contextlib.suppress(Refused):  # it runs after all
+            with contextlib.suppress(RefusedError):  # it runs after all
                 self._engine.remove(second["Id"], even_running=of_another)
             return True
         return False
 
     def clear(self, container: str) -> None:
         """Remove a container that was never started."""
-        with contextlib.suppress(Refused):  # it runs after all
+        with contextlib.suppress(RefusedError):  # it runs after all
             self._engine.remove(container, even_running=False)
 
     def is_abandoned(self, container: Mapping[str, Any]) -> bool:
@@ -182,7 +189,7 @@ class Launcher:
         user = image_user(self._engine, job)
         with no_values(job.env):
             container, warnings = self._create(
-                name, lambda dialect: dialect.job_payload(job, self._settings, labels, user)
+                name, lambda flavor: flavor.job_payload(job, self._settings, labels, user)
             )
         self._heed([masked(warning, job.env) for warning in warnings], job, container)
         if self._is_needless(container, job.jid, of):
@@ -193,9 +200,9 @@ class Launcher:
         try:
             with no_values(job.env):
                 self._engine.start(container)
-        except NotThere:
+        except NotFoundError:
             log.info("job %s was removed while it was started", job.jid)
-        except Refused as refused:
+        except RefusedError as refused:
             self._tell_failed_start(name, job, container, of or container, refused)
         else:
             return container, True
@@ -207,10 +214,10 @@ class Launcher:
         Its job has such an object already, which has another name now. Or its first object is gone:
         the job has been removed meanwhile.
         """
-        members = self._members.of_job(jid)
-        if of and all(member["Id"] != of for member in members):
+        objects = self._objects.of_job(jid)
+        if of and all(member["Id"] != of for member in objects):
             return True
-        alike = seconds_of(of, members, kind) if of else firsts(members)
+        alike = seconds_of(of, objects, kind) if of else firsts(objects)
         return any(member["Id"] != made for member in alike)
 
     def _heed(self, warnings: list[str], job: Job, container: str) -> None:
@@ -218,7 +225,7 @@ class Launcher:
         dropped = dropped_limit(warnings, job)
         if dropped:
             self._withdraw(container)
-            raise Refused(
+            raise RefusedError(
                 400,
                 f"it would run without a limit ({dropped}); set IGNORE_LIMITS=yes to run jobs "
                 "without CPU and memory limits",
@@ -227,7 +234,7 @@ class Launcher:
             log.warning("job %s: the engine warns: %s", job.jid, warning)
 
     def _tell_failed_start(
-        self, name: str, job: Job, container: str, first: str, refused: Refused
+        self, name: str, job: Job, container: str, first: str, refused: RefusedError
     ) -> None:
         """See that the engine keeps why a container could not be started.
 
@@ -237,10 +244,10 @@ class Launcher:
         :raises EngineUnavailableError: it could not be started now; once it counts as abandoned,
             another takes its place.
         """
-        with contextlib.suppress(NotThere):
+        with contextlib.suppress(NotFoundError):
             if info_of(self._engine.inspect(container)).status.is_final:
                 return
-            cause = passing(refused) or passing_start(str(refused))
+            cause = transient_cause(refused) or transient_start_cause(str(refused))
             if cause:
                 message = f"it cannot be started now: {cause.wording} ({refused})"
                 raise EngineUnavailableError(message) from refused
@@ -248,7 +255,7 @@ class Launcher:
                 self._withdraw(container)
             message = f"cannot start: {refused}"
             plain = name.removesuffix(second_name(""))
-            self.condemn(plain, job, first, Reason.CANNOT_START, message)
+            self.record_end(plain, job, first, Reason.CANNOT_START, message)
 
     def _withdraw(self, container: str) -> None:
         """Remove a container that has not been started.
@@ -257,32 +264,32 @@ class Launcher:
         """
         try:
             self._engine.remove(container, even_running=False)
-        except Refused as refused:
+        except RefusedError as refused:
             raise EngineUnavailableError(f"a container cannot be removed: {refused}") from refused
 
     def _note(self, name: str, labels: Mapping[str, str]) -> str:
-        def words(dialect: Dialect) -> Payload:
-            return dialect.note_payload(EMPTY_IMAGE, labels)
+        def words(flavor: Flavor) -> Payload:
+            return flavor.placeholder_payload(PLACEHOLDER_IMAGE, labels)
 
         try:
             return self._create(name, words)[0]
-        except ImageMissing:
-            images.load(self._engine, empty_image(EMPTY_IMAGE))
+        except ImageMissingError:
+            images.load(self._engine, placeholder_image(PLACEHOLDER_IMAGE))
             return self._create(name, words)[0]
 
-    def _create(self, name: str, words: Callable[[Dialect], Payload]) -> tuple[str, list[str]]:
+    def _create(self, name: str, words: Callable[[Flavor], Payload]) -> tuple[str, list[str]]:
         """Create a container in the words of the engine that is there.
 
         :raises EngineUnavailableError: one of the other kind has just taken its place.
         """
-        dialect = self._spoken.dialect()
+        flavor = self._current.flavor()
         try:
-            made = dialect.create(self._engine, name, words(dialect))
-        except Refused as refused:
-            if self._spoken.dialect() is dialect:
+            made = flavor.create(self._engine, name, words(flavor))
+        except RefusedError as refused:
+            if self._current.flavor() is flavor:
                 raise
             raise EngineUnavailableError(_REPLACED) from refused
-        if self._spoken.dialect() is not dialect:
+        if self._current.flavor() is not flavor:
             self._withdraw(made[0])
             raise EngineUnavailableError(_REPLACED)
         return made
@@ -290,6 +297,6 @@ class Launcher:
     def _is_there(self, container: str) -> bool:
         try:
             self._engine.inspect(container)
-        except NotThere:
+        except NotFoundError:
             return False
         return True

@@ -28,7 +28,7 @@ def log_end(
     where it is not too long; the others by their tail.
     """
     if not splits_lines:
-        enough = max_bytes if engine.facts().exact_tail else max(max_bytes, _READ_WHOLE)
+        enough = max_bytes if engine.info().exact_tail else max(max_bytes, _READ_WHOLE)
         whole = _whole(engine, container, tail_lines, max_bytes, enough)
         if whole is not None:
             return whole

@@ -112,12 +112,12 @@ def podman_payload(
     return body
 
 
-def docker_note(image: str, labels: Mapping[str, str]) -> Payload:
+def docker_placeholder(image: str, labels: Mapping[str, str]) -> Payload:
     """The body of Docker's create request for a note."""
     return {"Image": image, "Cmd": ["note"], "Labels": dict(labels)}
 
 
-def podman_note(image: str, labels: Mapping[str, str]) -> Payload:
+def podman_placeholder(image: str, labels: Mapping[str, str]) -> Payload:
     """The body of Podman's own create request for a note."""
     return {"image": image, "command": ["note"], "labels": dict(labels)}
 

@@ -8,7 +8,7 @@ import json
 import tarfile
 
 
-def empty_image(name: str) -> bytes:
+def placeholder_image(name: str) -> bytes:
     """The image as an archive of ``docker save``.
 
     The same name always gives the same bytes, and so, on every engine, the same image: several

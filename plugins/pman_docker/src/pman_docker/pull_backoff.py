@@ -24,7 +24,7 @@ class _Failed:
     pause: bool
 
 
-class FailedAttempts:
+class PullBackoff:
     """The last failed attempt of each job that waits.
 
     :param keep_s: seconds after which an attempt is forgotten: no job waits longer than that.

@@ -10,12 +10,12 @@ import attrs
 
 from pman_core import JobInfo, Reason, Status
 from pman_core.kit.names import JID_LABEL
-from pman_docker.background_start import Pending
+from pman_docker.background_start import BackgroundStarter
 from pman_docker.cancellation_record import Cancellations
 from pman_docker.client import Engine
-from pman_docker.errors import NotWritten, Refused
+from pman_docker.errors import NotRecordedError, RefusedError
 from pman_docker.init import log_size, may_have_failed, why_not_run
-from pman_docker.job_objects import Members, Summary, firsts, is_second
+from pman_docker.job_objects import JobObjects, Summary, firsts, is_second
 from pman_docker.labels import CONTAINER, KIND, OF, WAITING, is_of_cancellation, job_of
 from pman_docker.launch import Launcher
 from pman_docker.settings import DockerSettings
@@ -33,23 +33,23 @@ from pman_docker.status import (
 _BEING_CANCELLED = "created, and cancelled unless it is started just now"
 
 
-class Finder:
+class Reconciler:
     """Finds the jobs of one pman instance."""
 
     def __init__(self, engine: Engine, launcher: Launcher, settings: DockerSettings) -> None:
         self._engine = engine
         self._launcher = launcher
-        self._pending = Pending(engine, launcher, settings)
+        self._starter = BackgroundStarter(engine, launcher, settings)
         self._settings = settings
-        self.members = Members(engine, settings.instance)
-        self.cancellations = Cancellations(launcher, self.members, settings)
+        self.objects = JobObjects(engine, settings.instance)
+        self.cancellations = Cancellations(launcher, self.objects, settings)
 
     def find(self, jid: str, listed: Iterable[Summary] | None = None) -> JobInfo | None:
         """A job of this pman; ``None`` if there is none, whatever else has its name.
 
         :param listed: objects that have been listed anyway, those of the job among them.
         """
-        first = self.members.first(jid)
+        first = self.objects.first(jid)
         if first is None:
             return None
         return self._or_cancelled(first["Id"], self._info(jid, first), listed)
@@ -60,11 +60,11 @@ class Finder:
         They have been renamed, or their first object is gone. What has the job's name now is
         another job, which has been submitted meanwhile.
         """
-        members = self.members.of_job(jid)
-        others = {one["Id"] for one in firsts(members) if self.members.has_its_name(one)}
+        objects = self.objects.of_job(jid)
+        others = {one["Id"] for one in firsts(objects) if self.objects.has_its_name(one)}
         return (
-            [one["Id"] for one in firsts(members) if one["Id"] not in others],
-            [one["Id"] for one in members if is_second(one) and one["Labels"][OF] not in others],
+            [one["Id"] for one in firsts(objects) if one["Id"] not in others],
+            [one["Id"] for one in objects if is_second(one) and one["Labels"][OF] not in others],
         )
 
     def summaries(self, listed: Iterable[Summary]) -> dict[str, Summary]:
@@ -74,8 +74,8 @@ class Finder:
         """
         found: dict[str, Summary] = {}
         for summary in firsts(listed):
-            name = self.members.name(summary["Labels"][JID_LABEL])
-            if name not in found or self.members.has_its_name(summary):
+            name = self.objects.name(summary["Labels"][JID_LABEL])
+            if name not in found or self.objects.has_its_name(summary):
                 found[name] = summary
         return found
 
@@ -86,7 +86,7 @@ class Finder:
             summary["Id"]
             for summary in listed
             if is_second(summary)
-            and self.members.has_its_name(summary)
+            and self.objects.has_its_name(summary)
             and summary["Labels"][OF] not in ids
         ]
 
@@ -112,7 +112,7 @@ class Finder:
             return info
         try:
             since = self.cancellations.moment_of(info.jid, first, listed)
-        except NotWritten:  # so it did not come to the kill
+        except NotRecordedError:  # so it did not come to the kill
             return info
         return cancelled(info) if since and info.finished > since else info
 
@@ -121,12 +121,12 @@ class Finder:
         waits = labels[KIND] == WAITING
         created = moment(first["Created"])
         if waits:
-            info = waiting_info(job_of(labels), created, self._pending.last_fault(first["Id"]))
+            info = waiting_info(job_of(labels), created, self._starter.last_fault(first["Id"]))
         else:
             info = self._with_init(info_of(first, knows_oom=self._knows_oom()), first)
         if info.status is not Status.NOT_STARTED:
             return self._instead(jid, first, info) if self._launcher.came_late(info) else info
-        second = self.members.named_second(jid, first["Id"])
+        second = self.objects.named_second(jid, first["Id"])
         is_cancelled = second is not None and is_of_cancellation(second["Config"]["Labels"])
         if is_cancelled and not self._launcher.never_starts(first):
             return attrs.evolve(info, message=_BEING_CANCELLED)
@@ -141,15 +141,15 @@ class Finder:
 
     def _instead(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo:
         """The job of a first object that counted as abandoned, and that somebody started later."""
-        second = self.members.named_second(jid, first["Id"])
+        second = self.objects.named_second(jid, first["Id"])
         outcome = self._outcome(info, second) if second else info
         return info if outcome.status is Status.NOT_STARTED else outcome
 
     def _by_renamed(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo | None:
         """The job by a second object of another name, looked for only where pman would make one."""
-        if not self._pending.is_free(first["Id"]):
+        if not self._starter.is_free(first["Id"]):
             return None
-        second = self.members.renamed_second(jid, first["Id"])
+        second = self.objects.renamed_second(jid, first["Id"])
         outcome = self._outcome(info, second) if second else None
         undone = outcome and outcome.status is Status.NOT_STARTED
         if second and undone and self._launcher.is_abandoned(second):
@@ -159,18 +159,18 @@ class Finder:
 
     def _go_on(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo:
         """Bring the job to run, unless it has waited too long."""
-        name, late_s = self.members.name(jid), self._settings.start_deadline_s
+        name, late_s = self.objects.name(jid), self._settings.start_deadline_s
         waited = self._engine.now() - info.created if info.created else timedelta()
         if waited <= timedelta(seconds=late_s):
-            self._pending.go_on(name, first)
+            self._starter.go_on(name, first)
             return info
         message = f"not started within {late_s} s: {info.message}"
         job = job_of(first["Config"]["Labels"])
         try:
-            self._launcher.condemn(name, job, first["Id"], Reason.START_DEADLINE, message)
-        except NotWritten as error:  # one job must not hide the others of a list
+            self._launcher.record_end(name, job, first["Id"], Reason.START_DEADLINE, message)
+        except NotRecordedError as error:  # one job must not hide the others of a list
             return attrs.evolve(info, message=f"{message}; {error}")
-        second = self.members.named_second(jid, first["Id"]) or self.members.renamed_second(
+        second = self.objects.named_second(jid, first["Id"]) or self.objects.renamed_second(
             jid, first["Id"]
         )
         if second:
@@ -185,7 +185,7 @@ class Finder:
         return self._with_init(info, second)
 
     def _knows_oom(self) -> bool:
-        return self._engine.facts().knows_oom
+        return self._engine.info().knows_oom
 
     def _with_init(self, info: JobInfo, container: Mapping[str, Any]) -> JobInfo:
         """Tell a program that could not be run, which the engine does not know: the init does."""
@@ -195,7 +195,7 @@ class Finder:
         program = info.argv[0]
         try:
             log = self._engine.log_start(container["Id"], log_size(program))
-        except Refused:  # a log that the engine does not give, or that is removed just now
+        except RefusedError:  # a log that the engine does not give, or that is removed just now
             return info
         why = why_not_run(log, program)
         return not_run(info, why) if why else info

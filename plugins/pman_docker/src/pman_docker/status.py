@@ -18,12 +18,12 @@ from pman_core.kit.masking import masked
 from pman_core.kit.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_docker.init import NO_INIT, argv_of
 from pman_docker.labels import (
+    ENDED,
     IMAGE,
     JOB,
     KIND,
     MESSAGE,
     REASON,
-    VERDICT,
     asked_labels,
     job_of,
     owner_of,
@@ -147,7 +147,7 @@ def waiting_info(
 def with_outcome(first: JobInfo, second: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
     """A job whose first object could not become the running job, by its second object."""
     labels = second["Config"]["Labels"]
-    if labels[KIND] != VERDICT:
+    if labels[KIND] != ENDED:
         return attrs.evolve(info_of(second, knows_oom=knows_oom), created=first.created)
     return attrs.evolve(
         first,
@@ -205,7 +205,7 @@ def _not_begun(error: str, code: int | None) -> tuple[Status, str, int | None, R
     """Of a container that never ran; both engines (Podman since 5) keep why its start failed."""
     if not error:
         return Status.NOT_STARTED, "created, not started yet", None, None
-    cause = passing_start(error)
+    cause = transient_start_cause(error)
     if cause:
         message = f"it will be started again: {cause.wording} ({error})"
         # The image is there, also where the table of causes says "pulling" of a network.
@@ -213,7 +213,7 @@ def _not_begun(error: str, code: int | None) -> tuple[Status, str, int | None, R
     return Status.FAILED, f"cannot start: {error}", code or 127, Reason.CANNOT_START
 
 
-def passing_start(error: str) -> Cause | None:
+def transient_start_cause(error: str) -> Cause | None:
     """Why a container could not be started, if it can be later.
 
     :param error: the engine's words.

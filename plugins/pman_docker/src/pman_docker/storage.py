@@ -7,7 +7,7 @@ import posixpath
 from pman_core import HostPath, Storage
 from pman_core.contract.errors import EngineUnavailableError
 from pman_docker.client import Engine
-from pman_docker.errors import NotThere
+from pman_docker.errors import NotFoundError
 from pman_docker.settings import PFCON_MOUNT, VolumeSettings
 
 
@@ -55,7 +55,7 @@ def _mount_point(engine: Engine, settings: VolumeSettings) -> str:
 def _of_volume(engine: Engine, name: str) -> str:
     try:
         volume = engine.volume(name)
-    except NotThere:
+    except NotFoundError:
         raise EngineUnavailableError(
             f"no storebase: the engine has no volume {name!r}; create it, or set VOLUME_NAME"
         ) from None

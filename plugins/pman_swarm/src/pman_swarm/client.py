@@ -11,8 +11,8 @@ import attrs
 from pman_core.contract.errors import EngineUnavailableError
 from pman_docker import images
 from pman_docker.client import Engine, must_be
-from pman_docker.engine_info import EngineFacts, facts_of
-from pman_docker.errors import NotThere, NotWritten, Refused
+from pman_docker.engine_info import EngineInfo, engine_info_of
+from pman_docker.errors import NotFoundError, NotRecordedError, RefusedError
 
 #: Older engines would drop the limit of processes and the capabilities of services silently.
 _LEAST_API = (1, 41)
@@ -23,10 +23,10 @@ class Node:
     """The node that pman talks to, and the swarm that it manages."""
 
     id: str
-    facts: EngineFacts
+    engine_info: EngineInfo
 
 
-class Swarm:
+class SwarmClient:
     """A manager of the swarm."""
 
     def __init__(self, engine: Engine) -> None:
@@ -39,7 +39,7 @@ class Swarm:
         :raises EngineUnavailableError: see ``ask``.
         """
         node = self._node
-        return node if node and node.facts == self._engine.facts() else self.ask()
+        return node if node and node.engine_info == self._engine.info() else self.ask()
 
     def ask(self) -> Node:
         """Which node this is, and whether it manages a swarm now.
@@ -47,11 +47,11 @@ class Swarm:
         :raises EngineUnavailableError: it cannot run jobs as pman needs it, and what to do.
         """
         version, info = self._engine.about()
-        facts = must_be(facts_of(version, info), "docker", self._engine.address)
+        engine_info = must_be(engine_info_of(version, info), "docker", self._engine.address)
         problem = _problem(version, info.get("Swarm") or {})
         if problem:
             raise EngineUnavailableError(f"the engine at {self._engine.address} {problem}")
-        self._node = Node(info["Swarm"]["NodeID"], facts)
+        self._node = Node(info["Swarm"]["NodeID"], engine_info)
         return self._node
 
     # --------------------------------------------------------------- services
@@ -59,47 +59,47 @@ class Swarm:
     def create(self, body: Mapping[str, Any], image: str) -> str:
         """Create a service, with what the image's registry wants to know; the service's id.
 
-        :raises NameExists: there is a service of that name.
-        :raises Refused: it cannot be created, in the engine's words.
+        :raises NameInUseError: there is a service of that name.
+        :raises RefusedError: it cannot be created, in the engine's words.
         """
         login = images.login(self._engine, image)
         headers = {"X-Registry-Auth": login} if login else None
         try:
             return str(self._engine.post("/services/create", body, headers)["ID"])
-        except Refused as refused:
+        except RefusedError as refused:
             if refused.code == 409:
-                raise NameExists(refused.code, str(refused)) from refused
+                raise NameInUseError(refused.code, str(refused)) from refused
             raise
 
     def service(self, name: str) -> dict[str, Any] | None:
         """The service of that very name: the engine takes parts of ids too."""
         try:
             found: dict[str, Any] = self._asked(f"/services/{name}")
-        except NotThere:
+        except NotFoundError:
             return None
         return found if name in (found["Spec"]["Name"], found["ID"]) else None
 
     def update(self, service: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
         """Give a service another specification, if nobody has meanwhile; whether it got it.
 
-        :raises NotWritten: the manager refuses it now.
+        :raises NotRecordedError: the manager refuses it now.
         """
         path = f"/services/{service['ID']}/update"
         try:
             self._engine.post(path, spec, version=str(service["Version"]["Index"]))
-        except NotThere:
+        except NotFoundError:
             return False
-        except Refused as refused:
+        except RefusedError as refused:
             if "out of sequence" in str(refused):
                 return False
-            raise NotWritten(f"the swarm refuses a note of it: {refused}") from refused
+            raise NotRecordedError(f"the swarm refuses a note of it: {refused}") from refused
         return True
 
     def remove(self, service: str) -> None:
         """Remove a service with all its tasks; one that is gone already is no error."""
         try:
             self._engine.delete(f"/services/{service}")
-        except NotThere:
+        except NotFoundError:
             return
 
     def services(self, label: str) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ class Swarm:
     def tasks(self, service: str) -> list[dict[str, Any]]:
         """All tasks of a service, in no order.
 
-        :raises NotThere: there is no such service.
+        :raises NotFoundError: there is no such service.
         """
         return self._tasks(service=[service])
 
@@ -136,7 +136,7 @@ class Swarm:
         """The name of a node that the swarm has lost; ``None`` for one that it has."""
         try:
             found = self._asked(f"/nodes/{node}")
-        except NotThere:
+        except NotFoundError:
             return node
         is_down = found["Status"]["State"] == "down"
         return str(found["Description"]["Hostname"]) if is_down else None
@@ -149,13 +149,13 @@ class Swarm:
         """
         try:
             return self._engine.get(path, **query)
-        except NotThere:
+        except NotFoundError:
             raise
-        except Refused as refused:
+        except RefusedError as refused:
             raise EngineUnavailableError(f"the swarm is not able to answer: {refused}") from refused
 
 
-class NameExists(Refused):
+class NameInUseError(RefusedError):
     """There is a service of that name."""
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from pman_core import JobInfo, Reason
-from pman_swarm.client import Swarm
+from pman_swarm.client import SwarmClient
 from pman_swarm.status import (
     Service,
     Task,
@@ -24,23 +24,23 @@ from pman_swarm.status import (
 Clock = Callable[[], datetime]
 
 #: A job that pman must end, as it is then; ``None`` for one that it must not.
-Verdict = Callable[[Service, Sequence[Task], Clock], JobInfo | None]
+Decision = Callable[[Service, Sequence[Task], Clock], JobInfo | None]
 
 
 @attrs.frozen
-class Judge:
+class DueEnds:
     """What pman decides of jobs that have no noted end."""
 
-    swarm: Swarm
+    swarm: SwarmClient
     start_deadline_s: int
 
     def due(self, service: Service, tasks: Sequence[Task], now: Clock) -> JobInfo | None:
-        """The verdict on a job that somebody looks at; ``None`` for most."""
+        """The end of a job that somebody looks at, if it is due; ``None`` for most."""
         info = info_of(service, tasks)
         return self._lost(info, service, tasks, now) or self._late(info, service, tasks, now)
 
     def cancelled(self, service: Service, tasks: Sequence[Task], now: Clock) -> JobInfo | None:
-        """The verdict on a job that a client cancels; ``None`` for one that has ended by itself."""
+        """The end of a job that a client cancels; ``None`` for one that has ended by itself."""
         info = info_of(service, tasks)
         lost = self._lost(info, service, tasks, now)
         if lost or info.status.is_final:

@@ -11,10 +11,10 @@ import attrs
 from pman_core import JobInfo, Reason
 from pman_core.contract.errors import EngineUnavailableError
 from pman_docker.client import Engine
-from pman_docker.errors import NotThere
+from pman_docker.errors import NotFoundError
 from pman_docker.init import CODES, why_not_run
 from pman_docker.status import not_run
-from pman_swarm.client import Swarm
+from pman_swarm.client import SwarmClient
 from pman_swarm.logs import task_log
 from pman_swarm.outcome import exit_code_of, was_killed
 from pman_swarm.status import Service, Task, attempts, info_of
@@ -28,7 +28,7 @@ _STDERR = 2
 class Nodes:
     """The nodes of a swarm, as far as they can be asked."""
 
-    swarm: Swarm
+    swarm: SwarmClient
     engine: Engine
 
     def ended_info(self, service: Service, tasks: Iterable[Task]) -> JobInfo:
@@ -57,7 +57,7 @@ class Nodes:
         status: Mapping[str, Any] = task["Status"].get("ContainerStatus") or {}
         try:
             container = self.engine.inspect(status.get("ContainerID") or "none")
-        except NotThere:
+        except NotFoundError:
             return None
         return bool(container["State"].get("OOMKilled"))
 

@@ -14,10 +14,10 @@ from pman_core import JobInfo, Status
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.client import Engine
-from pman_docker.errors import NotThere, NotWritten
+from pman_docker.errors import NotFoundError, NotRecordedError
 from pman_docker.labels import is_ours
-from pman_swarm.client import Swarm
-from pman_swarm.due_ends import Clock, Judge, Verdict
+from pman_swarm.client import SwarmClient
+from pman_swarm.due_ends import Clock, Decision, DueEnds
 from pman_swarm.exit_details import Nodes
 from pman_swarm.labels import end_labels
 from pman_swarm.payload import ended, noted
@@ -48,15 +48,15 @@ _LOOK_AGAIN_S = 0.05
 Found = tuple[Service, Sequence[Task]]
 
 
-class Finder:
+class Reconciler:
     """Finds the jobs of one pman instance."""
 
-    def __init__(self, swarm: Swarm, engine: Engine, settings: SwarmSettings) -> None:
+    def __init__(self, swarm: SwarmClient, engine: Engine, settings: SwarmSettings) -> None:
         self._swarm = swarm
         self._engine = engine
         self._settings = settings
         self._nodes = Nodes(swarm, engine)
-        self._judge = Judge(swarm, settings.start_deadline_s)
+        self._due_ends = DueEnds(swarm, settings.start_deadline_s)
 
     def name(self, jid: str) -> str:
         """The name of a job's service."""
@@ -74,29 +74,29 @@ class Finder:
 
     def find(self, jid: str) -> JobInfo | None:
         """A job of this pman; ``None`` if there is none."""
-        return self._find(jid, self._judge.due)
+        return self._find(jid, self._due_ends.due)
 
     def cancel(self, jid: str) -> JobInfo | None:
         """End a job of this pman that has not ended, and wait; ``None`` if there is none.
 
         :raises EngineUnavailableError: a node has not told in time that it has ended.
         """
-        info = self._find(jid, self._judge.cancelled)
-        with contextlib.suppress(NotThere):  # removed just now
+        info = self._find(jid, self._due_ends.cancelled)
+        with contextlib.suppress(NotFoundError):  # removed just now
             if info and self._has_come_to_rest(info):
                 return info
         return None
 
-    def _find(self, jid: str, verdict: Verdict) -> JobInfo | None:
+    def _find(self, jid: str, decide: Decision) -> JobInfo | None:
         # Asked once: nothing slow may lie between the last look at the tasks and the update.
         now = functools.cache(self._engine.now)
         for _ in range(_ATTEMPTS):
             service = self.service(jid)
             if service is None:
                 return None
-            with contextlib.suppress(NotThere):  # removed just now
+            with contextlib.suppress(NotFoundError):  # removed just now
                 tasks = self._swarm.tasks(service["ID"])
-                info = self._settled(service, tasks, now, verdict)
+                info = self._settled(service, tasks, now, decide)
                 if info and not self._is_outdated(service, tasks):
                     return info
         raise EngineUnavailableError(f"the service of job {jid!r} changes again and again")
@@ -118,12 +118,12 @@ class Finder:
         """The job of a service that was listed."""
         service, tasks = found
         try:
-            with contextlib.suppress(NotThere):  # removed just now
-                info = self._settled(service, tasks, now, self._judge.due)
+            with contextlib.suppress(NotFoundError):  # removed just now
+                info = self._settled(service, tasks, now, self._due_ends.due)
                 if info:
                     return info
             return self.find(service["Spec"]["Labels"][JID_LABEL])
-        except NotWritten as error:  # one job must not hide the others
+        except NotRecordedError as error:  # one job must not hide the others
             return _undecided(info_of(service, tasks), f"ending; {error}")
 
     def remove(self, service: Service) -> None:
@@ -148,7 +148,7 @@ class Finder:
     def _has_come_to_rest(self, info: JobInfo) -> bool:
         """Wait until nothing of a job that has ended runs on; whether the job is still there.
 
-        :raises NotThere: it is not.
+        :raises NotFoundError: it is not.
         :raises EngineUnavailableError: it runs on when the engine's time is over.
         """
         service = self._swarm.service(info.native)
@@ -177,20 +177,20 @@ class Finder:
     # ----------------------------------------------------------- ends are noted
 
     def _settled(
-        self, service: Service, tasks: Sequence[Task], now: Clock, verdict_on: Verdict
+        self, service: Service, tasks: Sequence[Task], now: Clock, decide: Decision
     ) -> JobInfo | None:
         """A job whose end, if it has ended, is noted; ``None`` if somebody has to look again.
 
-        :raises NotWritten: an end cannot be noted now, and is not told before it is.
+        :raises NotRecordedError: an end cannot be noted now, and is not told before it is.
         """
         if has_noted_end(service):
             self._end_second_run(service, tasks)
             return info_of(service, tasks)
-        if verdict_on(service, tasks, now):
+        if decide(service, tasks, now):
             # The update is refused where the service has changed, but not where tasks have.
-            verdict = verdict_on(service, self._swarm.tasks(service["ID"]), now)
-            if verdict:
-                self._swarm.update(service, ended(service["Spec"], end_labels(verdict)))
+            end = decide(service, self._swarm.tasks(service["ID"]), now)
+            if end:
+                self._swarm.update(service, ended(service["Spec"], end_labels(end)))
             return None
         info = info_of(service, tasks)
         if not info.status.is_final:
@@ -211,7 +211,7 @@ class Finder:
         log.warning("job %s: somebody has it run again; that run is ended", name)
         try:
             self._swarm.update(service, ended(service["Spec"], {}))
-        except NotWritten as error:
+        except NotRecordedError as error:
             log.warning("job %s: its second run is not ended yet: %s", name, error)
 
     def _is_ours(self, service: Service, jid: str) -> bool:

@@ -8,6 +8,7 @@ from engine_standin import BEGIN, Play, job, play
 
 from pman_core import JobFilter, JobInfo, Reason, Status
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
+from pman_core.kit.outcome import cancelled
 from pman_docker.backend import DockerBackend
 from pman_docker.labels import CANCEL, CANCELLED, container_labels, end_labels, second_name
 
@@ -30,7 +31,7 @@ def another(made: Play) -> DockerBackend:
 
 def note(made: Play, kind: str) -> None:
     """What a pman leaves behind that is killed after this note of a cancellation."""
-    labels = end_labels("aa", "pman", "id1", Reason.CANCELLED, "cancelled", kind)
+    labels = end_labels("aa", "pman", "id1", cancelled(), kind)
     made.pman._launcher.write(second_name("aa", kind), labels)
 
 
@@ -336,7 +337,7 @@ def test_a_container_whose_image_has_labels_of_a_note_is_none() -> None:
         made.pman.pman_submit(job(image="far:1"))
         until(lambda: made.pman.pman_status("aa").status, lambda seen: seen is Status.STARTED)
         made.until_quiet()
-        labels = end_labels("aa", "pman", "x", Reason.CANCELLED, "cancelled")
+        labels = end_labels("aa", "pman", "x", cancelled())
         runs_now = made.engine.containers["id2"]["Config"]
         runs_now["Labels"] = {**labels, **runs_now["Labels"]}
         another(made).pman_resume()

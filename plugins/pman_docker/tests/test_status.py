@@ -1,4 +1,4 @@
-"""What the engines say of containers, as they said it, becomes what pman tells of jobs."""
+"""What the engines say of containers, as they said it, becomes what pman reports of jobs."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,8 +7,11 @@ import attrs
 import pytest
 
 from pman_core import Job, Reason, Resources, Status
-from pman_docker.labels import OWNER, container_labels, end_labels, waiting_labels
-from pman_docker.status import info_of, moment, running_info, verdict_of, waiting_info, with_outcome
+from pman_core.kit.job_info import waiting
+from pman_core.kit.job_labels import OWNER_LABEL
+from pman_core.kit.outcome import Outcome
+from pman_docker.labels import container_labels, end_labels, waiting_labels
+from pman_docker.status import info_of, with_second
 
 NEVER = "0001-01-01T00:00:00Z"
 JOB = Job(
@@ -58,15 +61,21 @@ def container(state: dict[str, Any], labels: dict[str, str] | None = None) -> di
     }
 
 
+def seen(state: dict[str, Any]) -> tuple[Status, str, int | None, Reason | None]:
+    """Status, message, exit code and reason of the job of a container in that state."""
+    info = info_of(container(state))
+    return info.status, info.message, info.exit_code, info.reason
+
+
 @pytest.mark.parametrize("state", [docker_state, podman_state])
 @pytest.mark.parametrize("word", ["running", "restarting"])
 def test_what_has_a_process_is_started(state: Any, word: str) -> None:
-    assert verdict_of(state(word)) == (Status.STARTED, word, None, None)
+    assert seen(state(word)) == (Status.STARTED, word, None, None)
 
 
 @pytest.mark.parametrize("state", [docker_state, podman_state])
 def test_a_paused_container_is_a_suspended_job(state: Any) -> None:
-    status, message, code, reason = verdict_of(state("paused"))
+    status, message, code, reason = seen(state("paused"))
     assert (status, code, reason) == (Status.STARTED, None, None)
     assert "suspended" in message
 
@@ -76,7 +85,7 @@ def test_a_paused_container_is_a_suspended_job(state: Any) -> None:
     [docker_state("created"), podman_state("created"), podman_state("initialized")],
 )
 def test_a_created_container_is_not_started(state: dict[str, Any]) -> None:
-    status, message, code, reason = verdict_of(state)
+    status, message, code, reason = seen(state)
     assert (status, code, reason) == (Status.NOT_STARTED, None, None)
     assert message
     info = info_of(container(docker_state("created")))
@@ -137,16 +146,16 @@ def test_a_run_that_somebody_else_began_is_not_told_as_started(state: Any, word:
 
 @pytest.mark.parametrize("word", ["exited", "stopped"])
 def test_exit_code_0_is_success(word: str) -> None:
-    assert verdict_of(podman_state(word))[:3] == (Status.SUCCEEDED, "finished", 0)
+    assert seen(podman_state(word))[:3] == (Status.SUCCEEDED, "finished", 0)
 
 
 def test_a_killed_child_does_not_spoil_a_success() -> None:
-    assert verdict_of(docker_state("exited", 0, OOMKilled=True))[0] is Status.SUCCEEDED
+    assert seen(docker_state("exited", 0, OOMKilled=True))[0] is Status.SUCCEEDED
 
 
 @pytest.mark.parametrize("code", [7, 137])
 def test_out_of_memory_is_told_where_the_engine_knows_it(code: int) -> None:
-    status, message, told, reason = verdict_of(docker_state("exited", code, OOMKilled=True))
+    status, message, told, reason = seen(docker_state("exited", code, OOMKilled=True))
     assert (status, told, reason) == (Status.FAILED, code, Reason.OUT_OF_MEMORY)
     assert "memory" in message
 
@@ -154,7 +163,10 @@ def test_out_of_memory_is_told_where_the_engine_knows_it(code: int) -> None:
 @pytest.mark.parametrize("word", ["exited", "stopped"])
 @pytest.mark.parametrize(
     ("knows", "wanted"),
-    [(False, "killed (137), probably out of memory"), (True, "killed (137)")],
+    [
+        (False, "killed by signal 9 (SIGKILL, exit code 137), probably out of memory"),
+        (True, "killed by signal 9 (SIGKILL, exit code 137)"),
+    ],
 )
 def test_137_is_told_as_probably_memory_where_the_engine_does_not_know_it(
     word: str, knows: bool, wanted: str
@@ -164,19 +176,19 @@ def test_137_is_told_as_probably_memory_where_the_engine_does_not_know_it(
         assert (info.status, info.exit_code) == (Status.FAILED, 137)
         assert (info.reason, info.message) == (Reason.KILLED, wanted)
         second = container(made["State"], container_labels(JOB, "pman", of="f1257"))
-        assert with_outcome(waiting_info(JOB, None), second, knows_oom=knows).message == wanted
+        assert with_second(waiting(JOB, "pulling"), second, knows_oom=knows).message == wanted
 
 
 def test_another_code_is_told_with_the_engines_words() -> None:
-    assert "3" in verdict_of(docker_state("exited", 3))[1]
-    status, message, code, reason = verdict_of(docker_state("exited", 128, "mount gone"))
+    assert "3" in seen(docker_state("exited", 3))[1]
+    status, message, code, reason = seen(docker_state("exited", 128, "mount gone"))
     assert (status, code, reason) == (Status.FAILED, 128, Reason.EXIT_CODE)
     assert "mount gone" in message
 
 
 def test_a_container_that_makes_way_is_not_lost() -> None:
     """Its creator was killed before it started it: another one takes its place."""
-    status, _, _, reason = verdict_of(docker_state("removing", StartedAt=NEVER))
+    status, _, _, reason = seen(docker_state("removing", StartedAt=NEVER))
     assert (status, reason) == (Status.NOT_STARTED, None)
 
 
@@ -193,7 +205,7 @@ def test_what_began_and_never_ended_was_cut_off(word: str) -> None:
 
 @pytest.mark.parametrize("word", ["dead", "removing", "a state of the future"])
 def test_what_the_engine_gave_up_is_lost(word: str) -> None:
-    status, message, _, reason = verdict_of(docker_state(word))
+    status, message, _, reason = seen(docker_state(word))
     assert (status, reason) == (Status.FAILED, Reason.LOST)
     assert word in message
 
@@ -229,16 +241,15 @@ def test_the_owner_is_told_whatever_the_image_has() -> None:
         owned = attrs.evolve(JOB, owner=owner)
         made = info_of(container(docker_state("running"), container_labels(owned, "pman")))
         second = info_of(container(docker_state("exited"), container_labels(owned, "pman", "f1")))
-        told = (made, second, running_info(owned, "c0ffee"), waiting_info(owned, None))
-        assert {info.owner for info in told} == {owner}
-    assert OWNER in container_labels(JOB, "pman"), "else it would be that of the image"
+        assert {info.owner for info in (made, second)} == {owner}
+    assert OWNER_LABEL in container_labels(JOB, "pman"), "else it would be that of the image"
 
 
 def test_the_second_object_tells_the_outcome() -> None:
-    first = waiting_info(JOB, datetime(2026, 11, 21, tzinfo=UTC))
+    first = waiting(JOB, "pulling", Reason.PULLING, created=datetime(2026, 11, 21, tzinfo=UTC))
     assert (first.status, first.reason) == (Status.NOT_STARTED, Reason.PULLING)
     labels = container_labels(JOB, "pman", of="f1257")
-    info = with_outcome(first, container(docker_state("exited", 3), labels))
+    info = with_second(first, container(docker_state("exited", 3), labels))
     assert (info.status, info.created, info.native) == (Status.FAILED, first.created, "c0ffee")
 
 
@@ -246,37 +257,16 @@ def test_the_second_object_tells_the_outcome() -> None:
     ("reason", "code"), [(Reason.IMAGE_NOT_FOUND, None), (Reason.CANNOT_START, 127)]
 )
 def test_a_verdict_tells_why(reason: Reason, code: int | None) -> None:
-    first = waiting_info(JOB, datetime(2026, 11, 21, tzinfo=UTC))
-    labels = end_labels(JOB.jid, "pman", "f1257", reason, "because")
-    info = with_outcome(first, container(docker_state("created"), labels))
+    first = waiting(JOB, "pulling", Reason.PULLING, created=datetime(2026, 11, 21, tzinfo=UTC))
+    labels = end_labels(JOB.jid, "pman", "f1257", Outcome("because", reason))
+    info = with_second(first, container(docker_state("created"), labels))
     assert (info.status, info.reason, info.message) == (Status.FAILED, reason, "because")
     assert (info.exit_code, info.started) == (code, None)
     assert info.finished
     assert info.native == ""
 
 
-def test_a_job_that_was_just_started_runs() -> None:
-    info = running_info(JOB, "c0ffee")
-    assert (info.status, info.native, info.argv) == (Status.STARTED, "c0ffee", JOB.argv)
-
-
 def test_only_first_objects_carry_the_job() -> None:
     """The environment may hold tokens, so it is written down once."""
     assert "secret" in str(waiting_labels(JOB, "pman"))
     assert "secret" not in str(container_labels(JOB, "pman", of="f1257"))
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("2026-11-21T01:02:03Z", datetime(2026, 11, 21, 1, 2, 3, 0, UTC)),
-        ("2026-11-21T01:02:03.1Z", datetime(2026, 11, 21, 1, 2, 3, 100000, UTC)),
-        ("2026-11-21T03:02:03.123456789+02:00", datetime(2026, 11, 21, 1, 2, 3, 123456, UTC)),
-        (NEVER, None),
-        ("", None),
-        (None, None),
-        ("yesterday", None),
-    ],
-)
-def test_times_are_in_utc(text: str | None, wanted: datetime | None) -> None:
-    assert moment(text) == wanted

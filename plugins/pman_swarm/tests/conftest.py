@@ -21,6 +21,14 @@ def no_sockets_left() -> Iterator[None]:
     forget_sockets()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_sockets_left_for_the_next_module(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A module that has ``SDK_LEAVES_SOCKETS`` does not make the next one fail."""
+    yield
+    if hasattr(request.module, "SDK_LEAVES_SOCKETS"):
+        forget_sockets()
+
+
 @pytest.fixture(scope="session")
 def swarm(engines: Engines) -> Iterator[RealSwarm]:
     """A swarm, of two nodes where ``engines/up swarm`` made it."""

@@ -38,7 +38,11 @@ def eaten(bench: SwarmBench, pman: Any) -> JobInfo:
     ("label", "reason", "words"),
     [
         (FIRST, Reason.OUT_OF_MEMORY, "out of memory: it wanted more"),
-        (SECOND, Reason.KILLED, "killed (137), probably out of memory"),
+        (
+            SECOND,
+            Reason.KILLED,
+            "killed by signal 9 (SIGKILL, exit code 137), probably out of memory",
+        ),
     ],
     ids=["first", "second"],
 )
@@ -59,7 +63,7 @@ def test_out_of_memory_is_told_as_far_as_pman_can_see(
 def test_a_job_that_killed_itself_was_not_out_of_memory(bench: SwarmBench) -> None:
     info = bench.run(bench.shell("exit 137"), bench.pman(NODE_SELECTOR=FIRST))
     assert (info.status, info.reason, info.exit_code) == (Status.FAILED, Reason.KILLED, 137)
-    assert info.message == "killed (137)"
+    assert info.message == "killed by signal 9 (SIGKILL, exit code 137)"
 
 
 def test_a_killed_container_that_is_gone_is_told_as_killed(bench: SwarmBench) -> None:

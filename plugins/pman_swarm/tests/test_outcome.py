@@ -1,4 +1,4 @@
-"""How the engine says that a task ended, as it said it, becomes what pman tells."""
+"""How the engine says that a task ended, as it said it, becomes what pman reports."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from swarm_jobs import JOB, OVER, task, told
 
 from pman_core import Reason, Status
-from pman_swarm.outcome import ending_of
+from pman_swarm.outcome import outcome_of
 
 EXECUTABLE = (
     "starting container failed: failed to create shim task: OCI runtime create failed: runc create "
@@ -40,7 +40,7 @@ BIND = 'invalid mount config for type "bind": bind source path does not exist: /
         ),
         (
             task("failed", "task: non-zero exit (137)", code=137),
-            "killed (137), probably out of memory",
+            "killed by signal 9 (SIGKILL, exit code 137), probably out of memory",
             Reason.KILLED,
             137,
         ),
@@ -118,7 +118,7 @@ BIND = 'invalid mount config for type "bind": bind source path does not exist: /
     ],
 )
 def test_an_end_is_told(ended: Any, message: str, reason: Reason | None, code: int | None) -> None:
-    ending = ending_of(ended, JOB.image)
+    ending = outcome_of(ended, JOB.image)
     assert (ending.message, ending.reason, ending.exit_code) == (message, reason, code)
     assert told(ended).status is (Status.FAILED if reason else Status.SUCCEEDED)
 

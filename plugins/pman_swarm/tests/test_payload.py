@@ -10,6 +10,7 @@ from swarm_jobs import JOB
 
 from pman_core import ClaimPath, HostPath, Job, Mount, NfsPath, Resources, User, VolumePath
 from pman_core.contract.errors import InvalidJobError, SettingsError, UnsupportedError
+from pman_core.kit.job_labels import owner_in
 from pman_core.kit.settings import load
 from pman_swarm.backend import SwarmBackend
 from pman_swarm.payload import ended, noted, service_payload
@@ -97,9 +98,9 @@ def test_labels_are_on_the_service_and_on_its_containers() -> None:
 
 def test_an_owner_is_a_label_of_the_service_alone() -> None:
     made = job(owner="Ünï @x/y")
-    assert payload(made)["Labels"]["pman.chrisproject.org/owner"] == "Ünï @x/y"
+    assert owner_in(payload(made)["Labels"]) == "Ünï @x/y"
     assert container(made)["Labels"] == container()["Labels"]
-    assert "pman.chrisproject.org/owner" not in payload()["Labels"]
+    assert owner_in(payload()["Labels"]) is None
 
 
 def test_a_job_begins_where_it_is_told_to() -> None:

@@ -7,6 +7,7 @@ from swarm_jobs import barred, service, task
 from swarm_played import AGAIN, EARLY, PlayedSwarm
 
 from pman_core import Reason, Status
+from pman_core.kit.outcome import lost
 from pman_swarm.labels import end_labels
 from pman_swarm.payload import ended
 from pman_swarm.status import ended_info, info_of, is_barred
@@ -28,7 +29,7 @@ def test_a_verdict_that_another_pman_writes_meanwhile_is_told(left: list[Any]) -
 
     def end() -> None:
         info = info_of(swarm.found, swarm.all)
-        verdict = ended_info(info, Reason.LOST, "lost: its node n is down", EARLY)
+        verdict = ended_info(info, lost("its node n is down"), EARLY)
         swarm.update(swarm.found, ended(swarm.found["Spec"], end_labels(verdict)))
         swarm.all = left
 
@@ -161,10 +162,14 @@ def test_what_a_list_saw_before_another_pman_noted_the_end_is_no_second_run() ->
     ("nodes", "out_of_memory", "message"),
     [
         (["n1"], True, "out of memory: it wanted more than its memory limit (exit code 137)"),
-        (["n1"], False, "killed (137)"),
-        (["n2"], False, "killed (137), probably out of memory"),
-        (["n1", "n1"], False, "worker 1 of 2: killed (137)"),
-        (["n1", "n2"], False, "worker 1 of 2: killed (137), probably out of memory"),
+        (["n1"], False, "killed by signal 9 (SIGKILL, exit code 137)"),
+        (["n2"], False, "killed by signal 9 (SIGKILL, exit code 137), probably out of memory"),
+        (["n1", "n1"], False, "worker 1 of 2: killed by signal 9 (SIGKILL, exit code 137)"),
+        (
+            ["n1", "n2"],
+            False,
+            "worker 1 of 2: killed by signal 9 (SIGKILL, exit code 137), probably out of memory",
+        ),
     ],
 )
 def test_memory_is_not_mentioned_where_every_killed_worker_could_be_asked(

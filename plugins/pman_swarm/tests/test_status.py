@@ -10,6 +10,7 @@ import pytest
 from swarm_jobs import JOB, OVER, WAITING, barred, service, task, told
 
 from pman_core import Reason, Status
+from pman_core.kit.outcome import lost
 from pman_core.kit.settings import load
 from pman_swarm.labels import end_labels
 from pman_swarm.outcome import was_killed
@@ -163,8 +164,12 @@ def test_the_worker_furthest_behind_tells_what_a_job_waits_for() -> None:
             Reason.OUT_OF_MEMORY,
             "out of memory: it wanted more than its memory limit (exit code 137)",
         ),
-        (False, Reason.KILLED, "killed (137)"),
-        (None, Reason.KILLED, "killed (137), probably out of memory"),
+        (False, Reason.KILLED, "killed by signal 9 (SIGKILL, exit code 137)"),
+        (
+            None,
+            Reason.KILLED,
+            "killed by signal 9 (SIGKILL, exit code 137), probably out of memory",
+        ),
     ],
 )
 def test_memory_is_told_as_far_as_a_node_knows(
@@ -207,7 +212,7 @@ def test_a_verdict_is_final_whatever_the_tasks_are(tasks: list[Any]) -> None:
     """While the swarm removes the tasks of a job that pman ended, they are still there."""
     found = service()
     now = datetime(2026, 11, 21, 1, 2, 59, 500000, UTC)
-    verdict = ended_info(info_of(found, tasks), Reason.LOST, "lost: because", now)
+    verdict = ended_info(info_of(found, tasks), lost("because"), now)
     info = info_of(service(spec=ended(found["Spec"], end_labels(verdict))), tasks)
     assert (info.status, info.reason, info.message) == (Status.FAILED, Reason.LOST, "lost: because")
     assert info.finished == now

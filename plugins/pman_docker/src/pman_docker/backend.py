@@ -22,12 +22,14 @@ from pman_core import (
 from pman_core.contract.errors import (
     EngineUnavailableError,
     InvalidJobError,
-    NameTakenError,
     UnknownJobError,
 )
+from pman_core.kit.job_info import running, waiting
+from pman_core.kit.job_labels import asked_labels, owner_in
 from pman_core.kit.names import JID_LABEL
 from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import load
+from pman_core.kit.submission import create_or_find
 from pman_docker.cancel import Canceller
 from pman_docker.client import Engine
 from pman_docker.current_flavor import HINT, CurrentFlavor
@@ -41,18 +43,14 @@ from pman_docker.errors import (
 )
 from pman_docker.flavors import DOCKER, PODMAN, Flavor
 from pman_docker.init import NO_INIT
-from pman_docker.labels import KIND, WAITING, asked_labels, owner_of
+from pman_docker.labels import KIND, WAITING
 from pman_docker.launch import Launcher
 from pman_docker.limits import refuse_unlimited
 from pman_docker.logs import log_end
 from pman_docker.reconcile import Reconciler
 from pman_docker.settings import DockerSettings
-from pman_docker.status import running_info
 from pman_docker.storage import volume_storage
 from pman_docker.validate import validate
-
-#: How often a submit looks for a job that is removed whenever it has just been found.
-_ATTEMPTS = 5
 
 
 class DockerBackend:
@@ -115,22 +113,13 @@ class DockerBackend:
         """
         refuse_unlimited(job, self._engine_info())
         name = self._reconciler.objects.name(job.jid)
-        for _ in range(_ATTEMPTS):
-            try:
-                container, started = self._launcher.run(name, job)
-            except ImageMissingError:
-                info = self._wait_for_image(name, job)
-            except NameInUseError:
-                info = self._reconciler.find(job.jid)
-            except RefusedError as refused:
-                raise _told(refused) from refused
-            else:
-                info = running_info(job, container) if started else self._reconciler.find(job.jid)
-            if info:
-                return info
-            if self._reconciler.objects.is_foreign(job.jid):
-                raise NameTakenError(job.jid, name)
-        raise EngineUnavailableError(f"job {job.jid!r} is removed again and again")
+        return create_or_find(
+            job.jid,
+            name,
+            create=lambda: self._create(name, job),
+            find=lambda: self._reconciler.find(job.jid),
+            is_foreign=lambda: self._reconciler.objects.is_foreign(job.jid),
+        )
 
     @hookimpl
     def pman_status(self, jid: str) -> JobInfo:
@@ -199,7 +188,7 @@ class DockerBackend:
             labels = summaries[name]["Labels"]
             # A waiting job tells its labels only when it is looked at.
             # Looking at it costs a call.
-            may_match = job_filter.may_match(owner_of(labels), asked_labels(labels))
+            may_match = job_filter.may_match(owner_in(labels), asked_labels(labels, labels))
             if labels[KIND] != WAITING and not may_match:
                 return None
             return self._reconciler.find(labels[JID_LABEL], listed)
@@ -254,14 +243,19 @@ class DockerBackend:
                 raise EngineUnavailableError(NO_INIT.wording)
         return engine_info
 
-    def _wait_for_image(self, name: str, job: Job) -> JobInfo | None:
+    def _create(self, name: str, job: Job) -> JobInfo | None:
+        """The job, if it was started right now; ``None`` if it is to be looked up."""
         try:
-            self._launcher.create_waiting(name, job)
+            try:
+                container, started = self._launcher.run(name, job)
+                return running(waiting(job, "", native=container)) if started else None
+            except ImageMissingError:
+                self._launcher.create_waiting(name, job)
         except NameInUseError:
             pass
         except RefusedError as refused:
-            raise _told(refused) from refused
-        return self._reconciler.find(job.jid)
+            raise _submission_error(refused) from refused
+        return None
 
 
 class PodmanBackend(DockerBackend):
@@ -270,10 +264,11 @@ class PodmanBackend(DockerBackend):
     flavor = PODMAN
 
 
-def _told(refused: RefusedError) -> InvalidJobError | EngineUnavailableError:
+def _submission_error(refused: RefusedError) -> InvalidJobError | EngineUnavailableError:
     """What a refusal to create a container means: Podman has one code for nearly everything."""
     cause = transient_cause(refused)
     if cause:
-        told = f"the engine cannot create containers now: {cause.wording} ({refused})"
-        return EngineUnavailableError(told)
+        return EngineUnavailableError(
+            f"the engine cannot create containers now: {cause.wording} ({refused})"
+        )
     return InvalidJobError(f"the engine refused the job: {refused}")

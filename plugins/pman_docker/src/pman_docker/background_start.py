@@ -14,6 +14,7 @@ from typing import Any
 from pman_core import Job, Reason
 from pman_core.contract.errors import ClientError, EngineUnavailableError
 from pman_core.kit.causes import pull_cause, pull_message
+from pman_core.kit.outcome import Outcome
 from pman_docker import images
 from pman_docker.client import Engine
 from pman_docker.errors import ImageMissingError, NameInUseError, RefusedError, transient_cause
@@ -94,19 +95,20 @@ class BackgroundStarter:
                 if not told:
                     continue
                 message = pull_message(job.image, told)
-                self._launcher.record_end(name, job, first, Reason.IMAGE_NOT_FOUND, message)
+                end = Outcome(message, Reason.IMAGE_NOT_FOUND)
+                self._launcher.record_end(name, job, first, end)
             except ClientError as refusal:  # of Podman, where the job was submitted to Docker
                 message = f"cannot create: {refusal}"
-                self._launcher.record_end(name, job, first, Reason.CANNOT_START, message)
+                end = Outcome(message, Reason.CANNOT_START)
+                self._launcher.record_end(name, job, first, end)
             except RefusedError as refused:
                 cause = transient_cause(refused)
                 if cause:
                     message = f"it cannot be created now: {cause.wording} ({refused})"
                     self._failed.add(first, cause.reason, message)
                     raise EngineUnavailableError(message) from refused
-                self._launcher.record_end(
-                    name, job, first, Reason.CANNOT_START, f"cannot create: {refused}"
-                )
+                end = Outcome(f"cannot create: {refused}", Reason.CANNOT_START)
+                self._launcher.record_end(name, job, first, end)
             return
 
     def _pull(self, image: str, first: str) -> str:

@@ -10,15 +10,16 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from pman_core import JobInfo, Reason, Status
+from pman_core import JobInfo, Status
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
+from pman_core.kit.outcome import cancelled
 from pman_docker.client import Engine
 from pman_docker.errors import NotRecordedError
 from pman_docker.labels import ENDED, KIND, job_of, second_name
 from pman_docker.launch import Launcher
 from pman_docker.reconcile import Reconciler
 from pman_docker.settings import DockerSettings
-from pman_docker.status import verdict_of
+from pman_docker.status import status_of
 
 _PAUSE_S = 0.05
 
@@ -81,13 +82,11 @@ class Canceller:
         """
         name = self._objects.name(jid)
         if second:
-            is_verdict = second["Config"]["Labels"][KIND] == ENDED
-            if is_verdict or _status(second) is not Status.NOT_STARTED:
+            is_end = second["Config"]["Labels"][KIND] == ENDED
+            if is_end or _status(second) is not Status.NOT_STARTED:
                 return
             self._launcher.clear(second["Id"])
-        self._launcher.record_end(
-            name, job_of(first["Config"]["Labels"]), first["Id"], Reason.CANCELLED, "cancelled"
-        )
+        self._launcher.record_end(name, job_of(first["Config"]["Labels"]), first["Id"], cancelled())
         if self._objects.is_in_the_way(second_name(name)):
             raise NotRecordedError(
                 f"container {second_name(name)} is none of pman's; remove it, or rename it"
@@ -95,4 +94,4 @@ class Canceller:
 
 
 def _status(container: Mapping[str, Any]) -> Status:
-    return verdict_of(container["State"])[0]
+    return status_of(container["State"])

@@ -14,14 +14,14 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 
-from pman_core import Reason
 from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.outcome import cancelled
+from pman_core.kit.times import parsed_time
 from pman_docker.errors import NotRecordedError
 from pman_docker.job_objects import Container, JobObjects, Summary
 from pman_docker.labels import CANCEL, CANCELLED, end_labels, second_name
 from pman_docker.launch import Launcher
 from pman_docker.settings import DockerSettings
-from pman_docker.status import moment
 
 _PAUSE_S = 0.05
 
@@ -42,7 +42,7 @@ class Cancellations:
         if self._made(jid, first, CANCEL):
             self._made(jid, first, CANCELLED)
 
-    def moment_of(
+    def since(
         self, jid: str, first: str, listed: Iterable[Summary] | None = None
     ) -> datetime | None:
         """From when on a cancellation of a job counts; ``None`` where there is none.
@@ -51,15 +51,13 @@ class Cancellations:
         :raises NotRecordedError: it never will, if the job has ended.
         """
         begun = self._seen(jid, first, CANCEL, listed)
-        note = self._made(jid, first, CANCELLED) if begun else None
-        return moment(note["Created"]) if note else None
+        placeholder = self._made(jid, first, CANCELLED) if begun else None
+        return parsed_time(placeholder["Created"]) if placeholder else None
 
     def _made(self, jid: str, first: str, kind: str) -> Container | None:
         """A note that can be seen, made where it is missing; ``None`` if the job is removed."""
         name = second_name(self._objects.name(jid), kind)
-        labels = end_labels(
-            jid, self._settings.instance, first, Reason.CANCELLED, "cancelled", kind
-        )
+        labels = end_labels(jid, self._settings.instance, first, cancelled(), kind)
         deadline = time.monotonic() + self._settings.engine_timeout_s
         found = self._seen(jid, first, kind)
         while not found:

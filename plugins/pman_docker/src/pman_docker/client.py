@@ -15,6 +15,7 @@ import requests
 
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.engine_http import BoundedSession
+from pman_core.kit.times import parsed_time
 from pman_docker.engine_info import EngineInfo, engine_info_of
 from pman_docker.errors import (
     ImageMissingError,
@@ -28,7 +29,6 @@ from pman_docker.errors import (
 )
 from pman_docker.framing import contents, frames, rejoined
 from pman_docker.settings import HostSettings
-from pman_docker.status import moment
 
 #: How much of a log is read at once.
 _CHUNK = 65536
@@ -247,8 +247,8 @@ class Engine:
     def now(self) -> datetime:
         """The time by the engine's clock, which is not always that of this machine."""
         with query_errors(self.address):
-            told = moment(self.ask(lambda api: api.info()).get("SystemTime"))
-        return told or datetime.now(UTC)
+            time_now = parsed_time(self.ask(lambda api: api.info()).get("SystemTime"))
+        return time_now or datetime.now(UTC)
 
     def labelled(self, *labels: str) -> list[dict[str, Any]]:
         """Summaries of all containers that have these labels."""

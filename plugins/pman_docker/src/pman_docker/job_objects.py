@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pman_core.kit.job_labels import is_of_job
 from pman_core.kit.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.client import Engine
 from pman_docker.errors import NotFoundError
-from pman_docker.labels import CONTAINER, KIND, OF, is_ours, second_name
+from pman_docker.labels import CONTAINER, KIND, OF, second_name
 
 #: A container as the engine lists it (``GET /containers/json``), or as it is inspected.
 Summary = dict[str, Any]
@@ -43,7 +44,7 @@ class JobObjects:
         """The first object of a job, if it has its name."""
         found = self._inspect(self.name(jid))
         labels = (found and found["Config"]["Labels"]) or {}
-        return found if is_ours(labels, jid, self._instance) and not labels.get(OF) else None
+        return found if is_of_job(labels, jid, self._instance) and not labels.get(OF) else None
 
     def is_foreign(self, jid: str) -> bool:
         """Whether something that is not this job has its name."""
@@ -106,7 +107,7 @@ class JobObjects:
         if self.has_its_name(summary):
             return True
         inherited = self._engine.labels_of_image(summary["ImageID"])
-        return not is_ours(inherited, summary["Labels"][JID_LABEL], self._instance)
+        return not is_of_job(inherited, summary["Labels"][JID_LABEL], self._instance)
 
     def _inspected(self, summaries: Iterable[Summary]) -> Container | None:
         """The first of them that is still there."""

@@ -10,12 +10,12 @@ that holds nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any
 
 from pman_core import Job, Reason
-from pman_core.kit.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
+from pman_core.kit.job_labels import identity_labels, job_labels
+from pman_core.kit.names import LABEL_PREFIX
+from pman_core.kit.outcome import Outcome
 from pman_core.kit.serial import job_from_json, job_to_json
 
 #: What an object is.
@@ -36,14 +36,6 @@ OF = LABEL_PREFIX + "of"
 REASON = LABEL_PREFIX + "reason"
 MESSAGE = LABEL_PREFIX + "message"
 
-#: The image as the client named it, and the keys of the labels that the job asked for; the
-#: engine mixes these with the labels of the image.
-IMAGE = LABEL_PREFIX + "image"
-KEYS = LABEL_PREFIX + "label-keys"
-
-#: The owner as JSON, which tells nobody from a nameless one, whatever labels the image has.
-OWNER = LABEL_PREFIX + "owner"
-
 #: The image that holds nothing.
 PLACEHOLDER_IMAGE = "localhost/pman-note:1"
 
@@ -55,29 +47,22 @@ def second_name(name: str, kind: str = CONTAINER) -> str:
 
 def container_labels(job: Job, instance: str, of: str = "") -> dict[str, str]:
     """The labels of a job's container; ``of`` makes it a second object."""
-    labels = {
-        **job.labels,
-        **_identity(job.jid, instance),
-        FINGERPRINT_LABEL: job.fingerprint,
-        KIND: CONTAINER,
-        IMAGE: job.image,
-        KEYS: json.dumps(sorted(job.labels)),
-        OWNER: json.dumps(job.owner),
-    }
-    return {**labels, OF: of} if of else {**labels, OF: "", JOB: job_to_json(job)}
+    labels = {**job.labels, **job_labels(job, instance), KIND: CONTAINER, OF: of}
+    return labels if of else {**labels, JOB: job_to_json(job)}
 
 
 def waiting_labels(job: Job, instance: str) -> dict[str, str]:
     """The labels of a note that a job waits for its image."""
-    return {**_identity(job.jid, instance), KIND: WAITING, JOB: job_to_json(job)}
+    return {**identity_labels(job.jid, instance), KIND: WAITING, JOB: job_to_json(job)}
 
 
 def end_labels(
-    jid: str, instance: str, of: str, reason: Reason, message: str, kind: str = ENDED
+    jid: str, instance: str, of: str, outcome: Outcome, kind: str = ENDED
 ) -> dict[str, str]:
-    """The labels of a note that a job could not be started, or of one of its cancellation."""
-    verdict = {KIND: kind, OF: of, REASON: reason.value, MESSAGE: message}
-    return {**_identity(jid, instance), **verdict}
+    """The labels of a placeholder that keeps a failure, or the cancellation, of a job."""
+    reason = outcome.reason.value if outcome.reason else ""
+    end = {KIND: kind, OF: of, REASON: reason, MESSAGE: outcome.message}
+    return {**identity_labels(jid, instance), **end}
 
 
 def is_of_cancellation(labels: Mapping[str, str]) -> bool:
@@ -85,27 +70,6 @@ def is_of_cancellation(labels: Mapping[str, str]) -> bool:
     return labels.get(KIND) != CONTAINER and labels.get(REASON) == Reason.CANCELLED
 
 
-def _identity(jid: str, instance: str) -> dict[str, str]:
-    return {JID_LABEL: jid, INSTANCE_LABEL: instance}
-
-
-def asked_labels(labels: Mapping[str, str]) -> dict[str, str]:
-    """The labels that the job asked for."""
-    return {key: labels.get(key, "") for key in json.loads(labels.get(KEYS, "[]"))}
-
-
-def owner_of(labels: Mapping[str, str]) -> str | None:
-    """Who submitted the job of a container."""
-    owner: str | None = json.loads(labels.get(OWNER, "null"))
-    return owner
-
-
 def job_of(labels: Mapping[str, str]) -> Job:
     """The job that a first object carries."""
     return job_from_json(labels[JOB])
-
-
-def is_ours(labels: Mapping[str, Any] | None, jid: str, instance: str) -> bool:
-    """Whether an object belongs to that very job of this pman."""
-    found = labels or {}
-    return found.get(JID_LABEL) == jid and found.get(INSTANCE_LABEL) == instance

@@ -18,10 +18,11 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from pman_core import Job, JobInfo, Reason
+from pman_core import Job, JobInfo
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.masking import masked, no_values
 from pman_core.kit.names import JID_LABEL
+from pman_core.kit.outcome import Outcome, cannot_start
 from pman_docker import images
 from pman_docker.client import Engine
 from pman_docker.current_flavor import CurrentFlavor
@@ -108,12 +109,12 @@ class Launcher:
         labels = container_labels(job, self._settings.instance, of=first)
         self._run(second_name(name), job, labels, of=first)
 
-    def record_end(self, name: str, job: Job, first: str, reason: Reason, message: str) -> None:
+    def record_end(self, name: str, job: Job, first: str, outcome: Outcome) -> None:
         """Write down that a job could not be started; what came first stands.
 
         :raises NotRecordedError: the engine refuses that now.
         """
-        labels = end_labels(job.jid, self._settings.instance, first, reason, message)
+        labels = end_labels(job.jid, self._settings.instance, first, outcome)
         self.write(second_name(name), labels)
 
     def write(self, name: str, labels: Mapping[str, str]) -> None:
@@ -253,9 +254,8 @@ class Launcher:
                 raise EngineUnavailableError(message) from refused
             if container != first:
                 self._withdraw(container)
-            message = f"cannot start: {refused}"
             plain = name.removesuffix(second_name(""))
-            self.record_end(plain, job, first, Reason.CANNOT_START, message)
+            self.record_end(plain, job, first, cannot_start(str(refused)))
 
     def _withdraw(self, container: str) -> None:
         """Remove a container that has not been started.

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import Any
 
 import attrs
 
 from pman_core import JobInfo, Reason, Status
+from pman_core.kit.job_info import ended, overdue, waiting
 from pman_core.kit.names import JID_LABEL
+from pman_core.kit.outcome import SIGKILLED, cancelled
+from pman_core.kit.times import parsed_time
 from pman_docker.background_start import BackgroundStarter
 from pman_docker.cancellation_record import Cancellations
 from pman_docker.client import Engine
 from pman_docker.errors import NotRecordedError, RefusedError
-from pman_docker.init import log_size, may_have_failed, why_not_run
+from pman_docker.init import log_size, may_have_failed, not_run, why_not_run
 from pman_docker.job_objects import JobObjects, Summary, firsts, is_second
 from pman_docker.labels import CONTAINER, KIND, OF, WAITING, is_of_cancellation, job_of
 from pman_docker.launch import Launcher
 from pman_docker.settings import DockerSettings
 from pman_docker.status import (
-    SIGKILLED,
-    cancelled,
     info_of,
-    moment,
-    not_run,
-    waiting_info,
-    with_outcome,
+    with_second,
 )
 
 #: What a job is told while it is cancelled and may yet be started by whoever made its container.
@@ -111,17 +108,22 @@ class Reconciler:
         if info.exit_code != SIGKILLED or info.finished is None:
             return info
         try:
-            since = self.cancellations.moment_of(info.jid, first, listed)
+            since = self.cancellations.since(info.jid, first, listed)
         except NotRecordedError:  # so it did not come to the kill
             return info
-        return cancelled(info) if since and info.finished > since else info
+        if since and info.finished > since:
+            return ended(info, cancelled(), info.finished)
+        return info
 
     def _info(self, jid: str, first: Mapping[str, Any]) -> JobInfo:
         labels = first["Config"]["Labels"]
         waits = labels[KIND] == WAITING
-        created = moment(first["Created"])
+        created = parsed_time(first["Created"])
         if waits:
-            info = waiting_info(job_of(labels), created, self._starter.last_fault(first["Id"]))
+            job = job_of(labels)
+            fault = self._starter.last_fault(first["Id"])
+            reason, message = fault or (Reason.PULLING, f"pulling image {job.image}")
+            info = waiting(job, message, reason, created=created)
         else:
             info = self._with_init(info_of(first, knows_oom=self._knows_oom()), first)
         if info.status is not Status.NOT_STARTED:
@@ -159,29 +161,26 @@ class Reconciler:
 
     def _go_on(self, jid: str, first: Mapping[str, Any], info: JobInfo) -> JobInfo:
         """Bring the job to run, unless it has waited too long."""
-        name, late_s = self.objects.name(jid), self._settings.start_deadline_s
-        waited = self._engine.now() - info.created if info.created else timedelta()
-        if waited <= timedelta(seconds=late_s):
+        name = self.objects.name(jid)
+        end = overdue(info, self._engine.now(), self._settings.start_deadline_s)
+        if end is None:
             self._starter.go_on(name, first)
             return info
-        message = f"not started within {late_s} s: {info.message}"
         job = job_of(first["Config"]["Labels"])
         try:
-            self._launcher.record_end(name, job, first["Id"], Reason.START_DEADLINE, message)
+            self._launcher.record_end(name, job, first["Id"], end)
         except NotRecordedError as error:  # one job must not hide the others of a list
-            return attrs.evolve(info, message=f"{message}; {error}")
+            return attrs.evolve(info, message=f"{end.message}; {error}")
         second = self.objects.named_second(jid, first["Id"]) or self.objects.renamed_second(
             jid, first["Id"]
         )
         if second:
             return self._outcome(info, second)
         # A foreign object has the second's name: this cannot be written down, but stays true.
-        return attrs.evolve(
-            info, status=Status.FAILED, reason=Reason.START_DEADLINE, message=message
-        )
+        return ended(info, end, None)
 
     def _outcome(self, first: JobInfo, second: Mapping[str, Any]) -> JobInfo:
-        info = with_outcome(first, second, knows_oom=self._knows_oom())
+        info = with_second(first, second, knows_oom=self._knows_oom())
         return self._with_init(info, second)
 
     def _knows_oom(self) -> bool:
@@ -198,4 +197,4 @@ class Reconciler:
         except RefusedError:  # a log that the engine does not give, or that is removed just now
             return info
         why = why_not_run(log, program)
-        return not_run(info, why) if why else info
+        return ended(info, not_run(program, why), info.finished) if why else info

@@ -7,48 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 
-from pman_core import Job, JobInfo, Reason, Status
+from pman_core import JobInfo, Reason, Status
+from pman_core.kit import outcome
 from pman_core.kit.causes import Cause, passing_cause
+from pman_core.kit.job_info import ended, running
+from pman_core.kit.job_labels import IMAGE_LABEL, asked_labels, owner_in
 from pman_core.kit.masking import masked
 from pman_core.kit.names import FINGERPRINT_LABEL, JID_LABEL
+from pman_core.kit.outcome import Outcome
+from pman_core.kit.times import parsed_time
 from pman_docker.init import NO_INIT, argv_of
-from pman_docker.labels import (
-    ENDED,
-    IMAGE,
-    JOB,
-    KIND,
-    MESSAGE,
-    REASON,
-    asked_labels,
-    job_of,
-    owner_of,
-)
-
-_NEVER = 1  # the year of a time that has not come
-
-#: The exit code of a job that SIGKILL ended, or that chose it.
-SIGKILLED = 137
-
-#: A job that got SIGKILL, or ended with its code, where the engine knows that it was not memory.
-KILLED = "killed (137)"
-
-#: The same where the engine does not know: the kernel's out-of-memory killer is the likeliest cause
-#: of a SIGKILL that nobody asked for.
-PROBABLY_MEMORY = "killed (137), probably out of memory"
+from pman_docker.labels import ENDED, JOB, KIND, MESSAGE, REASON, job_of
 
 SUSPENDED = "suspended: somebody has paused its container"
 
 _RUNNING = ("running", "paused", "restarting", "stopping")
 
-#: Told while an ended container runs again: an end never becomes "started".
-RUNS_AGAIN = (
-    "lost: it had ended, and somebody started its container again, so its exit code is not known"
-)
+#: Reported while an ended container runs again: an end never becomes "started".
+RUNS_AGAIN = "it had ended, and somebody started its container again, so its exit code is not known"
 
 #: What Docker keeps where the client went away during ``/start``: 26 "context canceled", 28
 #: "Canceled: context canceled". Docker cancels a start only before the job's process begins to run
@@ -67,37 +47,53 @@ def info_of(container: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
 
     :param knows_oom: whether the engine knows of each container that ran out of memory.
     """
-    labels = container["Config"]["Labels"]
     state = container["State"]
-    started = moment(state.get("StartedAt"))
-    finished = moment(state.get("FinishedAt"))
-    status, message, code, reason = verdict_of(state, knows_oom=knows_oom)
-    if state.get("Error"):  # an engine may quote what it was asked
-        message = masked(message, env_of(container["Config"]))
-    created = moment(container["Created"])
-    if reason is Reason.CANNOT_START:
+    info = _created_info(container)
+    end = outcome_of(state, knows_oom=knows_oom)
+    if end is None and state["Status"] in _RUNNING:
+        message = SUSPENDED if state["Status"] == "paused" else state["Status"]
+        return running(info, parsed_time(state.get("StartedAt")), message)
+    if end is None:
+        message, reason = _why_waiting(state.get("Error") or "")
+        return attrs.evolve(
+            info,
+            message=_masked(message, container),
+            reason=reason,
+            # One that somebody is about to start again did begin once: nobody takes its place.
+            started=parsed_time(state.get("StartedAt")),
+        )
+    finished = parsed_time(state.get("FinishedAt"))
+    if end.reason is Reason.CANNOT_START:
         # Neither engine keeps when a start failed; pman starts what it has just created.
-        started, finished = None, finished or created
-    if _runs_again(state):
-        started = None  # that is of the other run
-    if started and finished:
-        finished = max(started, finished)  # Podman's clocks for the two differ a little
+        finished = finished or info.created
+    # The time of start is of the other run where it runs again.
+    started = None if _runs_again(state) else parsed_time(state.get("StartedAt"))
+    end = attrs.evolve(end, message=_masked(end.message, container))
+    return ended(attrs.evolve(info, started=started), end, finished)
+
+
+def _created_info(container: Mapping[str, Any]) -> JobInfo:
+    """The job of a container as it was when it was created."""
+    labels = container["Config"]["Labels"]
     return JobInfo(
         jid=labels[JID_LABEL],
-        image=labels[IMAGE],
+        image=labels[IMAGE_LABEL],
         argv=argv_of(container),
-        status=status,
-        message=message,
+        status=Status.NOT_STARTED,
+        message="created",
         fingerprint=labels[FINGERPRINT_LABEL],
-        exit_code=code,
-        reason=reason,
-        created=created,
-        started=started,
-        finished=finished if status.is_final else None,
-        labels=asked_labels(labels),
-        owner=owner_of(labels),
+        created=parsed_time(container["Created"]),
+        labels=asked_labels(labels, labels),
+        owner=owner_in(labels),
         native=container["Id"],
     )
+
+
+def _masked(message: str, container: Mapping[str, Any]) -> str:
+    """The message without secrets: an engine may quote what it was asked."""
+    if not container["State"].get("Error"):
+        return message
+    return masked(message, env_of(container["Config"]))
 
 
 def env_of(config: Mapping[str, Any]) -> dict[str, str]:
@@ -110,107 +106,55 @@ def env_of(config: Mapping[str, Any]) -> dict[str, str]:
     return dict(pair.partition("=")[::2] for pair in config.get("Env") or ())
 
 
-def running_info(job: Job, container: str) -> JobInfo:
-    """A job whose container has just been started: no need to look at it again."""
-    return JobInfo(
-        jid=job.jid,
-        image=job.image,
-        argv=job.argv,
-        status=Status.STARTED,
-        message="running",
-        fingerprint=job.fingerprint,
-        labels=job.labels,
-        owner=job.owner,
-        native=container,
-    )
-
-
-def waiting_info(
-    job: Job, created: datetime | None, why: tuple[Reason, str] | None = None
-) -> JobInfo:
-    """A job that has no container yet; ``why`` the last attempt failed, if it did."""
-    reason, message = why or (Reason.PULLING, f"pulling image {job.image}")
-    return JobInfo(
-        jid=job.jid,
-        image=job.image,
-        argv=job.argv,
-        status=Status.NOT_STARTED,
-        message=message,
-        fingerprint=job.fingerprint,
-        reason=reason,
-        created=created,
-        labels=job.labels,
-        owner=job.owner,
-    )
-
-
-def with_outcome(first: JobInfo, second: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
+def with_second(first: JobInfo, second: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
     """A job whose first object could not become the running job, by its second object."""
     labels = second["Config"]["Labels"]
     if labels[KIND] != ENDED:
         return attrs.evolve(info_of(second, knows_oom=knows_oom), created=first.created)
-    return attrs.evolve(
-        first,
-        status=Status.FAILED,
-        reason=Reason(labels[REASON]),
-        message=labels[MESSAGE],
-        exit_code=127 if labels[REASON] == Reason.CANNOT_START else None,
-        started=None,
-        finished=moment(second["Created"]),
-    )
+    reason = Reason(labels[REASON])
+    end = Outcome(labels[MESSAGE], reason, 127 if reason is Reason.CANNOT_START else None)
+    return ended(attrs.evolve(first, started=None), end, parsed_time(second["Created"]))
 
 
-def cancelled(info: JobInfo) -> JobInfo:
-    """A job that ran, and that a client has ended."""
-    return attrs.evolve(
-        info, status=Status.FAILED, reason=Reason.CANCELLED, message="cancelled", exit_code=None
-    )
+def status_of(state: Mapping[str, Any]) -> Status:
+    """How far a container is."""
+    end = outcome_of(state)
+    if end:
+        return end.status
+    return Status.STARTED if state["Status"] in _RUNNING else Status.NOT_STARTED
 
 
-def not_run(info: JobInfo, why: str) -> JobInfo:
-    """A job whose init ended since it could not run the job's program."""
-    return attrs.evolve(
-        info,
-        reason=Reason.CANNOT_START,
-        message=f"cannot start: {info.argv[0]}: {why}",
-        # catatonit ends with 1 then; these are a shell's codes, and tini's
-        exit_code=127 if "No such file" in why else 126,
-        started=None,
-    )
-
-
-def verdict_of(
-    state: Mapping[str, Any], *, knows_oom: bool = True
-) -> tuple[Status, str, int | None, Reason | None]:
-    """Status, message, exit code and reason."""
+def outcome_of(state: Mapping[str, Any], *, knows_oom: bool = True) -> Outcome | None:
+    """How a container ended; ``None`` for one that runs, or has not begun."""
     word, code = state["Status"], state.get("ExitCode")
     if _is_cut_off(word, state):
-        return Status.FAILED, "lost: its machine was restarted", None, Reason.LOST
+        return outcome.lost("its machine was restarted")
     if word in _RUNNING:
-        if _runs_again(state):
-            return Status.FAILED, RUNS_AGAIN, None, Reason.LOST
-        message = SUSPENDED if word == "paused" else word
-        return Status.STARTED, message, None, None
+        return outcome.lost(RUNS_AGAIN) if _runs_again(state) else None
     # One that was never started and is being removed makes way for another.
     if word in ("created", "configured", "initialized") or (
-        word == "removing" and not moment(state.get("StartedAt"))
+        word == "removing" and not parsed_time(state.get("StartedAt"))
     ):
-        return _not_begun(state.get("Error") or "", code)
+        return _failed_start(state.get("Error") or "", code)
     if word in ("exited", "stopped") and code is not None:
         return _end(state, code, knows_oom=knows_oom)
-    return Status.FAILED, f"lost: the engine says that it is {word}", code, Reason.LOST
+    return outcome.lost(f"the engine says that it is {word}", code)
 
 
-def _not_begun(error: str, code: int | None) -> tuple[Status, str, int | None, Reason | None]:
+def _failed_start(error: str, code: int | None) -> Outcome | None:
     """Of a container that never ran; both engines (Podman since 5) keep why its start failed."""
-    if not error:
-        return Status.NOT_STARTED, "created, not started yet", None, None
-    cause = transient_start_cause(error)
-    if cause:
-        message = f"it will be started again: {cause.wording} ({error})"
-        # The image is there, also where the table of causes says "pulling" of a network.
-        return Status.NOT_STARTED, message, None, Reason.QUEUED
-    return Status.FAILED, f"cannot start: {error}", code or 127, Reason.CANNOT_START
+    if not error or transient_start_cause(error):
+        return None
+    return outcome.cannot_start(error, code or 127)
+
+
+def _why_waiting(error: str) -> tuple[str, Reason | None]:
+    """The message and the reason of a container that has not begun."""
+    cause = transient_start_cause(error) if error else None
+    if not cause:
+        return "created, not started yet", None
+    # The image is there, also where the table of causes says "pulling" of a network.
+    return f"it will be started again: {cause.wording} ({error})", Reason.QUEUED
 
 
 def transient_start_cause(error: str) -> Cause | None:
@@ -229,7 +173,7 @@ def _runs_again(state: Mapping[str, Any]) -> bool:
 
     How it ended they forget. pman starts a container once.
     """
-    return state["Status"] in _RUNNING and moment(state.get("FinishedAt")) is not None
+    return state["Status"] in _RUNNING and parsed_time(state.get("FinishedAt")) is not None
 
 
 def _is_cut_off(word: str, state: Mapping[str, Any]) -> bool:
@@ -237,31 +181,14 @@ def _is_cut_off(word: str, state: Mapping[str, Any]) -> bool:
 
     It is as if created anew then, in newer versions as if it had ended.
     """
-    began, ended = moment(state.get("StartedAt")), moment(state.get("FinishedAt"))
+    began, ended = parsed_time(state.get("StartedAt")), parsed_time(state.get("FinishedAt"))
     return word in ("created", "configured", "exited") and bool(began and not ended)
 
 
-def _end(
-    state: Mapping[str, Any], code: int, *, knows_oom: bool
-) -> tuple[Status, str, int, Reason | None]:
-    if code == 0:
-        return Status.SUCCEEDED, "finished", 0, None
-    if state.get("OOMKilled"):
-        message = f"out of memory: it wanted more than its memory limit (exit code {code})"
-        return Status.FAILED, message, code, Reason.OUT_OF_MEMORY
-    if code == SIGKILLED:
-        return Status.FAILED, KILLED if knows_oom else PROBABLY_MEMORY, code, Reason.KILLED
-    if state.get("Error"):
-        return Status.FAILED, f"{state['Error']} (exit code {code})", code, Reason.EXIT_CODE
-    return Status.FAILED, f"exited with code {code}", code, Reason.EXIT_CODE
-
-
-def moment(text: str | None) -> datetime | None:
-    """A time of the API, which has up to nine digits of a second; ``None`` if it never came."""
-    found = re.fullmatch(r"(.{19})(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", text or "")
-    if not found:
-        return None
-    whole, fraction, zone = found.groups()
-    micro = (fraction or "0")[:6].ljust(6, "0")
-    parsed = datetime.fromisoformat(f"{whole}.{micro}{'+00:00' if zone == 'Z' else zone}")
-    return None if parsed.year == _NEVER else parsed.astimezone(UTC)
+def _end(state: Mapping[str, Any], code: int, *, knows_oom: bool) -> Outcome:
+    end = outcome.exited(code, probably_memory=not knows_oom)
+    if code and state.get("OOMKilled"):
+        return outcome.out_of_memory(code)
+    if end.reason is Reason.EXIT_CODE and state.get("Error"):
+        return attrs.evolve(end, message=f"{state['Error']} (exit code {code})")
+    return end

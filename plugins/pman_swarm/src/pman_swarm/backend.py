@@ -20,17 +20,17 @@ from pman_core import (
 from pman_core.contract.errors import (
     EngineUnavailableError,
     InvalidJobError,
-    NameTakenError,
     UnknownJobError,
 )
 from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import load
+from pman_core.kit.submission import create_or_find
 from pman_docker.client import Engine
-from pman_docker.errors import NotFoundError, RefusedError
+from pman_docker.errors import NameInUseError, NotFoundError, RefusedError
 from pman_docker.limits import refuse_unlimited
 from pman_docker.storage import volume_storage
 from pman_swarm.capabilities import CAPABILITIES
-from pman_swarm.client import NameInUseError, SwarmClient
+from pman_swarm.client import SwarmClient
 from pman_swarm.logs import log_end
 from pman_swarm.payload import service_payload
 from pman_swarm.reconcile import Reconciler
@@ -40,9 +40,6 @@ from pman_swarm.validate import validate
 
 #: Where the engine listens if nobody says.
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
-
-#: How often a submit looks for a job that is removed whenever it has just been found.
-_ATTEMPTS = 5
 
 
 class SwarmBackend:
@@ -99,20 +96,22 @@ class SwarmBackend:
         refuse_unlimited(job, self._swarm.node().engine_info)
         name = self._reconciler.name(job.jid)
         body = service_payload(name, job, self._settings)
-        for _ in range(_ATTEMPTS):
+
+        def create() -> JobInfo | None:
             try:
-                service = self._swarm.create(body, job.image)
+                return taken_info(job, self._swarm.create(body, job.image))
             except NameInUseError:
-                info = self._reconciler.find(job.jid)
+                return None
             except RefusedError as refused:
-                raise _told(refused) from refused
-            else:
-                return taken_info(job, service)
-            if info:
-                return info
-            if self._reconciler.is_foreign(job.jid):
-                raise NameTakenError(job.jid, name)
-        raise EngineUnavailableError(f"job {job.jid!r} is removed again and again")
+                raise _submission_error(refused) from refused
+
+        return create_or_find(
+            job.jid,
+            name,
+            create=create,
+            find=lambda: self._reconciler.find(job.jid),
+            is_foreign=lambda: self._reconciler.is_foreign(job.jid),
+        )
 
     @hookimpl
     def pman_status(self, jid: str) -> JobInfo:
@@ -160,7 +159,7 @@ class SwarmBackend:
         )
 
 
-def _told(refused: RefusedError) -> InvalidJobError | EngineUnavailableError:
+def _submission_error(refused: RefusedError) -> InvalidJobError | EngineUnavailableError:
     """What a refusal to create a service means; 500 is also said of jobs that are too large."""
     words = str(refused)
     if refused.code >= 500 and not any(word in words for word in ("too large", "larger than")):

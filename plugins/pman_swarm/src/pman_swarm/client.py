@@ -12,7 +12,7 @@ from pman_core.contract.errors import EngineUnavailableError
 from pman_docker import images
 from pman_docker.client import Engine, must_be
 from pman_docker.engine_info import EngineInfo, engine_info_of
-from pman_docker.errors import NotFoundError, NotRecordedError, RefusedError
+from pman_docker.errors import NameInUseError, NotFoundError, NotRecordedError, RefusedError
 
 #: Older engines would drop the limit of processes and the capabilities of services silently.
 _LEAST_API = (1, 41)
@@ -153,10 +153,6 @@ class SwarmClient:
             raise
         except RefusedError as refused:
             raise EngineUnavailableError(f"the swarm is not able to answer: {refused}") from refused
-
-
-class NameInUseError(RefusedError):
-    """There is a service of that name."""
 
 
 def _problem(version: Mapping[str, Any], swarm: Mapping[str, Any]) -> str | None:

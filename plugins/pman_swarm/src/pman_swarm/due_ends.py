@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from pman_core import JobInfo, Reason
+from pman_core import JobInfo
+from pman_core.kit import outcome
 from pman_swarm.client import SwarmClient
 from pman_swarm.status import (
     Service,
@@ -45,7 +46,7 @@ class DueEnds:
         lost = self._lost(info, service, tasks, now)
         if lost or info.status.is_final:
             return lost
-        return ended_info(info, Reason.CANCELLED, "cancelled", now())
+        return ended_info(info, outcome.cancelled(), now())
 
     def _late(
         self, info: JobInfo, service: Service, tasks: Sequence[Task], now: Clock
@@ -54,15 +55,15 @@ class DueEnds:
         if info.created and (len(workers) < replicas(service) or any(map(is_waiting, workers))):
             late_s = self.start_deadline_s
             if now() - info.created > timedelta(seconds=late_s):
-                message = f"not started within {late_s} s: {info.message}"
-                return ended_info(info, Reason.START_DEADLINE, message, now())
+                end = outcome.not_started_in_time(late_s, info.message)
+                return ended_info(info, end, now())
         return None
 
     def _lost(
         self, info: JobInfo, service: Service, tasks: Sequence[Task], now: Clock
     ) -> JobInfo | None:
         why = self._why_lost(service, tasks)
-        return ended_info(info, Reason.LOST, f"lost: {why}", now()) if why else None
+        return ended_info(info, outcome.lost(why), now()) if why else None
 
     def _why_lost(self, service: Service, tasks: Sequence[Task]) -> str | None:
         """Why a job is lost though the swarm may go on with it."""

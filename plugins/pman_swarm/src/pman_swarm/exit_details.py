@@ -10,10 +10,10 @@ import attrs
 
 from pman_core import JobInfo, Reason
 from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.job_info import ended
 from pman_docker.client import Engine
 from pman_docker.errors import NotFoundError
-from pman_docker.init import CODES, why_not_run
-from pman_docker.status import not_run
+from pman_docker.init import CODES, not_run, why_not_run
 from pman_swarm.client import SwarmClient
 from pman_swarm.logs import task_log
 from pman_swarm.outcome import exit_code_of, was_killed
@@ -43,7 +43,9 @@ class Nodes:
             return info
         failed = next(task for task in workers if exit_code_of(task) == info.exit_code)
         why = self._why_not_run(failed, info.argv[0])
-        return not_run(info, why) if why else info
+        if not why:
+            return info
+        return ended(info, not_run(info.argv[0], why), info.finished)
 
     def _out_of_memory(self, workers: Iterable[Task]) -> bool | None:
         """Whether some worker was out of memory; ``None`` if that is not known of all."""

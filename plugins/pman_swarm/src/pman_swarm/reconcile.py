@@ -12,10 +12,10 @@ import attrs
 
 from pman_core import JobInfo, Status
 from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.job_labels import is_of_job
 from pman_core.kit.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.client import Engine
 from pman_docker.errors import NotFoundError, NotRecordedError
-from pman_docker.labels import is_ours
 from pman_swarm.client import SwarmClient
 from pman_swarm.due_ends import Clock, Decision, DueEnds
 from pman_swarm.exit_details import Nodes
@@ -215,7 +215,7 @@ class Reconciler:
             log.warning("job %s: its second run is not ended yet: %s", name, error)
 
     def _is_ours(self, service: Service, jid: str) -> bool:
-        return is_ours(service["Spec"]["Labels"], jid, self._settings.instance)
+        return is_of_job(service["Spec"]["Labels"], jid, self._settings.instance)
 
 
 def _undecided(info: JobInfo, message: str) -> JobInfo:

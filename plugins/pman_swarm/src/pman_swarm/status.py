@@ -13,13 +13,15 @@ from typing import Any
 import attrs
 
 from pman_core import Job, JobInfo, Reason, Status
+from pman_core.kit import job_info
+from pman_core.kit.job_labels import IMAGE_LABEL, asked_labels, owner_in
 from pman_core.kit.masking import masked
 from pman_core.kit.names import FINGERPRINT_LABEL, JID_LABEL
-from pman_docker.labels import IMAGE, MESSAGE, REASON, asked_labels
-from pman_docker.status import moment
+from pman_core.kit.outcome import Outcome
+from pman_core.kit.times import parsed_time
 from pman_swarm.escaping import unescaped
-from pman_swarm.labels import EXIT_CODE, FINISHED, OWNER
-from pman_swarm.outcome import ending_of
+from pman_swarm.labels import EXIT_CODE, FINISHED, MESSAGE, REASON
+from pman_swarm.outcome import outcome_of
 from pman_swarm.payload import NOWHERE
 
 _TAKEN = "the swarm has taken it, and has not placed it yet"
@@ -41,17 +43,16 @@ def info_of(service: Service, tasks: Iterable[Task], out_of_memory: bool | None 
     spec = service["Spec"]
     container = spec["TaskTemplate"]["ContainerSpec"]
     labels = spec["Labels"]
-    created = moment(service["CreatedAt"])
     info = JobInfo(
         jid=labels[JID_LABEL],
-        image=labels[IMAGE],
+        image=labels[IMAGE_LABEL],
         argv=(*container["Command"], *(container.get("Args") or ())),
         status=Status.NOT_STARTED,
         message=_TAKEN,
         fingerprint=labels[FINGERPRINT_LABEL],
-        created=created,
-        labels=asked_labels(labels),
-        owner=labels.get(OWNER),
+        created=parsed_time(service["CreatedAt"]),
+        labels=asked_labels(labels, labels),
+        owner=owner_in(labels),
         native=service["ID"],
     )
     if has_noted_end(service):
@@ -81,30 +82,12 @@ def _by_tasks(
 
 def taken_info(job: Job, service: str) -> JobInfo:
     """A job that the swarm has just taken: no need to look at it again."""
-    return JobInfo(
-        jid=job.jid,
-        image=job.image,
-        argv=job.argv,
-        status=Status.NOT_STARTED,
-        message=_TAKEN,
-        fingerprint=job.fingerprint,
-        labels=job.labels,
-        owner=job.owner,
-        native=service,
-    )
+    return job_info.waiting(job, _TAKEN, native=service)
 
 
-def ended_info(info: JobInfo, reason: Reason, message: str, now: datetime) -> JobInfo:
-    """A job that pman ends itself."""
-    return attrs.evolve(
-        info,
-        status=Status.FAILED,
-        reason=reason,
-        message=message,
-        exit_code=None,
-        started=None,
-        finished=_not_before_creation(now, info),
-    )
+def ended_info(info: JobInfo, end: Outcome, now: datetime) -> JobInfo:
+    """A job that pman ends itself; when it began, its tasks do not keep."""
+    return job_info.ended(attrs.evolve(info, started=None), end, now)
 
 
 def has_noted_end(service: Service) -> bool:
@@ -187,50 +170,28 @@ def _waiting(info: JobInfo, workers: Sequence[Task]) -> JobInfo:
 def _begun(info: JobInfo, workers: Sequence[Task]) -> JobInfo:
     """Some worker runs or has ended; when one that has ended began, the engine does not keep."""
     running = [task for task in workers if task["Status"]["State"] == "running"]
-    started = [moment(task["Status"]["Timestamp"]) for task in running]
+    started = [parsed_time(task["Status"]["Timestamp"]) for task in running]
     message = "running"
     if len(running) < len(workers):
         over = sum(map(is_over, workers))
         message = f"{len(running)} of {len(workers)} workers running, {over} ended"
-    return attrs.evolve(
-        info,
-        status=Status.STARTED,
-        message=message,
-        started=min((at for at in started if at), default=None),
-    )
+    return job_info.running(info, min((at for at in started if at), default=None), message)
 
 
 def _noted(info: JobInfo, labels: Mapping[str, str]) -> JobInfo:
     """The end as it was told first."""
     reason, code, finished = (labels.get(key) for key in (REASON, EXIT_CODE, FINISHED))
-    return attrs.evolve(
-        info,
-        status=Status.FAILED if reason else Status.SUCCEEDED,
-        message=labels[MESSAGE],
-        reason=Reason(reason) if reason else None,
-        exit_code=int(code) if code else None,
-        finished=datetime.fromisoformat(finished) if finished else None,
-    )
+    end = Outcome(labels[MESSAGE], Reason(reason) if reason else None, int(code) if code else None)
+    return job_info.ended(info, end, parsed_time(finished))
 
 
 def _over(info: JobInfo, workers: Sequence[Task], out_of_memory: bool | None) -> JobInfo:
     """All workers have ended; the first that failed tells why the job did."""
-    endings = [ending_of(task, info.image, out_of_memory) for task in workers]
-    failed = [index for index, ending in enumerate(endings) if ending.is_failure]
-    ending = endings[failed[0]] if failed else endings[0]
-    whose = f"worker {failed[0] + 1} of {len(workers)}: " if failed and len(workers) > 1 else ""
-    times = [moment(task["Status"]["Timestamp"]) for task in workers]
-    finished = max((at for at in times if at), default=None)
-    return attrs.evolve(
-        info,
-        status=Status.FAILED if failed else Status.SUCCEEDED,
-        message=whose + ending.message,
-        reason=ending.reason,
-        exit_code=ending.exit_code,
-        finished=_not_before_creation(finished, info),
-    )
-
-
-def _not_before_creation(at: datetime | None, info: JobInfo) -> datetime | None:
-    """Nodes have clocks of their own."""
-    return max(at, info.created) if at and info.created else at
+    ends = [outcome_of(task, info.image, out_of_memory) for task in workers]
+    failed = [index for index, end in enumerate(ends) if end.reason]
+    end = ends[failed[0]] if failed else ends[0]
+    if failed and len(workers) > 1:
+        worker = f"worker {failed[0] + 1} of {len(workers)}"
+        end = attrs.evolve(end, message=f"{worker}: {end.message}")
+    times = [parsed_time(task["Status"]["Timestamp"]) for task in workers]
+    return job_info.ended(info, end, max((at for at in times if at), default=None))

@@ -11,6 +11,7 @@ from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.outcome import cancelled
 from pman_docker.backend import DockerBackend
 from pman_docker.labels import CANCEL, CANCELLED, container_labels, end_labels, second_name
+from pman_docker.resume import half_cancelled, orphans
 
 BOTH = pytest.mark.parametrize("name", ["docker", "podman"])
 
@@ -32,7 +33,7 @@ def another(made: Play) -> DockerBackend:
 def note(made: Play, kind: str) -> None:
     """What a pman leaves behind that is killed after this note of a cancellation."""
     labels = end_labels("aa", "pman", "id1", cancelled(), kind)
-    made.pman._launcher.write(second_name("aa", kind), labels)
+    made.pman._placeholders.create_second(second_name("aa", kind), labels)
 
 
 def never_started(made: Play) -> None:
@@ -310,9 +311,9 @@ def test_notes_of_a_removed_job_are_none_of_a_new_one(name: str) -> None:
         assert is_cancelled(made.pman.pman_cancel("aa"))
         del made.engine.containers["id1"]
         made.pman.pman_submit(job())
-        orphans = made.pman._reconciler.orphans(made.pman._reconciler.objects.of_all())
-        assert len(orphans) == 2
-        assert made.pman._reconciler.half_cancelled(made.pman._reconciler.objects.of_all()) == []
+        left = orphans(made.pman._reconciler.objects, made.pman._reconciler.objects.of_all())
+        assert len(left) == 2
+        assert half_cancelled(made.pman._reconciler.objects.of_all()) == []
         info = made.pman.pman_cancel("aa")
         assert is_cancelled(info)
         assert made.engine.names() == ["aa", "aa.cancel", "aa.cancelled"]

@@ -8,12 +8,12 @@ import pytest
 from pman_core import HostPath, Job, Mount, NfsPath, Resources, User, VolumePath
 from pman_core.contract.errors import InvalidJobError, SettingsError, UnsupportedError
 from pman_core.kit.settings import load
+from pman_docker.container_fields import user_words
 from pman_docker.payload import (
     docker_payload,
     docker_placeholder,
     podman_payload,
     podman_placeholder,
-    user_words,
 )
 from pman_docker.settings import DockerSettings
 from pman_docker.validate import validate

@@ -11,7 +11,9 @@ from swarm_jobs import JOB, service
 from pman_core import JobInfo
 from pman_core.kit.settings import load
 from pman_docker.errors import NotFoundError
+from pman_swarm.cancel import cancel
 from pman_swarm.reconcile import Reconciler
+from pman_swarm.removal import remove
 from pman_swarm.settings import SwarmSettings
 
 #: When the job of ``swarm_jobs`` was created, and when it has waited long enough.
@@ -87,6 +89,17 @@ class PlayedSwarm:
     def reconciler(self) -> Reconciler:
         played: Any = self
         return Reconciler(played, played, load(SwarmSettings, {}))
+
+    def cancel(self) -> JobInfo | None:
+        """Cancel the job, and wait as a backend does."""
+        played: Any = self
+        timeout_s = load(SwarmSettings, {}).engine_timeout_s
+        return cancel(played, self.reconciler(), JOB.jid, timeout_s)
+
+    def remove_job(self, found: Any) -> None:
+        """Remove the job, and wait as a backend does."""
+        played: Any = self
+        remove(played, found, load(SwarmSettings, {}).engine_timeout_s)
 
     def told(self) -> JobInfo:
         found = self.reconciler().find(JOB.jid)

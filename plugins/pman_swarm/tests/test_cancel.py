@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from engine_kit import runs, until
 from engine_standin import job as plain_job
-from swarm_jobs import JOB, barred, task
+from swarm_jobs import barred, task
 from swarm_kit import FIRST, FOR_EVER, SECOND, SwarmBench
 from swarm_played import AGAIN, EARLY, PlayedSwarm
 from swarm_standin import play_swarm
@@ -122,7 +122,7 @@ def test_nobody_waits_for_a_node_that_is_down(monkeypatch: pytest.MonkeyPatch) -
     swarm = played(task("running"))
     monkeypatch.setattr(swarm, "down", lambda _: "n1")
     swarm.after_update = lambda: swarm.all.append(barred())
-    info = swarm.reconciler().cancel(JOB.jid)
+    info = swarm.cancel()
     assert info
     assert info.reason is Reason.CANCELLED
 
@@ -138,14 +138,14 @@ def test_a_job_whose_tasks_are_still_being_made_is_waited_for() -> None:
             swarm.before["tasks"] = go_on
 
     swarm.after_update = lambda: swarm.before.__setitem__("tasks", go_on)
-    info = swarm.reconciler().cancel(JOB.jid)
+    info = swarm.cancel()
     assert info
     assert (info.reason, steps) == (Reason.CANCELLED, [])
 
 
 def test_a_job_that_ended_before_it_is_cancelled_has_its_own_end() -> None:
     """Also if nobody has looked since."""
-    info = played(task("failed", "task: non-zero exit (3)", code=3)).reconciler().cancel(JOB.jid)
+    info = played(task("failed", "task: non-zero exit (3)", code=3)).cancel()
     assert info
     assert (info.reason, info.exit_code) == (Reason.EXIT_CODE, 3)
 
@@ -153,7 +153,7 @@ def test_a_job_that_ended_before_it_is_cancelled_has_its_own_end() -> None:
 def test_a_job_that_ends_while_its_cancellation_is_noted_has_its_own_end() -> None:
     swarm = played(task("running"))
     swarm.before["now"] = lambda: swarm.all.__setitem__(0, task("complete"))
-    info = swarm.reconciler().cancel(JOB.jid)
+    info = swarm.cancel()
     assert info
     assert info.status is Status.SUCCEEDED
     assert swarm.told() == info
@@ -163,7 +163,7 @@ def test_a_lost_job_is_not_cancelled() -> None:
     """What ended it came first."""
     swarm = played(task("complete"), task("running", **AGAIN))
     swarm.after_update = lambda: swarm.all.__setitem__(1, barred())
-    info = swarm.reconciler().cancel(JOB.jid)
+    info = swarm.cancel()
     assert info
     assert info.reason is Reason.LOST
 
@@ -173,7 +173,7 @@ def test_a_job_that_has_waited_too_long_can_still_be_cancelled() -> None:
     swarm = PlayedSwarm(task("pending", DesiredState="shutdown"))
     del swarm.all[0]["NodeID"]
     swarm.after_update = lambda: swarm.all.append(barred())
-    info = swarm.reconciler().cancel(JOB.jid)
+    info = swarm.cancel()
     assert info
     assert info.reason is Reason.CANCELLED
 
@@ -192,4 +192,4 @@ def test_a_job_that_is_removed_while_it_is_cancelled_is_unknown(looks: int) -> N
             swarm.before |= {"service": look, "tasks": look}
 
     swarm.after_update = look
-    assert swarm.reconciler().cancel(JOB.jid) is None
+    assert swarm.cancel() is None

@@ -80,7 +80,7 @@ def test_a_removal_waits_for_tasks_that_were_made_while_it_began() -> None:
 
     found = swarm.service("")
     swarm.before["tasks"] = look
-    swarm.reconciler().remove(found)
+    swarm.remove_job(found)
     assert swarm.all == []
 
 

@@ -27,7 +27,7 @@ def assert_gone(bench: SwarmBench, jid: str) -> None:
 @pytest.fixture
 def patient(bench: SwarmBench, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A pman that waits for what it removes, also where the machine is busy."""
-    monkeypatch.setattr("pman_swarm.reconcile._END_WITHIN_S", 90.0)
+    monkeypatch.setattr("pman_swarm.removal._END_WITHIN_S", 90.0)
     return bench.pman(ENGINE_TIMEOUT="90")
 
 

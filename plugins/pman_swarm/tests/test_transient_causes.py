@@ -49,7 +49,7 @@ def test_an_end_is_not_told_before_it_is_written_down() -> None:
 def test_a_removal_waits_on_where_the_swarm_cannot_tell_for_a_moment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pman_swarm.reconcile._END_WITHIN_S", 60.0)
+    monkeypatch.setattr("pman_swarm.removal._END_WITHIN_S", 60.0)
     with play_swarm() as made, ThreadPoolExecutor(1) as pool:
         made.pman.pman_submit(job())
         made.swarm.fail("/tasks", NO_LEADER, times=3)

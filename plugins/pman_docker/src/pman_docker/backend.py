@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Callable, Mapping
-
-import attrs
+from collections.abc import Mapping
 
 from pman_core import (
     Capabilities,
-    Deviation,
     Job,
     JobFilter,
     JobInfo,
     JobPage,
-    Status,
     Storage,
     hookimpl,
 )
 from pman_core.contract.errors import (
     EngineUnavailableError,
-    InvalidJobError,
     UnknownJobError,
 )
 from pman_core.kit.job_info import running, waiting
@@ -30,8 +24,12 @@ from pman_core.kit.names import JID_LABEL
 from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import load
 from pman_core.kit.submission import create_or_find
+from pman_docker.abandonment import Abandonment
 from pman_docker.cancel import Canceller
+from pman_docker.capabilities import with_settings
 from pman_docker.client import Engine
+from pman_docker.containers import Containers
+from pman_docker.creation import Creator
 from pman_docker.current_flavor import HINT, CurrentFlavor
 from pman_docker.engine_info import EngineInfo
 from pman_docker.errors import (
@@ -39,15 +37,17 @@ from pman_docker.errors import (
     NameInUseError,
     NotFoundError,
     RefusedError,
-    transient_cause,
+    submission_error,
 )
 from pman_docker.flavors import DOCKER, PODMAN, Flavor
 from pman_docker.init import NO_INIT
 from pman_docker.labels import KIND, WAITING
-from pman_docker.launch import Launcher
 from pman_docker.limits import refuse_unlimited
 from pman_docker.logs import log_end
+from pman_docker.placeholders import Placeholders
 from pman_docker.reconcile import Reconciler
+from pman_docker.removal import remove
+from pman_docker.resume import resume
 from pman_docker.settings import DockerSettings
 from pman_docker.storage import volume_storage
 from pman_docker.validate import validate
@@ -69,20 +69,21 @@ class DockerBackend:
         address = self._settings.docker_host or self.flavor.default_host(environ, os.getuid())
         self._engine = Engine(self._settings, address)
         self._current = CurrentFlavor(self._engine, self.flavor)
-        self._launcher = Launcher(self._engine, self._current, self._settings)
-        self._reconciler = Reconciler(self._engine, self._launcher, self._settings)
-        self._canceller = Canceller(self._engine, self._launcher, self._reconciler, self._settings)
+        self._abandonment = Abandonment(self._engine, self._settings)
+        creator = Creator(self._engine, self._current, self._settings)
+        self._placeholders = Placeholders(self._engine, creator, self._abandonment, self._settings)
+        self._containers = Containers(self._engine, creator, self._placeholders, self._settings)
+        self._reconciler = Reconciler(
+            self._engine, self._containers, self._placeholders, self._abandonment, self._settings
+        )
+        self._canceller = Canceller(
+            self._engine, self._placeholders, self._abandonment, self._reconciler, self._settings
+        )
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
-        """See ``flavors.py``; the same whatever engine is there."""
-        declared = self.flavor.capabilities
-        weaker = {}
-        if not self._settings.confine_jobs:
-            weaker[Deviation.PRIVILEGES_GAINABLE] = "CONFINE_JOBS is no"
-        if not self._settings.job_init:
-            weaker[Deviation.NO_INIT] = "JOB_INIT is no"
-        return attrs.evolve(declared, deviations={**declared.deviations, **weaker})
+        """See ``capabilities.py``."""
+        return with_settings(self.flavor.capabilities, self._settings)
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:
@@ -156,33 +157,14 @@ class DockerBackend:
 
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
-        """What runs ends first, so that no run is without its record.
-
-        The second object stays until the first is gone: its name keeps others from going on.
-        """
-        objects = self._reconciler.objects
-        first = objects.named_first(jid)
-        try:
-            if first:
-                second = objects.named_second(jid, first["Id"])
-                if second:
-                    self._engine.kill(second["Id"])
-                self._engine.remove_wholly(first["Id"])
-            # One that was made meanwhile is not started any more: its first object is gone.
-            renamed, seconds = self._reconciler.rest(jid)
-            for container in seconds if renamed else ():
-                self._engine.kill(container)
-            for container in (*renamed, *seconds):
-                self._engine.remove_wholly(container)
-        except RefusedError as refused:
-            raise EngineUnavailableError(f"job {jid!r} cannot be removed: {refused}") from refused
-        return bool(first or renamed or seconds)
+        """See ``removal.py``."""
+        return remove(self._engine, self._reconciler.objects, jid)
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """In the order of names."""
         listed = self._reconciler.objects.of_all()
-        summaries = self._reconciler.summaries(listed)
+        summaries = self._reconciler.objects.by_name(listed)
 
         def look(name: str) -> JobInfo | None:
             labels = summaries[name]["Labels"]
@@ -197,39 +179,10 @@ class DockerBackend:
 
     @hookimpl
     def pman_resume(self) -> float | None:
-        """Go on with what was left: jobs that wait or are half cancelled, and objects of no job.
-
-        What fails for one keeps none of the others. An engine of another kind is told at once.
-        As long as a job has not been started, another look may find that nobody starts it.
-        """
+        """See ``resume.py``; an engine of another kind is reported at once."""
         self._current.flavor()
-        listed = self._reconciler.objects.of_all()
-        steps: list[Callable[[], object]] = [
-            functools.partial(self._engine.remove, orphan)
-            for orphan in self._reconciler.orphans(listed)
-        ]
-        steps += [
-            functools.partial(self._canceller.cancel, jid)
-            for jid in self._reconciler.half_cancelled(listed)
-        ]
-        steps += [
-            functools.partial(self._reconciler.find, summary["Labels"][JID_LABEL])
-            for summary in self._reconciler.summaries(listed).values()
-            if summary["State"] == "created"
-        ]
-        waits = False
-        fault: Exception | None = None
-        for step in steps:
-            try:
-                info = step()
-                waits |= isinstance(info, JobInfo) and info.status is Status.NOT_STARTED
-            except UnknownJobError:
-                pass  # it has been removed meanwhile
-            except (RefusedError, EngineUnavailableError) as error:
-                fault = error
-        if fault:
-            raise EngineUnavailableError(f"not every job can be gone on with: {fault}") from fault
-        return self._launcher.grace.total_seconds() if waits else None
+        waits = resume(self._engine, self._reconciler, self._canceller)
+        return self._abandonment.grace.total_seconds() if waits else None
 
     def _engine_info(self) -> EngineInfo:
         """What the engine is.
@@ -247,14 +200,14 @@ class DockerBackend:
         """The job, if it was started right now; ``None`` if it is to be looked up."""
         try:
             try:
-                container, started = self._launcher.run(name, job)
+                container, started = self._containers.run(name, job)
                 return running(waiting(job, "", native=container)) if started else None
             except ImageMissingError:
-                self._launcher.create_waiting(name, job)
+                self._placeholders.create_waiting(name, job)
         except NameInUseError:
             pass
         except RefusedError as refused:
-            raise _submission_error(refused) from refused
+            raise submission_error(refused) from refused
         return None
 
 
@@ -262,13 +215,3 @@ class PodmanBackend(DockerBackend):
     """Jobs as containers of Podman; ``CONTAINER_ENV=podman``."""
 
     flavor = PODMAN
-
-
-def _submission_error(refused: RefusedError) -> InvalidJobError | EngineUnavailableError:
-    """What a refusal to create a container means: Podman has one code for nearly everything."""
-    cause = transient_cause(refused)
-    if cause:
-        return EngineUnavailableError(
-            f"the engine cannot create containers now: {cause.wording} ({refused})"
-        )
-    return InvalidJobError(f"the engine refused the job: {refused}")

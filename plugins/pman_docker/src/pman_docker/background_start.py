@@ -16,10 +16,12 @@ from pman_core.contract.errors import ClientError, EngineUnavailableError
 from pman_core.kit.causes import pull_cause, pull_message
 from pman_core.kit.outcome import Outcome
 from pman_docker import images
+from pman_docker.abandonment import Abandonment
 from pman_docker.client import Engine
+from pman_docker.containers import Containers
 from pman_docker.errors import ImageMissingError, NameInUseError, RefusedError, transient_cause
 from pman_docker.labels import job_of, second_name
-from pman_docker.launch import Launcher
+from pman_docker.placeholders import Placeholders
 from pman_docker.pull_backoff import PullBackoff
 from pman_docker.settings import DockerSettings
 
@@ -32,9 +34,18 @@ _ATTEMPTS = 5
 class BackgroundStarter:
     """The jobs that this process brings to run."""
 
-    def __init__(self, engine: Engine, launcher: Launcher, settings: DockerSettings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        containers: Containers,
+        placeholders: Placeholders,
+        abandonment: Abandonment,
+        settings: DockerSettings,
+    ) -> None:
         self._engine = engine
-        self._launcher = launcher
+        self._containers = containers
+        self._placeholders = placeholders
+        self._abandonment = abandonment
         self._settings = settings
         self._failed = PullBackoff(settings.start_deadline_s)
         self._busy: set[str] = set()
@@ -85,9 +96,9 @@ class BackgroundStarter:
         pulled = False
         for _ in range(_ATTEMPTS):  # whoever asks for the job next begins anew
             try:
-                self._launcher.run_second(name, job, first)
+                self._containers.run_second(name, job, first)
             except NameInUseError:
-                if self._launcher.clear_abandoned(second_name(name), first):
+                if self._abandonment.clear_abandoned(second_name(name), first):
                     continue
             except ImageMissingError as missing:
                 told = str(missing) if pulled else self._pull(job.image, first)
@@ -96,11 +107,11 @@ class BackgroundStarter:
                     continue
                 message = pull_message(job.image, told)
                 end = Outcome(message, Reason.IMAGE_NOT_FOUND)
-                self._launcher.record_end(name, job, first, end)
+                self._placeholders.record_end(name, job, first, end)
             except ClientError as refusal:  # of Podman, where the job was submitted to Docker
                 message = f"cannot create: {refusal}"
                 end = Outcome(message, Reason.CANNOT_START)
-                self._launcher.record_end(name, job, first, end)
+                self._placeholders.record_end(name, job, first, end)
             except RefusedError as refused:
                 cause = transient_cause(refused)
                 if cause:
@@ -108,7 +119,7 @@ class BackgroundStarter:
                     self._failed.add(first, cause.reason, message)
                     raise EngineUnavailableError(message) from refused
                 end = Outcome(f"cannot create: {refused}", Reason.CANNOT_START)
-                self._launcher.record_end(name, job, first, end)
+                self._placeholders.record_end(name, job, first, end)
             return
 
     def _pull(self, image: str, first: str) -> str:

@@ -13,10 +13,11 @@ from typing import Any
 from pman_core import JobInfo, Status
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.outcome import cancelled
+from pman_docker.abandonment import Abandonment
 from pman_docker.client import Engine
 from pman_docker.errors import NotRecordedError
 from pman_docker.labels import ENDED, KIND, job_of, second_name
-from pman_docker.launch import Launcher
+from pman_docker.placeholders import Placeholders
 from pman_docker.reconcile import Reconciler
 from pman_docker.settings import DockerSettings
 from pman_docker.status import status_of
@@ -28,10 +29,16 @@ class Canceller:
     """Cancels the jobs of one pman instance."""
 
     def __init__(
-        self, engine: Engine, launcher: Launcher, reconciler: Reconciler, settings: DockerSettings
+        self,
+        engine: Engine,
+        placeholders: Placeholders,
+        abandonment: Abandonment,
+        reconciler: Reconciler,
+        settings: DockerSettings,
     ) -> None:
         self._engine = engine
-        self._launcher = launcher
+        self._placeholders = placeholders
+        self._abandonment = abandonment
         self._reconciler = reconciler
         self._objects = reconciler.objects
         self._settings = settings
@@ -85,8 +92,10 @@ class Canceller:
             is_end = second["Config"]["Labels"][KIND] == ENDED
             if is_end or _status(second) is not Status.NOT_STARTED:
                 return
-            self._launcher.clear(second["Id"])
-        self._launcher.record_end(name, job_of(first["Config"]["Labels"]), first["Id"], cancelled())
+            self._abandonment.clear(second["Id"])
+        self._placeholders.record_end(
+            name, job_of(first["Config"]["Labels"]), first["Id"], cancelled()
+        )
         if self._objects.is_in_the_way(second_name(name)):
             raise NotRecordedError(
                 f"container {second_name(name)} is none of pman's; remove it, or rename it"

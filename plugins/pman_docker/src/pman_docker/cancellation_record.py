@@ -20,7 +20,7 @@ from pman_core.kit.times import parsed_time
 from pman_docker.errors import NotRecordedError
 from pman_docker.job_objects import Container, JobObjects, Summary
 from pman_docker.labels import CANCEL, CANCELLED, end_labels, second_name
-from pman_docker.launch import Launcher
+from pman_docker.placeholders import Placeholders
 from pman_docker.settings import DockerSettings
 
 _PAUSE_S = 0.05
@@ -29,8 +29,10 @@ _PAUSE_S = 0.05
 class Cancellations:
     """The cancellations of the jobs of one pman instance."""
 
-    def __init__(self, launcher: Launcher, objects: JobObjects, settings: DockerSettings) -> None:
-        self._launcher = launcher
+    def __init__(
+        self, placeholders: Placeholders, objects: JobObjects, settings: DockerSettings
+    ) -> None:
+        self._placeholders = placeholders
         self._objects = objects
         self._settings = settings
 
@@ -61,7 +63,7 @@ class Cancellations:
         deadline = time.monotonic() + self._settings.engine_timeout_s
         found = self._seen(jid, first, kind)
         while not found:
-            self._launcher.write(name, labels)
+            self._placeholders.create_second(name, labels)
             found = self._seen(jid, first, kind)
             if found or not self._objects.is_there(first):
                 break

@@ -13,7 +13,6 @@ import docker
 import docker.errors
 import requests
 
-from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.engine_http import BoundedSession
 from pman_core.kit.times import parsed_time
 from pman_docker.engine_info import EngineInfo, engine_info_of
@@ -296,17 +295,3 @@ class Engine:
         with query_errors(self.address, may_lack=True):
             found: dict[str, Any] = self.ask(lambda api: api.inspect_volume(name))
             return found
-
-
-def must_be(engine_info: EngineInfo, wanted: str, address: str) -> EngineInfo:
-    """The same, if they are of the wanted kind of engine.
-
-    :raises EngineUnavailableError: it is of another kind; what pman knows of the one is not
-        true of the other.
-    """
-    if engine_info.name.lower() != wanted:
-        raise EngineUnavailableError(
-            f"the engine at {address} is {engine_info.name}; set CONTAINER_ENV="
-            f"{engine_info.name.lower()}, or DOCKER_HOST to the address of a {wanted} engine"
-        )
-    return engine_info

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 
-from pman_docker.client import Engine, must_be
-from pman_docker.engine_info import EngineInfo
+from pman_docker.client import Engine
+from pman_docker.engine_info import EngineInfo, must_be
 from pman_docker.flavors import DOCKER, PODMAN, Flavor
 
 log = logging.getLogger(__name__)

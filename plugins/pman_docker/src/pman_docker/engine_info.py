@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+from pman_core.contract.errors import EngineUnavailableError
+
 #: The names of the two.
 DOCKER, PODMAN = "Docker", "Podman"
 
@@ -65,6 +67,20 @@ def engine_info_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> Engin
         # The old one joins the pieces of a line to the line before; see ``logs.py``.
         exact_tail=not old_podman,
     )
+
+
+def must_be(engine_info: EngineInfo, wanted: str, address: str) -> EngineInfo:
+    """The same, if it is of the wanted kind of engine.
+
+    :raises EngineUnavailableError: it is of another kind; what pman knows of the one is not
+        true of the other.
+    """
+    if engine_info.name.lower() != wanted:
+        raise EngineUnavailableError(
+            f"the engine at {address} is {engine_info.name}; set CONTAINER_ENV="
+            f"{engine_info.name.lower()}, or DOCKER_HOST to the address of a {wanted} engine"
+        )
+    return engine_info
 
 
 def _major(version: str) -> int:

@@ -17,7 +17,7 @@ import requests
 import requests.exceptions
 import urllib3.exceptions
 
-from pman_core.contract.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
 from pman_core.kit.causes import Cause, passing_cause
 from pman_core.kit.engine_http import chain, why_no_answer
 from pman_docker.init import NO_INIT
@@ -136,6 +136,16 @@ def transient_cause(refused: RefusedError) -> Cause | None:
         return None
     words = str(refused)
     return NO_INIT if NO_INIT.words.search(words) else passing_cause(words)
+
+
+def submission_error(refused: RefusedError) -> InvalidJobError | EngineUnavailableError:
+    """What a refusal to create a container means: Podman has one code for nearly everything."""
+    cause = transient_cause(refused)
+    if cause:
+        return EngineUnavailableError(
+            f"the engine cannot create containers now: {cause.wording} ({refused})"
+        )
+    return InvalidJobError(f"the engine refused the job: {refused}")
 
 
 def is_other_version(error: docker.errors.APIError) -> bool:

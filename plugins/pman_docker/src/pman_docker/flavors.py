@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from pman_core import Capabilities, Deviation, HostPath, NfsPath, Option
-from pman_docker import payload
+from pman_core import Capabilities
+from pman_docker import capabilities, payload
 from pman_docker.client import Engine
 
 Payload = dict[str, Any]
@@ -54,20 +54,6 @@ class Flavor:
         return str(answer["Id"]), list(answer.get("Warnings") or ())
 
 
-_TWO_PIPES = "the engine reads stdout and stderr from two pipes, one after the other"
-_NO_TIME_LIMIT = "the engine has no time limit for containers"
-_RESTARTABLE = (
-    "the engine keeps only the last end of a container, takes no note on one that exists, and "
-    "cannot be kept from starting it again"
-)
-_ONE_CONTAINER = "a job is one container"
-
-_NOTES = (
-    "Whoever can talk to the engine can read the environment of every job, and has the power "
-    "of root on its machine: pman's access to the socket is that power.",
-)
-
-
 #: Where Docker listens. Podman may, too, and pman 6 looked for it there.
 _DOCKER_SOCKET = "/var/run/docker.sock"
 
@@ -92,22 +78,7 @@ DOCKER = Flavor(
     name_in_body=False,
     splits_lines=True,
     default_host=_docker_host,
-    capabilities=Capabilities(
-        mounts={HostPath, NfsPath},
-        default_storage="docker_local_volume",
-        refusals={Option.WORKERS: _ONE_CONTAINER, Option.TIME_LIMIT: _NO_TIME_LIMIT},
-        deviations={
-            Deviation.LOG_ORDER: _TWO_PIPES,
-            Deviation.RESTARTABLE: _RESTARTABLE,
-            Deviation.SWAP_NOT_LIMITED: (
-                "swap is limited only where the kernel accounts for it (docker info tells)"
-            ),
-            Deviation.WORKDIR_MADE: (
-                "Docker makes a working directory that is missing when it makes the container"
-            ),
-        },
-        notes=_NOTES,
-    ),
+    capabilities=capabilities.DOCKER,
 )
 
 PODMAN = Flavor(
@@ -118,29 +89,5 @@ PODMAN = Flavor(
     name_in_body=True,
     splits_lines=False,
     default_host=_podman_host,
-    capabilities=Capabilities(
-        mounts={HostPath},
-        default_storage="docker_local_volume",
-        refusals={
-            Option.WORKERS: _ONE_CONTAINER,
-            Option.TIME_LIMIT: _NO_TIME_LIMIT,
-            Option.GPU_LIMIT: "Podman's API takes no request for GPUs",
-        },
-        deviations={
-            Deviation.LOG_ORDER: _TWO_PIPES,
-            Deviation.RESTARTABLE: _RESTARTABLE,
-            Deviation.SWAP_NOT_LIMITED: (
-                "swap is limited only where the kernel accounts for it (podman info tells)"
-            ),
-            Deviation.OOM_NOT_TOLD: (
-                "Podman before 5 does not know that a container ran out of memory; exit code 137 "
-                "is told as killed, probably out of memory"
-            ),
-            Deviation.LOG_TAIL: (
-                "Podman before 5 puts newlines into wrong places in the end of a log; pman reads "
-                "logs of up to 8 MiB whole instead"
-            ),
-        },
-        notes=_NOTES,
-    ),
+    capabilities=capabilities.PODMAN,
 )

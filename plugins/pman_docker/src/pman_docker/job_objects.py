@@ -91,6 +91,18 @@ class JobObjects:
         """What has the labels of any job. That alone does not make it pman's: see above."""
         return self._labelled()
 
+    def by_name(self, listed: Iterable[Summary]) -> dict[str, Summary]:
+        """What the engine lists of each job of this pman, by the names that pman gave.
+
+        What has another name now counts where nothing has that one; it may be no job at all.
+        """
+        found: dict[str, Summary] = {}
+        for summary in firsts(listed):
+            name = self.name(summary["Labels"][JID_LABEL])
+            if name not in found or self.has_its_name(summary):
+                found[name] = summary
+        return found
+
     def has_its_name(self, summary: Summary) -> bool:
         """Whether an object still has the name that pman gave it."""
         name = self.name(summary["Labels"][JID_LABEL])

@@ -9,17 +9,18 @@ import attrs
 
 from pman_core import JobInfo, Reason, Status
 from pman_core.kit.job_info import ended, overdue, waiting
-from pman_core.kit.names import JID_LABEL
 from pman_core.kit.outcome import SIGKILLED, cancelled
 from pman_core.kit.times import parsed_time
+from pman_docker.abandonment import Abandonment
 from pman_docker.background_start import BackgroundStarter
 from pman_docker.cancellation_record import Cancellations
 from pman_docker.client import Engine
+from pman_docker.containers import Containers
 from pman_docker.errors import NotRecordedError, RefusedError
 from pman_docker.init import log_size, may_have_failed, not_run, why_not_run
-from pman_docker.job_objects import JobObjects, Summary, firsts, is_second
-from pman_docker.labels import CONTAINER, KIND, OF, WAITING, is_of_cancellation, job_of
-from pman_docker.launch import Launcher
+from pman_docker.job_objects import JobObjects, Summary
+from pman_docker.labels import KIND, WAITING, is_of_cancellation, job_of
+from pman_docker.placeholders import Placeholders
 from pman_docker.settings import DockerSettings
 from pman_docker.status import (
     info_of,
@@ -33,13 +34,21 @@ _BEING_CANCELLED = "created, and cancelled unless it is started just now"
 class Reconciler:
     """Finds the jobs of one pman instance."""
 
-    def __init__(self, engine: Engine, launcher: Launcher, settings: DockerSettings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        containers: Containers,
+        placeholders: Placeholders,
+        abandonment: Abandonment,
+        settings: DockerSettings,
+    ) -> None:
         self._engine = engine
-        self._launcher = launcher
-        self._starter = BackgroundStarter(engine, launcher, settings)
+        self._placeholders = placeholders
+        self._abandonment = abandonment
+        self._starter = BackgroundStarter(engine, containers, placeholders, abandonment, settings)
         self._settings = settings
         self.objects = JobObjects(engine, settings.instance)
-        self.cancellations = Cancellations(launcher, self.objects, settings)
+        self.cancellations = Cancellations(placeholders, self.objects, settings)
 
     def find(self, jid: str, listed: Iterable[Summary] | None = None) -> JobInfo | None:
         """A job of this pman; ``None`` if there is none, whatever else has its name.
@@ -50,55 +59,6 @@ class Reconciler:
         if first is None:
             return None
         return self._or_cancelled(first["Id"], self._info(jid, first), listed)
-
-    def rest(self, jid: str) -> tuple[list[str], list[str]]:
-        """First and second objects, by id, that remain of a job whose first object had its name.
-
-        They have been renamed, or their first object is gone. What has the job's name now is
-        another job, which has been submitted meanwhile.
-        """
-        objects = self.objects.of_job(jid)
-        others = {one["Id"] for one in firsts(objects) if self.objects.has_its_name(one)}
-        return (
-            [one["Id"] for one in firsts(objects) if one["Id"] not in others],
-            [one["Id"] for one in objects if is_second(one) and one["Labels"][OF] not in others],
-        )
-
-    def summaries(self, listed: Iterable[Summary]) -> dict[str, Summary]:
-        """What the engine lists of each job of this pman, by the names that pman gave.
-
-        What has another name now counts where nothing has that one; it may be no job at all.
-        """
-        found: dict[str, Summary] = {}
-        for summary in firsts(listed):
-            name = self.objects.name(summary["Labels"][JID_LABEL])
-            if name not in found or self.objects.has_its_name(summary):
-                found[name] = summary
-        return found
-
-    def orphans(self, listed: Iterable[Summary]) -> list[str]:
-        """Second objects without a first: who removed the job was killed meanwhile."""
-        ids = {summary["Id"] for summary in listed}
-        return [
-            summary["Id"]
-            for summary in listed
-            if is_second(summary)
-            and self.objects.has_its_name(summary)
-            and summary["Labels"][OF] not in ids
-        ]
-
-    def half_cancelled(self, listed: Iterable[Summary]) -> list[str]:
-        """The jobs that are cancelled and run on: who cancelled them was killed meanwhile."""
-        firsts_of_cancelled = {
-            summary["Labels"][OF] for summary in listed if is_of_cancellation(summary["Labels"])
-        }
-        return [
-            summary["Labels"][JID_LABEL]
-            for summary in listed
-            if summary["Labels"][KIND] == CONTAINER
-            and summary["State"] in ("running", "paused")
-            and (summary["Labels"].get(OF) or summary["Id"]) in firsts_of_cancelled
-        ]
 
     def _or_cancelled(self, first: str, info: JobInfo, listed: Iterable[Summary] | None) -> JobInfo:
         """The job, by its cancellation if that is what ended it: with SIGKILL, after it was noted.
@@ -127,15 +87,15 @@ class Reconciler:
         else:
             info = self._with_init(info_of(first, knows_oom=self._knows_oom()), first)
         if info.status is not Status.NOT_STARTED:
-            return self._instead(jid, first, info) if self._launcher.came_late(info) else info
+            return self._instead(jid, first, info) if self._abandonment.came_late(info) else info
         second = self.objects.named_second(jid, first["Id"])
         is_cancelled = second is not None and is_of_cancellation(second["Config"]["Labels"])
-        if is_cancelled and not self._launcher.never_starts(first):
+        if is_cancelled and not self._abandonment.never_starts(first):
             return attrs.evolve(info, message=_BEING_CANCELLED)
         now = self._outcome(info, second) if second else info
         # The first object may have got its turn since it was looked at.
         undone = now.status is Status.NOT_STARTED and (
-            (waits and not second) or self._launcher.is_abandoned(second or first)
+            (waits and not second) or self._abandonment.is_abandoned(second or first)
         )
         if not undone:
             return now
@@ -154,8 +114,8 @@ class Reconciler:
         second = self.objects.renamed_second(jid, first["Id"])
         outcome = self._outcome(info, second) if second else None
         undone = outcome and outcome.status is Status.NOT_STARTED
-        if second and undone and self._launcher.is_abandoned(second):
-            self._launcher.clear(second["Id"])
+        if second and undone and self._abandonment.is_abandoned(second):
+            self._abandonment.clear(second["Id"])
             return None
         return outcome
 
@@ -168,7 +128,7 @@ class Reconciler:
             return info
         job = job_of(first["Config"]["Labels"])
         try:
-            self._launcher.record_end(name, job, first["Id"], end)
+            self._placeholders.record_end(name, job, first["Id"], end)
         except NotRecordedError as error:  # one job must not hide the others of a list
             return attrs.evolve(info, message=f"{end.message}; {error}")
         second = self.objects.named_second(jid, first["Id"]) or self.objects.renamed_second(

@@ -5,11 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-import attrs
-
 from pman_core import (
     Capabilities,
-    Deviation,
     Job,
     JobFilter,
     JobInfo,
@@ -19,7 +16,6 @@ from pman_core import (
 )
 from pman_core.contract.errors import (
     EngineUnavailableError,
-    InvalidJobError,
     UnknownJobError,
 )
 from pman_core.kit.paging import page_by_name
@@ -29,11 +25,14 @@ from pman_docker.client import Engine
 from pman_docker.errors import NameInUseError, NotFoundError, RefusedError
 from pman_docker.limits import refuse_unlimited
 from pman_docker.storage import volume_storage
-from pman_swarm.capabilities import CAPABILITIES
+from pman_swarm.cancel import cancel
+from pman_swarm.capabilities import capabilities
 from pman_swarm.client import SwarmClient
+from pman_swarm.errors import submission_error
 from pman_swarm.logs import log_end
 from pman_swarm.payload import service_payload
 from pman_swarm.reconcile import Reconciler
+from pman_swarm.removal import remove
 from pman_swarm.settings import SwarmSettings
 from pman_swarm.status import taken_info
 from pman_swarm.validate import validate
@@ -61,10 +60,7 @@ class SwarmBackend:
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
         """See ``capabilities.py``."""
-        if self._settings.job_init:
-            return CAPABILITIES
-        weaker = {Deviation.NO_INIT: "JOB_INIT is no"}
-        return attrs.evolve(CAPABILITIES, deviations={**CAPABILITIES.deviations, **weaker})
+        return capabilities(self._settings)
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:
@@ -103,7 +99,7 @@ class SwarmBackend:
             except NameInUseError:
                 return None
             except RefusedError as refused:
-                raise _submission_error(refused) from refused
+                raise submission_error(refused) from refused
 
         return create_or_find(
             job.jid,
@@ -132,7 +128,7 @@ class SwarmBackend:
     @hookimpl
     def pman_cancel(self, jid: str) -> JobInfo:
         """One update notes the end and stops the containers, which are waited for."""
-        info = self._reconciler.cancel(jid)
+        info = cancel(self._swarm, self._reconciler, jid, self._settings.engine_timeout_s)
         if info is None:
             raise UnknownJobError(jid)
         return info
@@ -144,7 +140,7 @@ class SwarmBackend:
         if service is None:
             return False
         try:
-            self._reconciler.remove(service)
+            remove(self._swarm, service, self._settings.engine_timeout_s)
         except RefusedError as refused:
             raise EngineUnavailableError(f"job {jid!r} cannot be removed: {refused}") from refused
         return True
@@ -157,11 +153,3 @@ class SwarmBackend:
         return page_by_name(
             jobs, lambda name: self._reconciler.look(jobs[name], now), job_filter, limit, cursor
         )
-
-
-def _submission_error(refused: RefusedError) -> InvalidJobError | EngineUnavailableError:
-    """What a refusal to create a service means; 500 is also said of jobs that are too large."""
-    words = str(refused)
-    if refused.code >= 500 and not any(word in words for word in ("too large", "larger than")):
-        return EngineUnavailableError(f"the swarm cannot take jobs now: {words}")
-    return InvalidJobError(f"the swarm refused the job: {words}")

@@ -10,8 +10,8 @@ import attrs
 
 from pman_core.contract.errors import EngineUnavailableError
 from pman_docker import images
-from pman_docker.client import Engine, must_be
-from pman_docker.engine_info import EngineInfo, engine_info_of
+from pman_docker.client import Engine
+from pman_docker.engine_info import EngineInfo, engine_info_of, must_be
 from pman_docker.errors import NameInUseError, NotFoundError, NotRecordedError, RefusedError
 
 #: Older engines would drop the limit of processes and the capabilities of services silently.

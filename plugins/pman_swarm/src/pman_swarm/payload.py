@@ -16,7 +16,7 @@ from typing import Any
 
 from pman_core import Job, Mount, Resources
 from pman_core.kit.names import INSTANCE_LABEL
-from pman_docker.payload import confinement, docker_mount, user_words
+from pman_docker.container_fields import confinement, docker_mount, user_words
 from pman_swarm.escaping import escaped
 from pman_swarm.labels import container_labels, service_labels
 from pman_swarm.settings import SwarmSettings

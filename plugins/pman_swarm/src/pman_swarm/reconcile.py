@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import time
 from collections.abc import Sequence
 
 import attrs
@@ -25,7 +24,6 @@ from pman_swarm.settings import SwarmSettings
 from pman_swarm.status import (
     Service,
     Task,
-    busy_nodes,
     has_noted_end,
     info_of,
     is_barred,
@@ -38,12 +36,6 @@ log = logging.getLogger(__name__)
 
 #: How often a job is looked at again because another process has just written on its service.
 _ATTEMPTS = 5
-
-#: Seconds that a removal waits for containers to end. A node that is down never tells.
-_END_WITHIN_S = 10.0
-
-#: Seconds between two looks at containers that end.
-_LOOK_AGAIN_S = 0.05
 
 Found = tuple[Service, Sequence[Task]]
 
@@ -76,16 +68,9 @@ class Reconciler:
         """A job of this pman; ``None`` if there is none."""
         return self._find(jid, self._due_ends.due)
 
-    def cancel(self, jid: str) -> JobInfo | None:
-        """End a job of this pman that has not ended, and wait; ``None`` if there is none.
-
-        :raises EngineUnavailableError: a node has not told in time that it has ended.
-        """
-        info = self._find(jid, self._due_ends.cancelled)
-        with contextlib.suppress(NotFoundError):  # removed just now
-            if info and self._has_come_to_rest(info):
-                return info
-        return None
+    def end_cancelled(self, jid: str) -> JobInfo | None:
+        """End a job of this pman that has not ended; ``None`` if there is none."""
+        return self._find(jid, self._due_ends.cancelled)
 
     def _find(self, jid: str, decide: Decision) -> JobInfo | None:
         # Asked once: nothing slow may lie between the last look at the tasks and the update.
@@ -125,47 +110,6 @@ class Reconciler:
             return self.find(service["Spec"]["Labels"][JID_LABEL])
         except NotRecordedError as error:  # one job must not hide the others
             return _undecided(info_of(service, tasks), f"ending; {error}")
-
-    def remove(self, service: Service) -> None:
-        """Remove a service, and wait until its containers have ended, but not for ever."""
-        self._swarm.remove(service["ID"])
-        deadline = time.monotonic() + min(_END_WITHIN_S, self._settings.engine_timeout_s)
-        while self._left(service):
-            if time.monotonic() > deadline:
-                log.warning("job %s: a node has not told that it ended", service["Spec"]["Name"])
-                return
-            time.sleep(_LOOK_AGAIN_S)
-
-    def _left(self, service: Service) -> bool:
-        """Whether there still are tasks of a service that is gone; its id finds none any more."""
-        label = f"{JID_LABEL}={service['Spec']['Labels'][JID_LABEL]}"
-        try:
-            tasks = self._swarm.tasks_labelled(label)
-        except EngineUnavailableError:
-            return True  # the removal has begun, so nobody could ask for the rest of it again
-        return any(task["ServiceID"] == service["ID"] for task in tasks)
-
-    def _has_come_to_rest(self, info: JobInfo) -> bool:
-        """Wait until nothing of a job that has ended runs on; whether the job is still there.
-
-        :raises NotFoundError: it is not.
-        :raises EngineUnavailableError: it runs on when the engine's time is over.
-        """
-        service = self._swarm.service(info.native)
-        deadline = time.monotonic() + self._settings.engine_timeout_s
-        while service and self._runs_on(service):
-            if time.monotonic() > deadline:
-                raise EngineUnavailableError(
-                    f"job {info.jid!r} is ended, but its node has not told yet that nothing of it "
-                    "runs on; cancel it again"
-                )
-            time.sleep(_LOOK_AGAIN_S)
-        return service is not None
-
-    def _runs_on(self, service: Service) -> bool:
-        """Whether something of an ended job runs, on nodes that the swarm has not lost."""
-        nodes = busy_nodes(service, self._swarm.tasks(service["ID"]))
-        return any(node is None or not self._swarm.down(node) for node in nodes)
 
     def _is_outdated(self, service: Service, tasks: Sequence[Task]) -> bool:
         """Whether a service has changed since, where its tasks look as if it was ended."""

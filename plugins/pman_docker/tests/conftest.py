@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine_kit import Bench, bench_on
+from engine_kit import EngineKit, kit_on
 from engine_subjects import RealEngine, forget_sockets, real_engine, why_missing
 from proxies import Proxy, proxy
 
@@ -47,16 +47,16 @@ def docker(engines: Engines) -> Iterator[RealEngine]:
 
 
 @pytest.fixture
-def bench(engine: RealEngine, tmp_path: Path) -> Iterator[Bench]:
+def bench(engine: RealEngine, tmp_path: Path) -> Iterator[EngineKit]:
     """The tools of a test on each engine; all that it made goes away with it."""
-    with bench_on(engine, tmp_path) as made:
+    with kit_on(engine, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def docker_bench(docker: RealEngine, tmp_path: Path) -> Iterator[Bench]:
+def docker_bench(docker: RealEngine, tmp_path: Path) -> Iterator[EngineKit]:
     """Likewise, on Docker alone."""
-    with bench_on(docker, tmp_path) as made:
+    with kit_on(docker, tmp_path) as made:
         yield made
 
 

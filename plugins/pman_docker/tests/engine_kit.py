@@ -24,7 +24,7 @@ PATIENCE_S = 120
 
 
 @attrs.frozen
-class Bench:
+class EngineKit:
     """One test's pmans and jobs."""
 
     engine: RealEngine
@@ -131,7 +131,7 @@ class Bench:
 
 
 def runs(place: Path) -> int:
-    """How often a job of ``Bench.count`` ran."""
+    """How often a job of ``EngineKit.count`` ran."""
     file = place / "out" / "runs"
     return len(file.read_text().splitlines()) if file.exists() else 0
 
@@ -148,9 +148,9 @@ def until(look: Callable[[], T], enough: Callable[[T], bool]) -> T:
 
 
 @contextlib.contextmanager
-def bench_on(engine: RealEngine, folder: Path, **environ: str) -> Iterator[Bench]:
+def kit_on(engine: RealEngine, folder: Path, **environ: str) -> Iterator[EngineKit]:
     """A bench whose containers are removed in the end."""
-    bench = Bench(engine, folder, f"test-{uuid.uuid4().hex[:8]}", environ)
+    bench = EngineKit(engine, folder, f"test-{uuid.uuid4().hex[:8]}", environ)
     try:
         yield bench
     finally:

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from engine_kit import Bench, runs, until
+from engine_kit import EngineKit, runs, until
 from engine_standin import BEGIN, Play, job, play
 
 from pman_core import JobFilter, JobInfo, Reason, Status
@@ -30,7 +30,7 @@ def another(made: Play) -> DockerBackend:
     return type(made.pman)({"DOCKER_HOST": made.pman._engine.address, "ENGINE_TIMEOUT": "5"})
 
 
-def note(made: Play, kind: str) -> None:
+def placeholder(made: Play, kind: str) -> None:
     """What a pman leaves behind that is killed after this note of a cancellation."""
     labels = end_labels("aa", "pman", "id1", cancelled(), kind)
     made.pman._placeholders.create_second(second_name("aa", kind), labels)
@@ -46,7 +46,7 @@ def never_started(made: Play) -> None:
 # ------------------------------------------------------------------ on the real engines
 
 
-def test_a_job_that_waits_for_its_image_and_is_cancelled_never_starts(bench: Bench) -> None:
+def test_a_job_that_waits_for_its_image_and_is_cancelled_never_starts(bench: EngineKit) -> None:
     place, pman = bench.place(), bench.pman()
     waits = bench.count(place, image="localhost:1/no-such-image:1")
     assert pman.pman_submit(waits).status is Status.NOT_STARTED
@@ -60,7 +60,7 @@ def test_a_job_that_waits_for_its_image_and_is_cancelled_never_starts(bench: Ben
     assert bench.objects() == []
 
 
-def test_a_job_whose_container_somebody_made_anew_is_cancelled(bench: Bench) -> None:
+def test_a_job_whose_container_somebody_made_anew_is_cancelled(bench: EngineKit) -> None:
     """It is the second object then."""
     place, pman = bench.place(), bench.pman(ENGINE_TIMEOUT="5")
     held = bench.shell(HOLD, place)
@@ -76,7 +76,7 @@ def test_a_job_whose_container_somebody_made_anew_is_cancelled(bench: Bench) -> 
     assert bench.objects() == []
 
 
-def test_a_job_that_somebody_paused_is_cancelled(bench: Bench) -> None:
+def test_a_job_that_somebody_paused_is_cancelled(bench: EngineKit) -> None:
     pman, held = bench.pman(), bench.shell(HOLD)
     container = pman.pman_submit(held).native
     bench.engine.api.pause(container)
@@ -84,7 +84,7 @@ def test_a_job_that_somebody_paused_is_cancelled(bench: Bench) -> None:
     assert bench.inspect(container)["State"]["Running"] is False
 
 
-def test_a_renamed_job_is_cancelled_and_renamed_notes_still_count(bench: Bench) -> None:
+def test_a_renamed_job_is_cancelled_and_renamed_placeholders_still_count(bench: EngineKit) -> None:
     pman, held = bench.pman(), bench.shell(HOLD)
     pman.pman_submit(held)
     bench.engine.api.rename(bench.name(held.jid), f"by-hand-{held.jid}")
@@ -99,7 +99,7 @@ def test_a_renamed_job_is_cancelled_and_renamed_notes_still_count(bench: Bench) 
     assert bench.objects() == []
 
 
-def test_a_job_that_was_killed_before_it_was_cancelled_was_killed(bench: Bench) -> None:
+def test_a_job_that_was_killed_before_it_was_cancelled_was_killed(bench: EngineKit) -> None:
     pman, held = bench.pman(), bench.shell(HOLD)
     bench.engine.api.kill(pman.pman_submit(held).native)
     info = pman.pman_status(held.jid)
@@ -110,7 +110,7 @@ def test_a_job_that_was_killed_before_it_was_cancelled_was_killed(bench: Bench) 
     assert bench.objects() == []
 
 
-def test_a_new_pman_ends_a_job_whose_cancellation_was_cut_off(bench: Bench) -> None:
+def test_a_new_pman_ends_a_job_whose_cancellation_was_cut_off(bench: EngineKit) -> None:
     pman, held = bench.pman(), bench.shell(HOLD)
     info = pman.pman_submit(held)
     pman._reconciler.cancellations.record(held.jid, info.native)
@@ -232,7 +232,7 @@ def test_a_killed_job_whose_cancellation_had_only_begun_keeps_its_end() -> None:
     """Somebody may have told it, before the first note could be seen."""
     with play() as made:
         made.pman.pman_submit(job())
-        note(made, CANCEL)
+        placeholder(made, CANCEL)
         made.engine.end("aa", 137)
         made.engine.now = LATER
         info = made.pman.pman_status("aa")
@@ -262,24 +262,24 @@ def test_a_look_at_a_cancelled_job_makes_nothing(name: str) -> None:
 def test_a_job_that_ends_by_itself_while_it_is_cancelled_keeps_its_end(code: int) -> None:
     with play() as made:
         made.pman.pman_submit(job())
-        note(made, CANCEL)
-        note(made, CANCELLED)
+        placeholder(made, CANCEL)
+        placeholder(made, CANCELLED)
         made.engine.end("aa", code)
         assert made.pman.pman_cancel("aa").exit_code == code
 
 
-def test_a_note_that_was_made_as_late_as_the_end_does_not_count() -> None:
+def test_a_placeholder_that_was_made_as_late_as_the_end_does_not_count() -> None:
     with play() as made:
         made.pman.pman_submit(job())
         made.engine.end("aa", 137, at=BEGIN)
-        note(made, CANCEL)
-        note(made, CANCELLED)
+        placeholder(made, CANCEL)
+        placeholder(made, CANCELLED)
         assert made.pman.pman_status("aa").reason is Reason.KILLED
 
 
 @BOTH
 @pytest.mark.parametrize("kind", [CANCEL, CANCELLED])
-def test_a_foreign_container_in_the_way_of_a_note_is_named(name: str, kind: str) -> None:
+def test_a_foreign_container_in_the_way_of_a_placeholder_is_named(name: str, kind: str) -> None:
     """The job runs on then: killed without the note, it would have failed for another reason."""
     with play(name) as made:
         made.pman.pman_submit(job())
@@ -304,7 +304,7 @@ def test_a_foreign_container_in_the_way_of_a_waiting_jobs_end_is_named() -> None
 
 
 @BOTH
-def test_notes_of_a_removed_job_are_none_of_a_new_one(name: str) -> None:
+def test_placeholders_of_a_removed_job_are_none_of_a_new_one(name: str) -> None:
     """Whoever removed it was killed meanwhile, and the job was posted again."""
     with play(name) as made:
         made.pman.pman_submit(job())
@@ -323,7 +323,7 @@ def test_notes_of_a_removed_job_are_none_of_a_new_one(name: str) -> None:
             made.pman.pman_cancel("aa")
 
 
-def test_notes_of_no_job_are_removed_at_a_start() -> None:
+def test_placeholders_of_no_job_are_removed_at_a_start() -> None:
     with play() as made:
         made.pman.pman_submit(job())
         made.pman.pman_cancel("aa")
@@ -332,7 +332,7 @@ def test_notes_of_no_job_are_removed_at_a_start() -> None:
         assert made.engine.names() == []
 
 
-def test_a_container_whose_image_has_labels_of_a_note_is_none() -> None:
+def test_a_container_whose_image_has_labels_of_a_placeholder_is_none() -> None:
     """Somebody may have made the image of one."""
     with play() as made:
         made.pman.pman_submit(job(image="far:1"))

@@ -16,7 +16,7 @@ GONE = (404, {"message": "No such container: x"})
 FOUND = (200, {"Id": "i"})
 
 
-def test_a_container_that_ends_while_it_is_looked_at_is_looked_at_again() -> None:
+def test_a_container_that_ends_while_it_is_inspected_is_inspected_again() -> None:
     with engine_that_says(ENDS, ENDS, FOUND) as engine:
         assert engine.inspect("x") == FOUND[1]
 
@@ -57,7 +57,7 @@ def test_an_engine_that_cannot_look_is_not_there_for_now(look: str, answer: Answ
         LOOKS[look](engine)
 
 
-def test_what_is_not_there_is_told_as_such() -> None:
+def test_what_is_not_there_is_reported_as_such() -> None:
     for look in ("inspect", "volume"):
         with engine_that_says(GONE) as engine, pytest.raises(NotFoundError):
             LOOKS[look](engine)

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
-from engine_kit import Bench, bench_on, runs
+from engine_kit import EngineKit, kit_on, runs
 from engine_standin import Play, job, play
 from engine_subjects import SDK_LEAVES_SOCKETS, address, forget_sockets, real_engine, why_missing
 
@@ -174,17 +174,17 @@ def test_podman_is_looked_for_where_pman_6_looked(
 
 
 @pytest.fixture
-def podman_bench(engines: Engines, tmp_path: Path) -> Iterator[Bench]:
+def podman_bench(engines: Engines, tmp_path: Path) -> Iterator[EngineKit]:
     """``CONTAINER_ENV=docker`` at Podman's socket."""
     engines.need("podman", why_missing("podman"))
     engine = attrs.evolve(real_engine("podman"), name="docker")
-    with bench_on(engine, tmp_path) as made:
+    with kit_on(engine, tmp_path) as made:
         yield made
     engine.api.close()
     forget_sockets()
 
 
-def test_podman_runs_the_jobs_of_docker(podman_bench: Bench) -> None:
+def test_podman_runs_the_jobs_of_docker(podman_bench: EngineKit) -> None:
     place = podman_bench.place()
     assert podman_bench.run(podman_bench.count(place)).status is Status.SUCCEEDED
     assert runs(place) == 1

@@ -83,7 +83,7 @@ def test_a_time_out_says_so() -> None:
             raise made(kind)
 
 
-def test_the_innermost_cause_is_told() -> None:
+def test_the_innermost_cause_is_reported() -> None:
     def fail() -> None:
         try:
             raise FileNotFoundError(2, "No such file or directory")
@@ -124,7 +124,7 @@ def test_the_innermost_cause_is_told() -> None:
         (500, "address already in use", RefusedError),
     ],
 )
-def test_refusals_are_told_apart(code: int, words: str, kind: type[RefusedError]) -> None:
+def test_refusals_are_distinguished(code: int, words: str, kind: type[RefusedError]) -> None:
     found = refusal(code, words)
     assert type(found) is kind
     assert (found.code, str(found)) == (code, words)

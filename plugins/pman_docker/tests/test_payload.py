@@ -185,7 +185,7 @@ def test_environment_and_labels_go_as_they_are() -> None:
     assert docker(made)["Labels"] == podman(made)["labels"] == {"k": "v"}
 
 
-def test_notes_are_of_their_image() -> None:
+def test_placeholders_are_of_their_image() -> None:
     assert docker_placeholder("i", {"k": "v"}) == {
         "Image": "i",
         "Cmd": ["note"],

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from engine_kit import Bench
+from engine_kit import EngineKit
 from engine_standin import Play, job, play
 from engine_subjects import SDK_LEAVES_SOCKETS, address, why_missing
 from proxies import Proxy
@@ -69,7 +69,7 @@ def test_what_an_engine_is_is_asked_again_where_it_was_replaced() -> None:
 # ------------------------------------------------------------------ real engines
 
 
-def use(bench: Bench, proxy: Proxy, other: str) -> str:
+def use(bench: EngineKit, proxy: Proxy, other: str) -> str:
     """Jobs on an engine, then on another one, then on the first again; what the other one is."""
     pman = bench.pman(DOCKER_HOST=f"unix://{proxy._listen}")
     place = bench.place()
@@ -88,14 +88,14 @@ def use(bench: Bench, proxy: Proxy, other: str) -> str:
 
 
 def test_docker_and_podman_behind_one_address(
-    bench: Bench, engine_proxy: Proxy, engines: Engines
+    bench: EngineKit, engine_proxy: Proxy, engines: Engines
 ) -> None:
     other = {"docker": "podman", "podman": "docker"}[bench.engine.name]
     engines.need(other, why_missing(other))
     assert use(bench, engine_proxy, address(other)).lower().startswith(other)
 
 
-def test_two_dockers_behind_one_address(docker_bench: Bench, engines: Engines) -> None:
+def test_two_dockers_behind_one_address(docker_bench: EngineKit, engines: Engines) -> None:
     """Of different versions, where DOCKER_HOST is a newer one than the swarm's."""
     other = os.environ.get("PMAN_SWARM_HOST")
     engines.need("swarm", None if other else "PMAN_SWARM_HOST is not set; run engines/up swarm")

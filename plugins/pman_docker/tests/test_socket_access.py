@@ -45,7 +45,7 @@ def listening() -> Iterator[Path]:
             path.unlink()
 
 
-def told(path: Path) -> str:
+def message_for(path: Path) -> str:
     """What pman says as that user, who holds no group."""
     done = subprocess.run(
         [sys.executable, "-c", ASK, f"unix://{path}"],
@@ -61,7 +61,7 @@ def told(path: Path) -> str:
 def test_the_group_of_the_socket_is_named_and_how_to_give_it(listening: Path) -> None:
     os.chown(listening, 0, 4242)
     listening.chmod(0o660)
-    said = told(listening)
+    said = message_for(listening)
     assert f"uid {OTHER} may not use {listening}" in said
     assert "--group-add 4242" in said
     assert 'group_add: ["4242"]' in said
@@ -72,11 +72,11 @@ def test_the_group_of_the_socket_is_named_and_how_to_give_it(listening: Path) ->
 def test_where_no_group_may_the_owner_is_named(listening: Path, group: int, mode: int) -> None:
     os.chown(listening, 1234, group)
     listening.chmod(mode)
-    said = told(listening)
+    said = message_for(listening)
     assert "uid 1234 may: run pman as that user" in said
     assert "--group-add" not in said
 
 
 @as_root
-def test_a_socket_in_a_folder_that_is_closed_is_told(tmp_path: Path) -> None:
-    assert f"may not look at {tmp_path}/x: Permission denied" in told(tmp_path / "x")
+def test_a_socket_in_a_folder_that_is_closed_is_reported(tmp_path: Path) -> None:
+    assert f"may not look at {tmp_path}/x: Permission denied" in message_for(tmp_path / "x")

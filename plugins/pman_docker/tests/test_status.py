@@ -134,7 +134,7 @@ def test_a_program_with_the_name_of_a_fault_is_not_waited_for(words: str) -> Non
 
 @pytest.mark.parametrize("state", [docker_state, podman_state])
 @pytest.mark.parametrize("word", ["running", "paused", "stopping"])
-def test_a_run_that_somebody_else_began_is_not_told_as_started(state: Any, word: str) -> None:
+def test_a_run_that_somebody_else_began_is_not_reported_as_started(state: Any, word: str) -> None:
     """The end of the job's own run is kept, and its exit code is not (seen on both engines)."""
     again = state(word, FinishedAt="2026-11-21T01:02:03Z", StartedAt="2026-11-21T02:00:00Z")
     info = info_of(container(again))
@@ -154,7 +154,7 @@ def test_a_killed_child_does_not_spoil_a_success() -> None:
 
 
 @pytest.mark.parametrize("code", [7, 137])
-def test_out_of_memory_is_told_where_the_engine_knows_it(code: int) -> None:
+def test_out_of_memory_is_reported_where_the_engine_knows_it(code: int) -> None:
     status, message, told, reason = seen(docker_state("exited", code, OOMKilled=True))
     assert (status, told, reason) == (Status.FAILED, code, Reason.OUT_OF_MEMORY)
     assert "memory" in message
@@ -168,7 +168,7 @@ def test_out_of_memory_is_told_where_the_engine_knows_it(code: int) -> None:
         (True, "killed by signal 9 (SIGKILL, exit code 137)"),
     ],
 )
-def test_137_is_told_as_probably_memory_where_the_engine_does_not_know_it(
+def test_137_is_reported_as_probably_memory_where_the_engine_does_not_know_it(
     word: str, knows: bool, wanted: str
 ) -> None:
     for made in (container(podman_state(word, 137)), container(docker_state(word, 137))):
@@ -179,7 +179,7 @@ def test_137_is_told_as_probably_memory_where_the_engine_does_not_know_it(
         assert with_second(waiting(JOB, "pulling"), second, knows_oom=knows).message == wanted
 
 
-def test_another_code_is_told_with_the_engines_words() -> None:
+def test_another_code_is_reported_with_the_engines_words() -> None:
     assert "3" in seen(docker_state("exited", 3))[1]
     status, message, code, reason = seen(docker_state("exited", 128, "mount gone"))
     assert (status, code, reason) == (Status.FAILED, 128, Reason.EXIT_CODE)
@@ -210,7 +210,7 @@ def test_what_the_engine_gave_up_is_lost(word: str) -> None:
     assert word in message
 
 
-def test_everything_of_the_job_is_told() -> None:
+def test_everything_of_the_job_is_reported() -> None:
     info = info_of(container(docker_state("exited", 3)))
     assert (info.jid, info.image, info.argv) == (JOB.jid, JOB.image, JOB.argv)
     assert (info.fingerprint, info.labels) == (JOB.fingerprint, JOB.labels)
@@ -235,7 +235,7 @@ def test_labels_of_the_image_are_not_the_jobs() -> None:
     assert info_of(container(docker_state("running"), labels)).labels == {"app": "x"}
 
 
-def test_the_owner_is_told_whatever_the_image_has() -> None:
+def test_the_owner_is_reported_whatever_the_image_has() -> None:
     """Also a nameless one, who is not nobody."""
     for owner in ("Ünï @x/y", "", "null", None):
         owned = attrs.evolve(JOB, owner=owner)
@@ -245,7 +245,7 @@ def test_the_owner_is_told_whatever_the_image_has() -> None:
     assert OWNER_LABEL in container_labels(JOB, "pman"), "else it would be that of the image"
 
 
-def test_the_second_object_tells_the_outcome() -> None:
+def test_the_second_object_has_the_outcome() -> None:
     first = waiting(JOB, "pulling", Reason.PULLING, created=datetime(2026, 11, 21, tzinfo=UTC))
     assert (first.status, first.reason) == (Status.NOT_STARTED, Reason.PULLING)
     labels = container_labels(JOB, "pman", of="f1257")
@@ -256,7 +256,7 @@ def test_the_second_object_tells_the_outcome() -> None:
 @pytest.mark.parametrize(
     ("reason", "code"), [(Reason.IMAGE_NOT_FOUND, None), (Reason.CANNOT_START, 127)]
 )
-def test_a_verdict_tells_why(reason: Reason, code: int | None) -> None:
+def test_a_placeholder_of_an_end_says_why(reason: Reason, code: int | None) -> None:
     first = waiting(JOB, "pulling", Reason.PULLING, created=datetime(2026, 11, 21, tzinfo=UTC))
     labels = end_labels(JOB.jid, "pman", "f1257", Outcome("because", reason))
     info = with_second(first, container(docker_state("created"), labels))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from engine_kit import Bench
+from engine_kit import EngineKit
 from engine_subjects import IMAGE
 
 from pman_core import HostPath, Status, Storage
@@ -15,7 +15,7 @@ from pman_core.contract.errors import EngineUnavailableError
 
 
 @pytest.fixture
-def volume(bench: Bench) -> Iterator[str]:
+def volume(bench: EngineKit) -> Iterator[str]:
     name = f"pman-test-{uuid.uuid4().hex[:8]}"
     bench.engine.api.create_volume(name)
     try:
@@ -25,14 +25,14 @@ def volume(bench: Bench) -> Iterator[str]:
         bench.engine.api.remove_volume(name, force=True)
 
 
-def storage(bench: Bench, **environ: str) -> Storage:
+def storage(bench: EngineKit, **environ: str) -> Storage:
     found = bench.pman(**environ).pman_resolve_storage("docker_local_volume")
     assert found
     return found
 
 
 @contextlib.contextmanager
-def pfcon(bench: Bench, volume: str, label: str, target: str) -> Iterator[None]:
+def pfcon(bench: EngineKit, volume: str, label: str, target: str) -> Iterator[None]:
     """A container that mounts the volume as pfcon does; it is never started."""
     key, _, value = label.partition("=")
     host = bench.engine.api.create_host_config(mem_limit="64m", binds=[f"{volume}:{target}"])
@@ -45,7 +45,7 @@ def pfcon(bench: Bench, volume: str, label: str, target: str) -> Iterator[None]:
         bench.engine.api.remove_container(made["Id"], force=True)
 
 
-def run_on(bench: Bench, found: Storage, volume: str) -> None:
+def run_on(bench: EngineKit, found: Storage, volume: str) -> None:
     """A job that copies from its input to its output."""
     folder = Path(bench.engine.api.inspect_volume(volume)["Mountpoint"])
     for part in ("some where/in", "some where/out"):
@@ -58,7 +58,7 @@ def run_on(bench: Bench, found: Storage, volume: str) -> None:
     assert (folder / "some where/out/made").read_text() == "words"
 
 
-def test_a_volume_is_found_by_its_name(bench: Bench, volume: str) -> None:
+def test_a_volume_is_found_by_its_name(bench: EngineKit, volume: str) -> None:
     found = storage(bench, VOLUME_NAME=volume)
     assert found.kind is HostPath
     assert volume in found.description
@@ -66,7 +66,7 @@ def test_a_volume_is_found_by_its_name(bench: Bench, volume: str) -> None:
     run_on(bench, found, volume)
 
 
-def test_a_volume_is_found_by_pfcons_container(bench: Bench, volume: str) -> None:
+def test_a_volume_is_found_by_pfcons_container(bench: EngineKit, volume: str) -> None:
     label = f"org.example.{uuid.uuid4().hex[:8]}=pfcon"
     found = storage(bench, PFCON_SELECTOR=label)
     with pytest.raises(EngineUnavailableError, match=label):
@@ -77,7 +77,7 @@ def test_a_volume_is_found_by_pfcons_container(bench: Bench, volume: str) -> Non
     found.mounts("a", "b")  # what has been found stays
 
 
-def test_pfcon_without_the_mount_is_told(bench: Bench, volume: str) -> None:
+def test_pfcon_without_the_mount_is_reported(bench: EngineKit, volume: str) -> None:
     label = f"org.example.{uuid.uuid4().hex[:8]}=pfcon"
     with (
         pfcon(bench, volume, label, "/elsewhere"),
@@ -86,7 +86,7 @@ def test_pfcon_without_the_mount_is_told(bench: Bench, volume: str) -> None:
         storage(bench, PFCON_SELECTOR=label).mounts("a", "b")
 
 
-def test_a_volume_that_is_not_there_is_told_and_not_created(bench: Bench) -> None:
+def test_a_volume_that_is_not_there_is_reported_and_not_created(bench: EngineKit) -> None:
     found = storage(bench, VOLUME_NAME="pman-no-such-volume")
     with pytest.raises(EngineUnavailableError, match="no volume 'pman-no-such-volume'"):
         found.mounts("a", "b")
@@ -94,12 +94,12 @@ def test_a_volume_that_is_not_there_is_told_and_not_created(bench: Bench) -> Non
     assert "pman-no-such-volume" not in names
 
 
-def test_nothing_is_asked_before_a_job_needs_it(bench: Bench) -> None:
+def test_nothing_is_asked_before_a_job_needs_it(bench: EngineKit) -> None:
     pman = bench.pman(DOCKER_HOST="unix:///no/such/socket")
     found = pman.pman_resolve_storage("docker_local_volume")
     assert found
     assert "org.chrisproject.role=pfcon" in found.description
 
 
-def test_other_types_are_others(bench: Bench) -> None:
+def test_other_types_are_others(bench: EngineKit) -> None:
     assert bench.pman().pman_resolve_storage("host") is None

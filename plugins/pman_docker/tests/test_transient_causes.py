@@ -27,7 +27,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pman_docker.pull_backoff._PAUSE_S", 0.0)
 
 
-def until_told(made: Play, words: str) -> None:
+def until_reported(made: Play, words: str) -> None:
     """Until the job says these words, and still waits."""
     info = until(lambda: made.pman.pman_status("aa"), lambda info: words in info.message)
     assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.PULLING)
@@ -57,7 +57,7 @@ def test_a_pull_that_may_succeed_later_is_tried_again(name: str, words: str, hur
     with play(name) as made:
         made.engine.pulled = {"error": words}
         made.pman.pman_submit(job(image="far:1"))
-        until_told(made, pull_message("far:1", words))
+        until_reported(made, pull_message("far:1", words))
         made.engine.pulled = {"status": "done"}
         until_run(made)
 
@@ -72,11 +72,11 @@ def test_a_pull_that_is_refused_for_good_ends_the_job() -> None:
         assert info.message == pull_message("far:1", made.engine.pulled["error"])
 
 
-def test_what_kept_an_image_away_until_the_deadline_is_told_in_the_end() -> None:
+def test_what_kept_an_image_away_until_the_deadline_is_reported_in_the_end() -> None:
     with play(START_DEADLINE="60") as made:
         made.engine.pulled = {"error": BUSY}
         made.pman.pman_submit(job(image="far:1"))
-        until_told(made, BUSY)
+        until_reported(made, BUSY)
         made.engine.now = LATER
         info = made.pman.pman_status("aa")
         assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
@@ -102,7 +102,7 @@ def test_polls_do_not_hammer_a_registry(monkeypatch: pytest.MonkeyPatch) -> None
     with play() as made:
         made.engine.pulled = {"error": BUSY}
         made.pman.pman_submit(job(image="far:1"))
-        until_told(made, BUSY)
+        until_reported(made, BUSY)
         for _ in range(5):
             made.until_quiet()
             made.pman.pman_status("aa")
@@ -182,7 +182,7 @@ def test_a_start_that_is_refused_for_good_ends_the_job() -> None:
 
 
 @pytest.mark.parametrize("code", [400, 500])
-def test_a_job_that_exists_is_never_told_as_refused(code: int) -> None:
+def test_a_job_that_exists_is_never_reported_as_refused(code: int) -> None:
     """Neither its start nor the note of that could be done: somebody goes on with it later."""
     with play("podman") as made:
         made.engine.fail(r"start aa$", "crun: some fault")
@@ -200,7 +200,7 @@ def test_an_end_that_cannot_be_written_down_hides_no_other_job() -> None:
         made.engine.pulled = {"error": BUSY}
         made.pman.pman_submit(job(image="far:1"))
         made.pman.pman_submit(job("bb"))
-        until_told(made, BUSY)
+        until_reported(made, BUSY)
         made.engine.now = LATER
         made.engine.fail(r"create aa\.run$", "no space left on device", times=-1)
         page = made.pman.pman_list(JobFilter(), 10, None)
@@ -216,7 +216,7 @@ def test_what_cannot_be_gone_on_with_keeps_no_other_job(hurried: None) -> None:
         made.engine.pulled = {"error": BUSY}
         for jid in ("aa", "bb"):
             made.pman.pman_submit(job(jid, image="far:1"))
-        until_told(made, BUSY)
+        until_reported(made, BUSY)
         made.until_quiet()
         body = {"Image": "here:1", "Labels": container_labels(job("cc"), "pman", of="gone")}
         made.engine.reply("POST", "/containers/create", {**body, "name": "cc.run"})

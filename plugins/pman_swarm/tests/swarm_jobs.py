@@ -70,5 +70,5 @@ def service(workers: int = 1, spec: Any = None) -> Any:
     }
 
 
-def told(*tasks: Any, workers: int = 0) -> JobInfo:
+def reported(*tasks: Any, workers: int = 0) -> JobInfo:
     return info_of(service(workers or len(tasks) or 1), tasks)

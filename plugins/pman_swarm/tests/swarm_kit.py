@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import docker.errors
 import docker.types
-from engine_kit import Bench, until
+from engine_kit import EngineKit, until
 from engine_subjects import RealEngine
 from swarm_subjects import GPU, IMAGE, RealSwarm
 
@@ -26,8 +26,8 @@ FOR_EVER = "trap '' TERM; while true; do sleep 0.1; done"
 
 
 @attrs.frozen
-class SwarmBench(Bench):
-    """One test's pmans and jobs; see ``Bench``."""
+class SwarmKit(EngineKit):
+    """One test's pmans and jobs; see ``EngineKit``."""
 
     swarm: RealSwarm = attrs.field(kw_only=True)
 
@@ -97,11 +97,11 @@ class SwarmBench(Bench):
 
 
 @contextlib.contextmanager
-def bench_on_swarm(swarm: RealSwarm, folder: Path) -> Iterator[SwarmBench]:
+def kit_on_swarm(swarm: RealSwarm, folder: Path) -> Iterator[SwarmKit]:
     """A bench whose services are removed in the end."""
     engine = RealEngine("swarm", swarm.host, swarm.manager)
     instance = f"test-{uuid.uuid4().hex[:8]}"
-    bench = SwarmBench(engine, folder, instance, {"GPU_RESOURCE": GPU}, swarm=swarm)
+    bench = SwarmKit(engine, folder, instance, {"GPU_RESOURCE": GPU}, swarm=swarm)
     try:
         yield bench
     finally:

@@ -101,7 +101,7 @@ class PlayedSwarm:
         played: Any = self
         remove(played, found, load(SwarmSettings, {}).engine_timeout_s)
 
-    def told(self) -> JobInfo:
+    def reported(self) -> JobInfo:
         found = self.reconciler().find(JOB.jid)
         assert found
         return found

@@ -6,7 +6,7 @@ import pytest
 from engine_kit import runs, until
 from engine_standin import job as plain_job
 from swarm_jobs import barred, task
-from swarm_kit import FIRST, FOR_EVER, SECOND, SwarmBench
+from swarm_kit import FIRST, FOR_EVER, SECOND, SwarmKit
 from swarm_played import AGAIN, EARLY, PlayedSwarm
 from swarm_standin import play_swarm
 from swarm_subjects import RealSwarm, force_update
@@ -22,7 +22,7 @@ RUNS = f"echo run | tee -a /share/outgoing/runs; {FOR_EVER}"
 
 @pytest.mark.parametrize("label", [FIRST, SECOND], ids=["first", "second"])
 def test_when_a_cancellation_answers_nothing_runs_and_the_log_is_there(
-    bench: SwarmBench, two_nodes: RealSwarm, label: str
+    bench: SwarmKit, two_nodes: RealSwarm, label: str
 ) -> None:
     """On every node, and also if the job ignores signals."""
     place = bench.place()
@@ -36,7 +36,7 @@ def test_when_a_cancellation_answers_nothing_runs_and_the_log_is_there(
     assert (info.reason, bench.log(info)) == (Reason.CANCELLED, b"run\n")
 
 
-def test_workers_that_had_ended_keep_their_logs_too(bench: SwarmBench) -> None:
+def test_workers_that_had_ended_keep_their_logs_too(bench: SwarmKit) -> None:
     place = bench.place()
     script = f"echo one; mkdir /share/outgoing/first 2>/dev/null && exit 0; {FOR_EVER}"
     job = bench.sized(bench.shell(script, place), workers=4)
@@ -49,7 +49,7 @@ def test_workers_that_had_ended_keep_their_logs_too(bench: SwarmBench) -> None:
     assert (info.message, bench.log(info).count(b"one\n")) == ("cancelled", 4)
 
 
-def test_a_cancelled_job_does_not_start_when_there_is_room_for_it(bench: SwarmBench) -> None:
+def test_a_cancelled_job_does_not_start_when_there_is_room_for_it(bench: SwarmKit) -> None:
     pman = bench.pman(NODE_SELECTOR=FIRST)  # which has two GPUs
     held = bench.sized(bench.shell(FOR_EVER), gpus=2)
     pman.pman_submit(held)
@@ -67,7 +67,7 @@ def test_a_cancelled_job_does_not_start_when_there_is_room_for_it(bench: SwarmBe
 
 
 def test_what_somebody_does_with_the_service_of_a_cancelled_job_runs_nothing(
-    bench: SwarmBench,
+    bench: SwarmKit,
 ) -> None:
     place = bench.place()
     job = bench.shell(RUNS, place)
@@ -89,7 +89,7 @@ def test_what_somebody_does_with_the_service_of_a_cancelled_job_runs_nothing(
 
 
 def test_a_cancellation_that_no_node_confirms_in_time_is_repeated() -> None:
-    """It is noted before: nobody is told another end meanwhile."""
+    """It is recorded before: no other end is reported meanwhile."""
     with play_swarm(ENGINE_TIMEOUT="1") as made:
         made.pman.pman_submit(plain_job())
         with pytest.raises(EngineUnavailableError, match="cancel it again"):
@@ -101,7 +101,7 @@ def test_a_cancellation_that_no_node_confirms_in_time_is_repeated() -> None:
         assert made.pman.pman_cancel("aa") == told
 
 
-def test_a_cancellation_that_cannot_be_noted_ends_nothing() -> None:
+def test_a_cancellation_that_cannot_be_recorded_ends_nothing() -> None:
     with play_swarm() as made:
         made.pman.pman_submit(plain_job())
         made.swarm.fail("/update", "rpc error: code = Unknown desc = no leader", times=-1)
@@ -150,13 +150,13 @@ def test_a_job_that_ended_before_it_is_cancelled_has_its_own_end() -> None:
     assert (info.reason, info.exit_code) == (Reason.EXIT_CODE, 3)
 
 
-def test_a_job_that_ends_while_its_cancellation_is_noted_has_its_own_end() -> None:
+def test_a_job_that_ends_while_its_cancellation_is_recorded_has_its_own_end() -> None:
     swarm = played(task("running"))
     swarm.before["now"] = lambda: swarm.all.__setitem__(0, task("complete"))
     info = swarm.cancel()
     assert info
     assert info.status is Status.SUCCEEDED
-    assert swarm.told() == info
+    assert swarm.reported() == info
 
 
 def test_a_lost_job_is_not_cancelled() -> None:

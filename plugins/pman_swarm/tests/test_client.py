@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from engine_subjects import address
 from engine_subjects import why_missing as why_docker_is_missing
-from swarm_kit import SwarmBench
+from swarm_kit import SwarmKit
 from swarm_subjects import RealSwarm
 
 from pman_core import Deviation, HostPath, NfsPath, Option
@@ -44,7 +44,7 @@ def test_a_manager_is_no_problem(version: str) -> None:
         ("1.41", swarm(error="there is no leader"), "active (there is no leader)"),
     ],
 )
-def test_what_cannot_run_jobs_is_told_with_what_to_do(
+def test_what_cannot_run_jobs_is_reported_with_what_to_do(
     version: str, found: dict[str, Any], words: str
 ) -> None:
     assert words in str(_problem({"ApiVersion": version}, found))
@@ -69,9 +69,7 @@ def test_what_it_refuses_and_what_it_does_less_well() -> None:
     }
 
 
-def test_a_worker_node_is_told_to_be_none_that_manages(
-    two_nodes: RealSwarm, bench: SwarmBench
-) -> None:
+def test_a_worker_node_is_reported_as_no_manager(two_nodes: RealSwarm, bench: SwarmKit) -> None:
     pman = bench.pman(DOCKER_HOST=two_nodes.hosts[1])
     for ask in (pman.pman_ping, pman.pman_resume, lambda: pman.pman_submit(bench.shell("true"))):
         with pytest.raises(EngineUnavailableError, match="is a worker of its swarm"):
@@ -80,18 +78,18 @@ def test_a_worker_node_is_told_to_be_none_that_manages(
         pman.pman_status("x")
 
 
-def test_an_engine_without_a_swarm_is_told(engines: Engines, bench: SwarmBench) -> None:
+def test_an_engine_without_a_swarm_is_reported(engines: Engines, bench: SwarmKit) -> None:
     engines.need("docker", why_docker_is_missing("docker"))
     with pytest.raises(EngineUnavailableError, match="is in no swarm"):
         bench.pman(DOCKER_HOST=address("docker")).pman_ping()
 
 
-def test_the_swarm_is_named(bench: SwarmBench) -> None:
+def test_the_swarm_is_named(bench: SwarmKit) -> None:
     assert bench.pman().pman_ping().startswith("swarm of Docker ")
 
 
-def test_a_manager_that_is_none_any_more_is_told_when_it_is_asked_for(
-    two_nodes: RealSwarm, bench: SwarmBench
+def test_a_manager_that_is_none_any_more_is_reported_when_it_is_asked_for(
+    two_nodes: RealSwarm, bench: SwarmKit
 ) -> None:
     pman = bench.pman(DOCKER_HOST=two_nodes.hosts[1])
     pman._swarm._node = bench.pman()._swarm.node()  # as it was when pman began

@@ -1,11 +1,11 @@
-"""What pman finds out or decides about an end is noted on the service, and stays."""
+"""What pman finds out or decides about an end is recorded on the service, and stays."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from engine_kit import runs, until
-from swarm_kit import FIRST, SECOND, SwarmBench
+from swarm_kit import FIRST, SECOND, SwarmKit
 from swarm_subjects import RealSwarm
 
 from pman_core import JobFilter, JobInfo, Reason, Status
@@ -16,12 +16,12 @@ EATS = "x = []\nwhile True: x.append(bytearray(2**24))"
 NOWHERE = "pman.no=such"
 
 
-def remove_containers(bench: SwarmBench, info: JobInfo) -> None:
+def remove_containers(bench: SwarmKit, info: JobInfo) -> None:
     for node, container in bench.swarm.containers(info.native):
         node.remove_container(container["Id"], force=True)
 
 
-def eaten(bench: SwarmBench, pman: Any) -> JobInfo:
+def eaten(bench: SwarmKit, pman: Any) -> JobInfo:
     """A job that was out of memory, whose engine knows; with cgroups v1 it may miss that."""
     for _ in range(3):
         info = bench.run(bench.sized(bench.job("python3", "-c", EATS)), pman)
@@ -46,8 +46,8 @@ def eaten(bench: SwarmBench, pman: Any) -> JobInfo:
     ],
     ids=["first", "second"],
 )
-def test_out_of_memory_is_told_as_far_as_pman_can_see(
-    bench: SwarmBench, two_nodes: RealSwarm, label: str, reason: Reason, words: str
+def test_out_of_memory_is_reported_as_far_as_pman_can_see(
+    bench: SwarmKit, two_nodes: RealSwarm, label: str, reason: Reason, words: str
 ) -> None:
     """And it stays, also when the container is gone, and for any other pman."""
     pman = bench.pman(NODE_SELECTOR=label)
@@ -60,13 +60,13 @@ def test_out_of_memory_is_told_as_far_as_pman_can_see(
     assert pman.pman_status(info.jid) == info == bench.pman().pman_status(info.jid)
 
 
-def test_a_job_that_killed_itself_was_not_out_of_memory(bench: SwarmBench) -> None:
+def test_a_job_that_killed_itself_was_not_out_of_memory(bench: SwarmKit) -> None:
     info = bench.run(bench.shell("exit 137"), bench.pman(NODE_SELECTOR=FIRST))
     assert (info.status, info.reason, info.exit_code) == (Status.FAILED, Reason.KILLED, 137)
     assert info.message == "killed by signal 9 (SIGKILL, exit code 137)"
 
 
-def test_a_killed_container_that_is_gone_is_told_as_killed(bench: SwarmBench) -> None:
+def test_a_killed_container_that_is_gone_is_reported_as_killed(bench: SwarmKit) -> None:
     """Nobody looked while it was there."""
     pman = bench.pman(NODE_SELECTOR=FIRST)
     job = bench.sized(bench.job("python3", "-c", EATS))
@@ -82,14 +82,14 @@ def test_a_killed_container_that_is_gone_is_told_as_killed(bench: SwarmBench) ->
 # ------------------------------------------------------------------ START_DEADLINE
 
 
-def waiting(bench: SwarmBench, pman: Any) -> str:
+def waiting(bench: SwarmKit, pman: Any) -> str:
     """A job that no node takes, whatever deadline that pman has."""
     job = bench.count(bench.place())
     pman.pman_submit(job)
     return job.jid
 
 
-def test_a_job_that_waits_too_long_is_ended_in_the_engine(bench: SwarmBench) -> None:
+def test_a_job_that_waits_too_long_is_ended_in_the_engine(bench: SwarmKit) -> None:
     patient = bench.pman(NODE_SELECTOR=NOWHERE)
     jid = waiting(bench, patient)
     until(lambda: patient.pman_status(jid), lambda info: info.reason is Reason.QUEUED)
@@ -103,21 +103,21 @@ def test_a_job_that_waits_too_long_is_ended_in_the_engine(bench: SwarmBench) -> 
     assert bench.pman().pman_logs(info, 10, 1000) == b""
 
 
-def test_a_list_ends_what_waits_too_long(bench: SwarmBench) -> None:
+def test_a_list_ends_what_waits_too_long(bench: SwarmKit) -> None:
     pman = bench.pman(NODE_SELECTOR=NOWHERE, START_DEADLINE="1")
     jid = waiting(bench, pman)
     (info,) = until(lambda: pman.pman_list(JobFilter(status=Status.FAILED), 10, None).jobs, bool)
     assert (info.jid, info.reason) == (jid, Reason.START_DEADLINE)
 
 
-def test_a_deadline_is_that_of_who_looks(bench: SwarmBench) -> None:
+def test_a_deadline_is_that_of_who_looks(bench: SwarmKit) -> None:
     jid = waiting(bench, bench.pman(NODE_SELECTOR=NOWHERE))
     assert bench.pman(START_DEADLINE="1000").pman_status(jid).status is Status.NOT_STARTED
     hasty = bench.pman(START_DEADLINE="1")
     assert bench.end_of(hasty, jid).reason is Reason.START_DEADLINE
 
 
-def test_a_job_that_began_is_not_late(bench: SwarmBench) -> None:
+def test_a_job_that_began_is_not_late(bench: SwarmKit) -> None:
     place = bench.place()
     job = bench.shell("while [ ! -e /share/incoming/go ]; do sleep 0.1; done", place)
     pman = bench.pman()
@@ -131,7 +131,7 @@ def test_a_job_that_began_is_not_late(bench: SwarmBench) -> None:
     assert bench.end_of(hasty, job.jid).status is Status.SUCCEEDED
 
 
-def test_many_pmans_write_one_verdict(bench: SwarmBench) -> None:
+def test_many_pmans_write_one_end(bench: SwarmKit) -> None:
     """The update names the version that was seen: one of them wins, and all agree."""
     pmans = [bench.pman(START_DEADLINE=str(n)) for n in range(1, 9)]
     jid = waiting(bench, bench.pman(NODE_SELECTOR=NOWHERE))
@@ -141,7 +141,7 @@ def test_many_pmans_write_one_verdict(bench: SwarmBench) -> None:
     assert bench.pman().pman_status(jid) == infos[0]
 
 
-def test_a_verdict_on_what_has_changed_meanwhile_is_not_written(bench: SwarmBench) -> None:
+def test_an_end_of_what_has_changed_meanwhile_is_not_written(bench: SwarmKit) -> None:
     """The update names the version of the service that pman saw, which says nothing of tasks."""
     place = bench.place()
     job = bench.count(place)
@@ -159,7 +159,7 @@ def test_a_verdict_on_what_has_changed_meanwhile_is_not_written(bench: SwarmBenc
 # ------------------------------------------------------------------ a second task
 
 
-def test_a_second_task_of_a_worker_ends_the_job(bench: SwarmBench) -> None:
+def test_a_second_task_of_a_worker_ends_the_job(bench: SwarmKit) -> None:
     """Whoever makes the swarm begin again: what runs is ended, and the job is told as lost."""
     place = bench.place()
     script = "echo run >> /share/outgoing/runs; while true; do sleep 0.1; done"

@@ -5,7 +5,7 @@ import json
 import attrs
 import pytest
 from swarm_escaping import BRACES, TemplateError, expanded
-from swarm_kit import SwarmBench
+from swarm_kit import SwarmKit
 
 from pman_core import Status
 from pman_swarm.escaping import escaped
@@ -25,7 +25,7 @@ def test_what_holds_no_braces_stays_as_it_is() -> None:
     assert escaped("$HOME {} { %s }}") == "$HOME {} { %s }}"
 
 
-def test_no_template_is_expanded_in_the_environment(bench: SwarmBench) -> None:
+def test_no_template_is_expanded_in_the_environment(bench: SwarmKit) -> None:
     env = {f"NASTY_{index}": text for index, text in enumerate(BRACES)}
     env |= {"{{.Node.ID}}": "in a name", "{": "{.Node.ID}}", "LAST": "{"}
     script = "import json, os; print(json.dumps(dict(os.environ)))"
@@ -35,7 +35,7 @@ def test_no_template_is_expanded_in_the_environment(bench: SwarmBench) -> None:
     assert {key: seen.get(key) for key in env} == env
 
 
-def test_no_template_is_expanded_where_a_directory_is_seen(bench: SwarmBench) -> None:
+def test_no_template_is_expanded_where_a_directory_is_seen(bench: SwarmKit) -> None:
     place = bench.place()
     (place / "in" / "given").write_text("words")
     folder = place.relative_to(bench.folder)
@@ -45,7 +45,7 @@ def test_no_template_is_expanded_where_a_directory_is_seen(bench: SwarmBench) ->
     assert bench.log(info) == b"words"
 
 
-def test_no_template_is_expanded_in_a_directory(bench: SwarmBench) -> None:
+def test_no_template_is_expanded_in_a_directory(bench: SwarmKit) -> None:
     name = "{{.Node.ID}} {{{.Task.Slot}}"
     for part in ("in", "out"):
         (bench.folder / name / part).mkdir(parents=True)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from swarm_jobs import JOB, OVER, task, told
+from swarm_jobs import JOB, OVER, reported, task
 
 from pman_core import Reason, Status
 from pman_swarm.outcome import outcome_of
@@ -117,18 +117,20 @@ BIND = 'invalid mount config for type "bind": bind source path does not exist: /
         ),
     ],
 )
-def test_an_end_is_told(ended: Any, message: str, reason: Reason | None, code: int | None) -> None:
+def test_an_end_is_reported(
+    ended: Any, message: str, reason: Reason | None, code: int | None
+) -> None:
     ending = outcome_of(ended, JOB.image)
     assert (ending.message, ending.reason, ending.exit_code) == (message, reason, code)
-    assert told(ended).status is (Status.FAILED if reason else Status.SUCCEEDED)
+    assert reported(ended).status is (Status.FAILED if reason else Status.SUCCEEDED)
 
 
 def test_exit_code_0_of_a_task_that_never_ran_is_no_success() -> None:
     """The API gives 0 also where there was no exit."""
-    info = told(task("rejected", BIND, code=0))
+    info = reported(task("rejected", BIND, code=0))
     assert (info.status, info.exit_code) == (Status.FAILED, None)
 
 
 @pytest.mark.parametrize("state", OVER)
 def test_nothing_but_complete_is_a_success(state: str) -> None:
-    assert (told(task(state)).status is Status.SUCCEEDED) == (state == "complete")
+    assert (reported(task(state)).status is Status.SUCCEEDED) == (state == "complete")

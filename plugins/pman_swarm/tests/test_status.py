@@ -1,4 +1,4 @@
-"""What the engine says of services and tasks, as it said it, becomes what pman tells of jobs."""
+"""What the engine says of services and tasks, as it said it, becomes what pman reports of jobs."""
 
 import json
 import random
@@ -7,14 +7,14 @@ from typing import Any
 
 import attrs
 import pytest
-from swarm_jobs import JOB, OVER, WAITING, barred, service, task, told
+from swarm_jobs import JOB, OVER, WAITING, barred, reported, service, task
 
 from pman_core import Reason, Status
 from pman_core.kit.outcome import lost
 from pman_core.kit.settings import load
 from pman_swarm.labels import end_labels
 from pman_swarm.outcome import was_killed
-from pman_swarm.payload import ended, noted, service_payload
+from pman_swarm.payload import ended, recorded, service_payload
 from pman_swarm.settings import SwarmSettings
 from pman_swarm.status import (
     attempts,
@@ -37,7 +37,7 @@ def test_each_state_is_one_of_three(state: str) -> None:
 
 @pytest.mark.parametrize("state", WAITING)
 def test_before_running_is_not_started(state: str) -> None:
-    info = told(task(state))
+    info = reported(task(state))
     assert info.status is Status.NOT_STARTED
     assert info.message
     assert (info.started, info.finished, info.exit_code) == (None, None, None)
@@ -45,23 +45,23 @@ def test_before_running_is_not_started(state: str) -> None:
 
 def test_what_waits_for_room_says_why_in_the_swarms_words() -> None:
     words = "no suitable node (insufficient resources on 2 nodes)"
-    info = told(task("pending", words))
+    info = reported(task("pending", words))
     assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
     assert words in info.message
 
 
 def test_what_is_prepared_may_be_pulled() -> None:
-    info = told(task("preparing"))
+    info = reported(task("preparing"))
     assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.PULLING)
     assert "some/image:1" in info.message
 
 
 def test_a_job_without_tasks_waits() -> None:
-    assert told().status is Status.NOT_STARTED
+    assert reported().status is Status.NOT_STARTED
 
 
 def test_a_running_job_is_started() -> None:
-    info = told(task("running"))
+    info = reported(task("running"))
     assert (info.status, info.message, info.finished) == (Status.STARTED, "running", None)
     assert info.started == datetime(2026, 11, 21, 1, 2, 1, 123456, UTC)
 
@@ -73,8 +73,8 @@ def test_what_the_swarm_stops_is_given_up(desired: str) -> None:
     assert not is_given_up(task("complete"))  # it has ended, and the swarm wants it so
 
 
-def test_everything_of_the_job_is_told() -> None:
-    info = told(task("failed", "task: non-zero exit (3)", code=3))
+def test_everything_of_the_job_is_reported() -> None:
+    info = reported(task("failed", "task: non-zero exit (3)", code=3))
     assert (info.jid, info.image, info.argv) == (JOB.jid, JOB.image, JOB.argv)
     assert (info.fingerprint, info.labels) == (JOB.fingerprint, JOB.labels)
     assert info.native == "5e7f1ce"
@@ -86,15 +86,15 @@ def test_an_end_is_never_before_the_creation() -> None:
     """The nodes have clocks of their own."""
     early = task("complete")
     early["Status"]["Timestamp"] = "2026-11-21T01:00:00Z"
-    assert told(early).finished == told(early).created
+    assert reported(early).finished == reported(early).created
 
 
-def test_an_owner_is_told() -> None:
+def test_an_owner_is_reported() -> None:
     owned = attrs.evolve(JOB, owner="Ünï @x/y")
     spec = service_payload("some-job", owned, load(SwarmSettings, {}))
     assert info_of(service(spec=spec), []).owner == "Ünï @x/y"
     assert taken_info(owned, "5e7f1ce").owner == "Ünï @x/y"
-    assert told().owner is None
+    assert reported().owner is None
 
 
 def test_a_job_that_was_just_taken_waits() -> None:
@@ -122,15 +122,15 @@ def test_tasks_are_sorted_by_worker_and_time() -> None:
 
 
 def test_success_is_success_of_all_workers() -> None:
-    assert told(*(task("complete", slot=n) for n in (3, 1, 2))).status is Status.SUCCEEDED
+    assert reported(*(task("complete", slot=n) for n in (3, 1, 2))).status is Status.SUCCEEDED
 
 
 def test_a_failed_worker_is_named_when_all_have_ended() -> None:
     failed = task("failed", "task: non-zero exit (4)", slot=2, code=4)
-    running = told(task("complete", slot=1), failed, task("running", slot=3))
+    running = reported(task("complete", slot=1), failed, task("running", slot=3))
     assert (running.status, running.exit_code) == (Status.STARTED, None)
     assert running.message == "1 of 3 workers running, 2 ended"
-    info = told(task("complete", slot=3), failed, task("complete", slot=1))
+    info = reported(task("complete", slot=3), failed, task("complete", slot=1))
     assert (info.status, info.exit_code) == (Status.FAILED, 4)
     assert info.message == "worker 2 of 3: exited with code 4"
     assert info.finished == datetime(2026, 11, 21, 1, 2, 3, 123456, UTC)
@@ -138,17 +138,17 @@ def test_a_failed_worker_is_named_when_all_have_ended() -> None:
 
 def test_a_job_goes_on_until_all_its_workers_were_seen() -> None:
     """Right after the creation, only some of the tasks are there."""
-    assert told(task("complete"), workers=2).status is Status.STARTED
-    assert told(task("pending"), workers=2).status is Status.NOT_STARTED
+    assert reported(task("complete"), workers=2).status is Status.STARTED
+    assert reported(task("pending"), workers=2).status is Status.NOT_STARTED
 
 
 def test_a_job_with_one_worker_waiting_is_started() -> None:
-    info = told(task("running", slot=1), task("pending", "no suitable node", slot=2))
+    info = reported(task("running", slot=1), task("pending", "no suitable node", slot=2))
     assert (info.status, info.message) == (Status.STARTED, "1 of 2 workers running, 0 ended")
 
 
 def test_the_worker_furthest_behind_tells_what_a_job_waits_for() -> None:
-    info = told(task("preparing", slot=1), task("pending", "no suitable node", slot=2))
+    info = reported(task("preparing", slot=1), task("pending", "no suitable node", slot=2))
     assert info.reason is Reason.QUEUED
     assert "no suitable node" in info.message
 
@@ -172,7 +172,7 @@ def test_the_worker_furthest_behind_tells_what_a_job_waits_for() -> None:
         ),
     ],
 )
-def test_memory_is_told_as_far_as_a_node_knows(
+def test_memory_is_reported_as_far_as_a_node_knows(
     known: bool | None, reason: Reason, message: str
 ) -> None:
     killed = task("failed", "task: non-zero exit (137)", code=137)
@@ -192,23 +192,25 @@ def test_only_137_is_a_question_of_memory() -> None:
     assert not any(map(was_killed, others))
 
 
-# ------------------------------------------------------------------ what pman noted
+# ------------------------------------------------------------------ what pman recorded
 
 ENDED = [task("complete")], [task("failed", "task: non-zero exit (3)", code=3)]
 
 
 @pytest.mark.parametrize("tasks", ENDED, ids=["succeeded", "failed"])
 @pytest.mark.parametrize("later", [[], [task("running")], [task("complete")], [task("pending")]])
-def test_a_noted_end_is_told_whatever_the_tasks_are(tasks: list[Any], later: list[Any]) -> None:
+def test_a_recorded_end_is_reported_whatever_the_tasks_are(
+    tasks: list[Any], later: list[Any]
+) -> None:
     found = service()
     first = info_of(found, tasks)
-    noted_one = service(spec=noted(found["Spec"], end_labels(first)))
+    recorded_one = service(spec=recorded(found["Spec"], end_labels(first)))
     assert first.status.is_final
-    assert info_of({**noted_one, "UpdatedAt": "2026-11-22T01:02:59Z"}, later) == first
+    assert info_of({**recorded_one, "UpdatedAt": "2026-11-22T01:02:59Z"}, later) == first
 
 
 @pytest.mark.parametrize("tasks", [[], [task("running")], [task("complete")], [task("pending")]])
-def test_a_verdict_is_final_whatever_the_tasks_are(tasks: list[Any]) -> None:
+def test_an_end_by_pman_is_final_whatever_the_tasks_are(tasks: list[Any]) -> None:
     """While the swarm removes the tasks of a job that pman ended, they are still there."""
     found = service()
     now = datetime(2026, 11, 21, 1, 2, 59, 500000, UTC)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import attrs
 import pytest
-from swarm_kit import FIRST, SwarmBench
+from swarm_kit import FIRST, SwarmKit
 
 from pman_core import HostPath, Status
 from pman_core.contract.errors import EngineUnavailableError
 
 
 @pytest.fixture
-def volume(bench: SwarmBench) -> Iterator[str]:
+def volume(bench: SwarmKit) -> Iterator[str]:
     name = f"pman-test-{uuid.uuid4().hex[:8]}"
     bench.swarm.manager.create_volume(name)
     try:
@@ -23,7 +23,7 @@ def volume(bench: SwarmBench) -> Iterator[str]:
         bench.swarm.manager.remove_volume(name, force=True)
 
 
-def test_a_job_works_in_the_volume(bench: SwarmBench, volume: str) -> None:
+def test_a_job_works_in_the_volume(bench: SwarmKit, volume: str) -> None:
     pman = bench.pman(VOLUME_NAME=volume, NODE_SELECTOR=FIRST)
     found = pman.pman_resolve_storage("docker_local_volume")
     assert found.kind is HostPath
@@ -38,11 +38,11 @@ def test_a_job_works_in_the_volume(bench: SwarmBench, volume: str) -> None:
     assert (folder / "out" / "made").read_text() == "words"
 
 
-def test_a_volume_that_is_not_there_is_told(bench: SwarmBench) -> None:
+def test_a_volume_that_is_not_there_is_reported(bench: SwarmKit) -> None:
     found = bench.pman(VOLUME_NAME="pman-no-such").pman_resolve_storage("docker_local_volume")
     with pytest.raises(EngineUnavailableError, match="no volume 'pman-no-such'"):
         found.mounts("a", "b")
 
 
-def test_other_types_are_others(bench: SwarmBench) -> None:
+def test_other_types_are_others(bench: SwarmKit) -> None:
     assert bench.pman().pman_resolve_storage("host") is None

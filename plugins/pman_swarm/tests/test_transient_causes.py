@@ -32,7 +32,7 @@ def test_an_end_that_cannot_be_written_down_hides_no_other_job() -> None:
         assert made.pman.pman_status("aa").reason is Reason.START_DEADLINE
 
 
-def test_an_end_is_not_told_before_it_is_written_down() -> None:
+def test_an_end_is_not_reported_before_it_is_written_down() -> None:
     """It would be told otherwise later: that it was out of memory, say."""
     with play_swarm() as made:
         made.pman.pman_submit(job())

@@ -45,7 +45,7 @@ def test_a_job_is_large_where_a_few_could_overfill_a_message_of_the_managers() -
     validate(attrs.evolve(JOB, argv=("program", *["x" * 115_000] * 3)), SETTINGS)
 
 
-def test_each_worker_of_a_job_is_told_everything() -> None:
+def test_each_worker_of_a_job_has_a_copy_of_everything() -> None:
     def sized(workers: int) -> Job:
         resources = Resources(workers=workers, memory_mib=64)
         return attrs.evolve(JOB, argv=("program", LONG), resources=resources)

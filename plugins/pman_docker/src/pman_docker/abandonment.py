@@ -43,7 +43,7 @@ class Abandonment:
         return self._engine.now() - info.created > self.grace
 
     def never_starts(self, first: Mapping[str, Any]) -> bool:
-        """Whether nobody starts a job's first object any more, which has not been started."""
+        """Whether no process will start the first object of a job."""
         if first["Config"]["Labels"][KIND] == WAITING:
             return True
         return bool(first["State"].get("Error")) or self.is_abandoned(first)

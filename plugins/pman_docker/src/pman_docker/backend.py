@@ -168,8 +168,7 @@ class DockerBackend:
 
         def look(name: str) -> JobInfo | None:
             labels = summaries[name]["Labels"]
-            # A waiting job tells its labels only when it is looked at.
-            # Looking at it costs a call.
+            # The labels of a waiting job are known only after a look at it, which is a call.
             may_match = job_filter.may_match(owner_in(labels), asked_labels(labels, labels))
             if labels[KIND] != WAITING and not may_match:
                 return None

@@ -1,7 +1,7 @@
-"""Goes on with jobs whose first object will not run: their image is missing, or nobody starts it.
+"""Starts jobs in the background whose first object will not run.
 
-In a thread for each, since a pull may take long. Nothing depends on these threads: whoever asks for
-such a job begins one, in any pman process.
+Their image is missing, or the first object is abandoned. Each job has a thread, since a pull may
+take long. No promise depends on these threads: any pman process that looks at the job begins one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ATTEMPTS = 5
 
 
 class BackgroundStarter:
-    """The jobs that this process brings to run."""
+    """Starts jobs in threads of this process."""
 
     def __init__(
         self,
@@ -92,20 +92,20 @@ class BackgroundStarter:
                 self._busy.discard(first["Id"])
 
     def _bring_about(self, name: str, job: Job, first: str) -> None:
-        """Make the second object: the running job, or the verdict on it."""
+        """Make the second object: the running job, or a placeholder of its end."""
         pulled = False
-        for _ in range(_ATTEMPTS):  # whoever asks for the job next begins anew
+        for _ in range(_ATTEMPTS):  # the next look at the job begins anew
             try:
                 self._containers.run_second(name, job, first)
             except NameInUseError:
                 if self._abandonment.clear_abandoned(second_name(name), first):
                     continue
             except ImageMissingError as missing:
-                told = str(missing) if pulled else self._pull(job.image, first)
+                words = str(missing) if pulled else self._pull(job.image, first)
                 pulled = True
-                if not told:
+                if not words:
                     continue
-                message = pull_message(job.image, told)
+                message = pull_message(job.image, words)
                 end = Outcome(message, Reason.IMAGE_NOT_FOUND)
                 self._placeholders.record_end(name, job, first, end)
             except ClientError as refusal:  # of Podman, where the job was submitted to Docker

@@ -1,7 +1,8 @@
-"""Ends a job when a client wishes so.
+"""Cancels a job.
 
-A job that runs is noted as cancelled (``cancellation_record.py``) and killed. One that waits gets
-its second object: a note of its end, after which nobody brings it to run.
+The cancellation of a running job is recorded (``cancellation_record.py``), and then the job is
+killed. A waiting job gets a placeholder of its end as its second object. After that no process
+starts the job.
 """
 
 from __future__ import annotations
@@ -82,10 +83,10 @@ class Canceller:
     def _keep_from_starting(
         self, jid: str, first: Mapping[str, Any], second: Mapping[str, Any] | None
     ) -> None:
-        """Make the note that a job that waits is cancelled; a second object that waits makes way.
+        """Record that a waiting job is cancelled; a second object that waits is removed.
 
-        Whoever has made the first object may be about to start it, and then it is killed. Else it
-        counts as abandoned at some time.
+        The process that made the first object may be about to start it; then the object is killed
+        later. Otherwise it counts as abandoned after some time.
         """
         name = self._objects.name(jid)
         if second:

@@ -1,11 +1,11 @@
-"""Keeps the cancellation of a job that runs: two notes, and what they decide.
+"""Records the cancellation of a running job in two placeholders.
 
-Nothing can be written onto the job's container, so notes say that it was cancelled. What had ended
-before they were made keeps its own end: their time counts. But an engine dates an object a little
-before it can be seen, and whoever looks in between would tell the job's own end, and the
-cancellation later. So there are two notes. The first says that a cancellation has begun. The second
-is made once the first can be seen, and its time counts: whoever saw neither has looked before that.
-Whoever sees only the first makes the second.
+Nothing can be written onto the job's container, so placeholders record the cancellation. A job that
+had ended before they were made keeps its own end. An engine dates an object a little before the
+object can be seen. A process that looked in between would report the job's own end, and later the
+cancellation. So there are two placeholders. The first says that a cancellation has begun. The
+second is made once the first can be seen, and its time counts. A process that saw neither has
+looked before that time. A process that sees only the first makes the second.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Cancellations:
         self._settings = settings
 
     def record(self, jid: str, first: str) -> None:
-        """Write down that a job is cancelled, unless that stands there or the job is removed.
+        """Record that a job is cancelled, unless that is recorded already or the job is removed.
 
         :raises NotRecordedError: the engine refuses that now.
         """
@@ -57,7 +57,7 @@ class Cancellations:
         return parsed_time(placeholder["Created"]) if placeholder else None
 
     def _made(self, jid: str, first: str, kind: str) -> Container | None:
-        """A note that can be seen, made where it is missing; ``None`` if the job is removed."""
+        """A placeholder that can be seen, made if it is missing; ``None`` if the job is removed."""
         name = second_name(self._objects.name(jid), kind)
         labels = end_labels(jid, self._settings.instance, first, cancelled(), kind)
         deadline = time.monotonic() + self._settings.engine_timeout_s

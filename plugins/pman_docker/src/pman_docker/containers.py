@@ -1,11 +1,11 @@
-"""Brings jobs to run: each once, whoever is killed meanwhile.
+"""Creates and starts the containers of jobs: each job runs once, whichever process is killed.
 
 Starting a container that has ended runs it again, and no engine has a start that depends on a
 state. So **only the process that created a container starts it, once, and at once**. Where
 that process was killed in between, another one makes the job's second object and starts that.
 The name of each object is a lock: of several creators one succeeds.
 
-A start that failed by a passing cause, or that was cancelled, is such a start too: its container
+A start that failed by a transient cause, or that was cancelled, is such a start too: its container
 is not started again, and counts as abandoned.
 """
 
@@ -107,10 +107,10 @@ class Containers:
     def _record_failed_start(
         self, name: str, job: Job, container: str, first: str, refused: RefusedError
     ) -> None:
-        """See that the engine keeps why a container could not be started.
+        """Make sure that the engine keeps why a container could not be started.
 
-        Docker does so by itself, Podman since 5. Older ones forget: there the container makes way
-        for a verdict.
+        Docker does so by itself, and Podman since version 5. Older versions do not: there a
+        placeholder of the end takes the place of the container.
 
         :raises EngineUnavailableError: it could not be started now; once it counts as abandoned,
             another takes its place.

@@ -1,8 +1,8 @@
 """Which of the two flavors the engine is that is there.
 
 ``CONTAINER_ENV=docker`` with a socket of Podman is what pman 6 advised, and Podman may listen at
-Docker's usual address. Such an engine gets the requests of Podman. What pman declares stays as
-it was at the start: what Podman refuses besides is told when it is asked for.
+Docker's usual address. Such an engine gets the requests of Podman. The capabilities
+stay as declared at the start. What Podman refuses in addition is refused when a job asks for it.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ class CurrentFlavor:
         self._engine = engine
         self._wanted = wanted
         self._lock = threading.Lock()
-        self._is_told = False
+        self._has_warned = False
 
     def flavor(self) -> Flavor:
         """The flavor; the engine is asked only where it is not known.
 
-        The log tells of Podman in Docker's place, once.
+        The log has one warning if Podman is in Docker's place.
 
         :raises EngineUnavailableError: see ``info``.
         """
         engine_info = self.info()
         is_other = self.is_other(engine_info)
         with self._lock:
-            is_told, self._is_told = self._is_told, is_other
-        if is_other and not is_told:
+            has_warned, self._has_warned = self._has_warned, is_other
+        if is_other and not has_warned:
             log.warning(
                 "the engine at %s is %s, and pman speaks to it as to Podman although "
                 "CONTAINER_ENV is docker; %s",

@@ -60,7 +60,7 @@ def engine_info_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> Engin
         rootless,
         enforced,
         limits_swap=bool(info.get("SwapLimit", True)),
-        # So says Docker (20.10 to 28) of an init that it cannot run. Podman tells nothing here.
+        # So says Docker (20.10 to 28) of an init that it cannot run. Podman says nothing here.
         has_init=(info.get("InitCommit") or {}).get("ID") != "N/A",
         # The old one says OOMKilled of no container.
         knows_oom=not old_podman,

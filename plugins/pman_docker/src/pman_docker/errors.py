@@ -1,7 +1,7 @@
-"""What the engine's client raises, in our words: the only module that knows both.
+"""Maps the exceptions of the engine's client; no other module knows both sides.
 
-``RefusedError`` and its kinds are for this plugin alone: whoever called the engine knows what a
-refusal means there. What is nobody's fault becomes ``EngineUnavailableError`` here.
+``RefusedError`` and its kinds stay inside the plugins: the caller knows what a refusal means. An
+engine that does not answer is an ``EngineUnavailableError``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class NotFoundError(RefusedError):
 
 
 class NotRecordedError(EngineUnavailableError):
-    """The engine took no note of how a job ended: that is not decided before it does."""
+    """The engine did not record how a job ended; the end is not decided before it does."""
 
 
 class ImageMissingError(RefusedError):
@@ -78,7 +78,7 @@ def engine_errors(address: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def query_errors(address: str, *, may_lack: bool = False) -> Iterator[None]:
-    """For looks, which an engine has no reason to refuse: whoever asked can only ask again.
+    """For queries, which an engine has no reason to refuse; the caller can only ask again.
 
     :param may_lack: whether one thing is looked for, which may not be there.
     :raises NotFoundError: there is no such thing; ``ImageMissingError`` of an image.

@@ -21,13 +21,14 @@ class Flavor:
 
     :param name: the value of ``CONTAINER_ENV``.
     :param create_path: where containers are created.
-    :param job_payload: a job in the words of that request, with the labels to put on it; see
+    :param job_payload: the body of that request for a job, with the labels to put on it; see
         ``docker_payload``.
-    :param placeholder_payload: a note likewise, from its image and labels.
+    :param placeholder_payload: the same for a placeholder, from its image and labels.
     :param name_in_body: whether the container's name travels in the body, not in the query.
     :param splits_lines: whether the engine splits long lines of a log into pieces that can be
         put together again, its tail being so many of them; others spoil the end of a log.
-    :param default_host: where it listens if nobody says; the argument is the user's id.
+    :param default_host: where it listens if ``DOCKER_HOST`` is unset, from the environment and the
+        user's id.
     :param capabilities: what the backend declares.
     """
 

@@ -66,7 +66,7 @@ def rejoined(frames: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
 
 
 def news(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The messages of an answer that tells of progress."""
+    """The messages of an answer that reports progress."""
     for line in lines:
         if line.strip():
             yield json.loads(line)

@@ -1,4 +1,4 @@
-"""Whom a job runs as where ``CONTAINER_USER`` names a group alone.
+"""The user of an image, for jobs where ``CONTAINER_USER`` names a group alone.
 
 Both engines then take root for the user, whatever the image says (seen with Docker 20.10 and Podman
 4.3), so pman names the image's own user.

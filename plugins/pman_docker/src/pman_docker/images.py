@@ -16,7 +16,7 @@ from pman_docker.framing import news
 
 
 def login(engine: Engine, image: str) -> str | None:
-    """What the registry of an image is told, from the files of Docker's own client.
+    """The login for the registry of an image, from the files of Docker's own client.
 
     They are read anew each time: some logins are good for hours only.
 
@@ -65,8 +65,8 @@ def load(engine: Engine, archive: bytes) -> None:
 
 def _load(api: Any, archive: bytes) -> Iterable[dict[str, Any]]:
     """The SDK has no types here."""
-    told: Iterable[dict[str, Any]] = api.load_image(archive)
-    return told
+    messages: Iterable[dict[str, Any]] = api.load_image(archive)
+    return messages
 
 
 def _raise_error(messages: Iterable[dict[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from pman_core import Reason
 from pman_core.kit.causes import Cause
 from pman_core.kit.outcome import Outcome, cannot_start
 
-#: Where Podman mounts the init, which is then the program that it tells (4 and later; before).
+#: Where Podman mounts the init, which it then reports as the program (4 and later; before).
 _PODMAN_PATHS = ("/run/podman-init", "/dev/init")
 
 #: Exit codes of an init that could not run the program of a job, which a program may have as well.

@@ -63,7 +63,7 @@ class JobObjects:
         kind: str = CONTAINER,
         listed: Iterable[Summary] | None = None,
     ) -> Container | None:
-        """The same, if it has another name.
+        """The second object of a first one, if it has another name.
 
         :param listed: objects that have been listed anyway, those of the job among them.
         """

@@ -1,11 +1,11 @@
-"""What pman writes on the engine's objects, and how it reads that back.
+"""Names and labels of the containers that belong to a job.
 
-A job has one object or two. The *first* has the job's native name, which is the lock: it is the
-job's container, or, where the image must be pulled first, a note. The *second* exists where the
-first could not become the running job: it is the container that does, or a note that says why
-none could be started. A job that is cancelled while it runs has two second objects more, notes
-that say so (``cancellation_record.py``). A note is a container that is never started, of an image
-that holds nothing.
+A job has one object or two. The *first* has the job's native name, which is the lock. It is the
+job's container or, where the image must be pulled first, a placeholder. The *second* exists where
+the first could not become the running job. It is the container that does, or a placeholder that
+keeps why none could be started. A job that is cancelled while it runs has two more placeholders
+(``cancellation_record.py``). A placeholder is a container that is never started, of an image that
+holds nothing.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pman_core.kit.names import LABEL_PREFIX
 from pman_core.kit.outcome import Outcome
 from pman_core.kit.serial import job_from_json, job_to_json
 
-#: What an object is.
+#: What an object is. ``ENDED`` is a placeholder that keeps a failure.
 KIND = LABEL_PREFIX + "kind"
 CONTAINER, WAITING, ENDED = "container", "waiting", "verdict"
 
-#: The notes of a cancellation: that one has begun, and from when on it counts.
+#: The placeholders of a cancellation: it has begun; from when on it counts.
 CANCEL, CANCELLED = "cancel", "cancelled"
 
 #: The whole job, on its first object: any pman process can go on with it.
@@ -32,7 +32,7 @@ JOB = LABEL_PREFIX + "job"
 #: the image may have such a label.
 OF = LABEL_PREFIX + "of"
 
-#: On a verdict: the reason, and the message for a person.
+#: On a placeholder of an end: the reason, and the message for a person.
 REASON = LABEL_PREFIX + "reason"
 MESSAGE = LABEL_PREFIX + "message"
 
@@ -52,7 +52,7 @@ def container_labels(job: Job, instance: str, of: str = "") -> dict[str, str]:
 
 
 def waiting_labels(job: Job, instance: str) -> dict[str, str]:
-    """The labels of a note that a job waits for its image."""
+    """The labels of a placeholder of a job that waits for its image."""
     return {**identity_labels(job.jid, instance), KIND: WAITING, JOB: job_to_json(job)}
 
 
@@ -66,7 +66,7 @@ def end_labels(
 
 
 def is_of_cancellation(labels: Mapping[str, str]) -> bool:
-    """Whether an object is there since somebody has cancelled its job."""
+    """Whether an object keeps the cancellation of its job."""
     return labels.get(KIND) != CONTAINER and labels.get(REASON) == Reason.CANCELLED
 
 

@@ -111,12 +111,12 @@ def podman_payload(
 
 
 def docker_placeholder(image: str, labels: Mapping[str, str]) -> Payload:
-    """The body of Docker's create request for a note."""
+    """The body of Docker's create request for a placeholder."""
     return {"Image": image, "Cmd": ["note"], "Labels": dict(labels)}
 
 
 def podman_placeholder(image: str, labels: Mapping[str, str]) -> Payload:
-    """The body of Podman's own create request for a note."""
+    """The body of Podman's own create request for a placeholder."""
     return {"image": image, "command": ["note"], "labels": dict(labels)}
 
 

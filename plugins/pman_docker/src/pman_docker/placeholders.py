@@ -42,16 +42,16 @@ class Placeholders:
         self._settings = settings
 
     def create_waiting(self, name: str, job: Job) -> None:
-        """Write down that a job waits for its image.
+        """Record that a job waits for its image.
 
-        :raises NameInUseError: as above.
+        :raises NameInUseError: the job exists, or a foreign object has its name.
         """
         made = self._create(name, waiting_labels(job, self._settings.instance))
         if self._creator.is_superfluous(made, job.jid):
             self._creator.withdraw(made)
 
     def record_end(self, name: str, job: Job, first: str, outcome: Outcome) -> None:
-        """Write down that a job could not be started; what came first stands.
+        """Record that a job could not be started; what came first stands.
 
         :raises NotRecordedError: the engine refuses that now.
         """
@@ -59,7 +59,7 @@ class Placeholders:
         self.create_second(second_name(name), labels)
 
     def create_second(self, name: str, labels: Mapping[str, str]) -> None:
-        """Make a note that is a second object, unless there is one; what came first stands.
+        """Make a placeholder that is a second object, unless there is one; what came first stands.
 
         :raises NotRecordedError: as above.
         """

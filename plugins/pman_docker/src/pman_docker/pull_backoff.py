@@ -1,4 +1,4 @@
-"""Attempts to bring a job to run that failed and may succeed later: pulls, and creations.
+"""When to pull again: failed attempts to start a job that may succeed later.
 
 Kept in memory only: a process that knows nothing of them tries once more.
 """
@@ -25,7 +25,7 @@ class _Failed:
 
 
 class PullBackoff:
-    """The last failed attempt of each job that waits.
+    """The last failed attempt, a pull or a creation, of each waiting job.
 
     :param keep_s: seconds after which an attempt is forgotten: no job waits longer than that.
     """

@@ -1,4 +1,4 @@
-"""Looks jobs up, and has what was left undone gone on with."""
+"""Finds jobs, and does what is due: a start that was left undone, or an end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pman_docker.status import (
     with_second,
 )
 
-#: What a job is told while it is cancelled and may yet be started by whoever made its container.
+#: The message of a job that is cancelled, and whose creator may still start its container.
 _BEING_CANCELLED = "created, and cancelled unless it is started just now"
 
 
@@ -61,9 +61,9 @@ class Reconciler:
         return self._or_cancelled(first["Id"], self._info(jid, first), listed)
 
     def _or_cancelled(self, first: str, info: JobInfo, listed: Iterable[Summary] | None) -> JobInfo:
-        """The job, by its cancellation if that is what ended it: with SIGKILL, after it was noted.
+        """The job, as cancelled if SIGKILL ended it after its cancellation was recorded.
 
-        So only for jobs that ended thus anything more is looked at.
+        So more is looked at only for jobs that SIGKILL ended.
         """
         if info.exit_code != SIGKILLED or info.finished is None:
             return info
@@ -147,7 +147,7 @@ class Reconciler:
         return self._engine.info().knows_oom
 
     def _with_init(self, info: JobInfo, container: Mapping[str, Any]) -> JobInfo:
-        """Tell a program that could not be run, which the engine does not know: the init does."""
+        """Report a program that could not be run: only the init knows, not the engine."""
         failed = info.reason is Reason.EXIT_CODE and may_have_failed(container, info.exit_code)
         if not failed:
             return info

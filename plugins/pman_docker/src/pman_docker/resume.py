@@ -21,7 +21,7 @@ def resume(engine: Engine, reconciler: Reconciler, canceller: Canceller) -> bool
 
     A fault with one job keeps none of the others.
 
-    :return: whether some job has not been started yet; another look may find that nobody does.
+    :return: whether some job has not been started yet; a later look may find it abandoned.
     :raises EngineUnavailableError: there was a fault.
     """
     objects = reconciler.objects

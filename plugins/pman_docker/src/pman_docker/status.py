@@ -1,4 +1,4 @@
-"""What the engine says of a container, as pman tells of the job: pure translation.
+"""What the engine says of a container -> the job info: pure translation.
 
 ``GET /containers/{id}/json``, Engine API 1.41 to 1.51.
 """
@@ -59,7 +59,7 @@ def info_of(container: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
             info,
             message=_masked(message, container),
             reason=reason,
-            # One that somebody is about to start again did begin once: nobody takes its place.
+            # A container that is started again has begun before: it does not count as abandoned.
             started=parsed_time(state.get("StartedAt")),
         )
     finished = parsed_time(state.get("FinishedAt"))
@@ -97,9 +97,10 @@ def _masked(message: str, container: Mapping[str, Any]) -> str:
 
 
 def env_of(config: Mapping[str, Any]) -> dict[str, str]:
-    """The environment of a container: the job's own, where its labels tell, for the image has some.
+    """The environment of a container; the job's own, if its labels hold the job.
 
-    What an image says is no secret, and its paths stand in messages.
+    Otherwise the variables of the image are in it as well. Those are no secrets, and messages may
+    hold their paths.
     """
     if (config["Labels"] or {}).get(JOB):
         return dict(job_of(config["Labels"]).env)
@@ -177,7 +178,7 @@ def _runs_again(state: Mapping[str, Any]) -> bool:
 
 
 def _is_cut_off(word: str, state: Mapping[str, Any]) -> bool:
-    """Whether a container began and never ended: Podman tells so after its machine is restarted.
+    """Whether a container began and never ended: so says Podman after its machine is restarted.
 
     It is as if created anew then, in newer versions as if it had ended.
     """

@@ -1,4 +1,4 @@
-"""Which jobs these engines cannot run, as far as that can be told without asking them."""
+"""Refuses jobs that these engines cannot run, without asking them."""
 
 from __future__ import annotations
 

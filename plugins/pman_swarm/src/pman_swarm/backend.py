@@ -37,7 +37,7 @@ from pman_swarm.settings import SwarmSettings
 from pman_swarm.status import taken_info
 from pman_swarm.validate import validate
 
-#: Where the engine listens if nobody says.
+#: Where the engine listens if ``DOCKER_HOST`` is unset.
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 
@@ -82,13 +82,13 @@ class SwarmBackend:
 
     @hookimpl
     def pman_resume(self) -> None:
-        """Nothing is left undone; but an engine that cannot be used is told at start."""
+        """Nothing is left undone; but an engine that cannot be used is reported at start."""
         self._swarm.ask()
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
         """Create is the lock, so nothing is looked up before it."""
-        # Of the other nodes nobody can be asked; see the notes of ``capabilities.py``.
+        # The other nodes cannot be asked; see the notes of ``capabilities.py``.
         refuse_unlimited(job, self._swarm.node().engine_info)
         name = self._reconciler.name(job.jid)
         body = service_payload(name, job, self._settings)
@@ -127,7 +127,7 @@ class SwarmBackend:
 
     @hookimpl
     def pman_cancel(self, jid: str) -> JobInfo:
-        """One update notes the end and stops the containers, which are waited for."""
+        """One update records the end and stops the containers; then their end is waited for."""
         info = cancel(self._swarm, self._reconciler, jid, self._settings.engine_timeout_s)
         if info is None:
             raise UnknownJobError(jid)

@@ -80,7 +80,7 @@ class SwarmClient:
         return found if name in (found["Spec"]["Name"], found["ID"]) else None
 
     def update(self, service: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
-        """Give a service another specification, if nobody has meanwhile; whether it got it.
+        """Give a service another specification, unless it has changed meanwhile; whether it got it.
 
         :raises NotRecordedError: the manager refuses it now.
         """

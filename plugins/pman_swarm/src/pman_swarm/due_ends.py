@@ -1,4 +1,4 @@
-"""Which jobs pman ends itself: those that are lost, that wait too long, or that are cancelled."""
+"""Ends that are due: of jobs that are lost, that wait too long, or that are cancelled."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Decision = Callable[[Service, Sequence[Task], Clock], JobInfo | None]
 
 @attrs.frozen
 class DueEnds:
-    """What pman decides of jobs that have no noted end."""
+    """What pman decides of jobs that have no recorded end."""
 
     swarm: SwarmClient
     start_deadline_s: int

@@ -68,7 +68,7 @@ class Nodes:
         lines = program.count("\n") + 2  # one more than the init writes
         try:
             written = b"".join(task_log(self.swarm, task, lines))
-        except EngineUnavailableError as error:  # the exit code is told all the same
+        except EngineUnavailableError as error:  # the exit code is reported all the same
             log.warning("task %s: its log cannot be read: %s", task["ID"], error)
             return None
         return why_not_run([(_STDERR, written)], program)

@@ -31,7 +31,7 @@ def task_log(swarm: SwarmClient, task: Task, pieces: int) -> Iterator[bytes]:
 
     :raises EngineUnavailableError: its node does not give it.
     """
-    # A node starts a container first, and tells the swarm a moment later. A log with lines would
+    # A node starts a container, and reports it to the swarm a moment later. A log with lines would
     # contradict the status, which comes from the swarm.
     if is_waiting(task):
         return

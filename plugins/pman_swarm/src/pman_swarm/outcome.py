@@ -60,7 +60,7 @@ def exit_code_of(task: Mapping[str, Any]) -> int | None:
 
 
 def was_killed(task: Mapping[str, Any]) -> bool:
-    """Whether a task was killed by nobody knows whom; its container may tell."""
+    """Whether SIGKILL ended a task; only its container may know why."""
     return exit_code_of(task) == SIGKILLED
 
 

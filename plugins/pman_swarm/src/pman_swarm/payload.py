@@ -143,6 +143,6 @@ def ended(spec: Payload, labels: Mapping[str, str]) -> Payload:
     }
 
 
-def noted(spec: Payload, labels: Mapping[str, str]) -> Payload:
+def recorded(spec: Payload, labels: Mapping[str, str]) -> Payload:
     """The specification of a service with more labels; its tasks stay as they are."""
     return {**spec, "Labels": {**spec["Labels"], **labels}}

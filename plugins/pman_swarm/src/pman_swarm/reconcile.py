@@ -1,4 +1,4 @@
-"""Looks jobs up, notes how they ended, and ends those that pman must end."""
+"""Finds jobs, records how they ended, and ends those that are due."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from pman_swarm.client import SwarmClient
 from pman_swarm.due_ends import Clock, Decision, DueEnds
 from pman_swarm.exit_details import Nodes
 from pman_swarm.labels import end_labels
-from pman_swarm.payload import ended, noted
+from pman_swarm.payload import ended, recorded
 from pman_swarm.settings import SwarmSettings
 from pman_swarm.status import (
     Service,
     Task,
-    has_noted_end,
+    has_recorded_end,
     info_of,
     is_barred,
     is_being_ended,
@@ -113,21 +113,21 @@ class Reconciler:
 
     def _is_outdated(self, service: Service, tasks: Sequence[Task]) -> bool:
         """Whether a service has changed since, where its tasks look as if it was ended."""
-        if has_noted_end(service) or not is_being_ended(service, tasks):
+        if has_recorded_end(service) or not is_being_ended(service, tasks):
             return False
         now = self._swarm.service(service["ID"])
         return now is None or now["Version"] != service["Version"]
 
-    # ----------------------------------------------------------- ends are noted
+    # ----------------------------------------------------------- ends are recorded
 
     def _settled(
         self, service: Service, tasks: Sequence[Task], now: Clock, decide: Decision
     ) -> JobInfo | None:
-        """A job whose end, if it has ended, is noted; ``None`` if somebody has to look again.
+        """A job whose end, if it has ended, is recorded; ``None`` if another look is needed.
 
-        :raises NotRecordedError: an end cannot be noted now, and is not told before it is.
+        :raises NotRecordedError: an end cannot be recorded now, and is not reported before it is.
         """
-        if has_noted_end(service):
+        if has_recorded_end(service):
             self._end_second_run(service, tasks)
             return info_of(service, tasks)
         if decide(service, tasks, now):
@@ -140,17 +140,17 @@ class Reconciler:
         if not info.status.is_final:
             return info
         info = self._nodes.ended_info(service, tasks)
-        is_noted = self._swarm.update(service, noted(service["Spec"], end_labels(info)))
-        return info if is_noted else None
+        is_recorded = self._swarm.update(service, recorded(service["Spec"], end_labels(info)))
+        return info if is_recorded else None
 
     def _end_second_run(self, service: Service, tasks: Sequence[Task]) -> None:
-        """End what somebody had begun after the job's end, which stays as it was told."""
+        """End a run that somebody began after the job's end; the end stays as it was reported."""
         if is_barred(service["Spec"]["TaskTemplate"]) or not replicas(service):
             return
         if all(map(is_over, tasks)):
             return
         if all(map(is_over, self._swarm.tasks(service["ID"]))):
-            return  # a list asks for the tasks first: they were older than the note
+            return  # a list asks for the tasks first: they were older than the record
         name = service["Spec"]["Name"]
         log.warning("job %s: somebody has it run again; that run is ended", name)
         try:

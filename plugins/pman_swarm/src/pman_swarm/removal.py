@@ -40,5 +40,5 @@ def _has_tasks(swarm: SwarmClient, service: Service) -> bool:
     try:
         tasks = swarm.tasks_labelled(label)
     except EngineUnavailableError:
-        return True  # the removal has begun, so nobody could ask for the rest of it again
+        return True  # the removal has begun, and could not be asked for again
     return any(task["ServiceID"] == service["ID"] for task in tasks)

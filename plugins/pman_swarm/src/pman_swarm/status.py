@@ -1,4 +1,4 @@
-"""What the engine says of a service and its tasks, as pman tells of the job: pure translation.
+"""What the engine says of a service and its tasks -> the job info: pure translation.
 
 ``GET /services/{id}`` and ``GET /tasks``, Engine API 1.41. A job has a task for each worker. All
 states of a task, and the words seen with 20.10, stand in ``outcome.py`` and ``_WAITING``.
@@ -38,7 +38,7 @@ _WAITING = frozenset(
 def info_of(service: Service, tasks: Iterable[Task], out_of_memory: bool | None = None) -> JobInfo:
     """The job that a service is.
 
-    :param out_of_memory: see ``ending_of``; only of an end that has not been noted yet.
+    :param out_of_memory: see ``outcome_of``; only of an end that has not been recorded yet.
     """
     spec = service["Spec"]
     container = spec["TaskTemplate"]["ContainerSpec"]
@@ -55,8 +55,8 @@ def info_of(service: Service, tasks: Iterable[Task], out_of_memory: bool | None 
         owner=owner_in(labels),
         native=service["ID"],
     )
-    if has_noted_end(service):
-        return _noted(info, labels)
+    if has_recorded_end(service):
+        return _recorded(info, labels)
     workers = attempts(tasks)
     info = _by_tasks(info, workers, replicas(service), out_of_memory)
     if any(task["Status"].get("Err") for task in workers):  # it may quote what it was asked
@@ -90,8 +90,8 @@ def ended_info(info: JobInfo, end: Outcome, now: datetime) -> JobInfo:
     return job_info.ended(attrs.evolve(info, started=None), end, now)
 
 
-def has_noted_end(service: Service) -> bool:
-    """Whether the job's end is noted on its service, so that it never changes again."""
+def has_recorded_end(service: Service) -> bool:
+    """Whether the job's end is recorded on its service, so that it never changes again."""
     return MESSAGE in service["Spec"]["Labels"]
 
 
@@ -132,7 +132,7 @@ def attempts(tasks: Iterable[Task]) -> list[Task]:
 
 
 def is_waiting(task: Task) -> bool:
-    """Whether a task has done nothing yet, as far as its node has told the swarm."""
+    """Whether a task has done nothing yet, as far as the swarm knows from its node."""
     return task["Status"]["State"] in _WAITING
 
 
@@ -152,7 +152,7 @@ def _never_runs(task: Task) -> bool:
 
 
 def _waiting(info: JobInfo, workers: Sequence[Task]) -> JobInfo:
-    """The worker that is furthest behind tells what the job waits for."""
+    """The worker that is furthest behind says what the job waits for."""
     for task in workers:
         state, status = task["Status"]["State"], task["Status"]
         if state in ("new", "allocated", "pending"):
@@ -178,15 +178,15 @@ def _begun(info: JobInfo, workers: Sequence[Task]) -> JobInfo:
     return job_info.running(info, min((at for at in started if at), default=None), message)
 
 
-def _noted(info: JobInfo, labels: Mapping[str, str]) -> JobInfo:
-    """The end as it was told first."""
+def _recorded(info: JobInfo, labels: Mapping[str, str]) -> JobInfo:
+    """The end as it was reported first."""
     reason, code, finished = (labels.get(key) for key in (REASON, EXIT_CODE, FINISHED))
     end = Outcome(labels[MESSAGE], Reason(reason) if reason else None, int(code) if code else None)
     return job_info.ended(info, end, parsed_time(finished))
 
 
 def _over(info: JobInfo, workers: Sequence[Task], out_of_memory: bool | None) -> JobInfo:
-    """All workers have ended; the first that failed tells why the job did."""
+    """All workers have ended; the first that failed says why the job did."""
     ends = [outcome_of(task, info.image, out_of_memory) for task in workers]
     failed = [index for index, end in enumerate(ends) if end.reason]
     end = ends[failed[0]] if failed else ends[0]

@@ -1,8 +1,8 @@
 """Measures the Swarm backend on a real swarm, against the same calls made by hand.
 
-As in ``bench/docker.py``: pman is called in this process, the two take turns, and the quickest
-round counts. No node takes the jobs of the POST and of the list, so that nothing of theirs runs
-beside the measurement.
+As in ``bench/docker_engine.py``: pman is called in this process, the two take turns, and the
+quickest round counts. No node takes the jobs of the POST and of the list, so that nothing of theirs
+runs beside the measurement.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-# Not this file's folder: it would hide the SDK, see bench/docker.py.
-sys.path.pop(0)
+# The folder above this one, for ``bench.docker_engine``.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import attrs
 import docker
 import docker.errors
 
-from bench.docker import (
+from bench.docker_engine import (
     API,
     IMAGE,
     Bench,

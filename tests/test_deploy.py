@@ -331,7 +331,7 @@ def developed(image: str, checkout: Path, tmp_path: Path) -> Iterator[Machine]:
             '"server_version": "edited",',
         ),
         (
-            "plugins/pman_docker/src/pman_docker/volume.py",
+            "plugins/pman_docker/src/pman_docker/storage.py",
             'name="docker_local_volume",',
             'name="edited",',
         ),

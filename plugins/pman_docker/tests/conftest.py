@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine_bench import Bench, bench_on
+from engine_kit import EngineKit, kit_on
 from engine_subjects import RealEngine, forget_sockets, real_engine, why_missing
 from proxies import Proxy, proxy
 
@@ -18,6 +18,14 @@ def no_sockets_left() -> Iterator[None]:
     """See ``forget_sockets``."""
     yield
     forget_sockets()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_sockets_left_for_the_next_module(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A module that has ``SDK_LEAVES_SOCKETS`` does not make the next one fail."""
+    yield
+    if hasattr(request.module, "SDK_LEAVES_SOCKETS"):
+        forget_sockets()
 
 
 @pytest.fixture(params=["docker", "podman"])
@@ -39,16 +47,16 @@ def docker(engines: Engines) -> Iterator[RealEngine]:
 
 
 @pytest.fixture
-def bench(engine: RealEngine, tmp_path: Path) -> Iterator[Bench]:
+def bench(engine: RealEngine, tmp_path: Path) -> Iterator[EngineKit]:
     """The tools of a test on each engine; all that it made goes away with it."""
-    with bench_on(engine, tmp_path) as made:
+    with kit_on(engine, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def docker_bench(docker: RealEngine, tmp_path: Path) -> Iterator[Bench]:
+def docker_bench(docker: RealEngine, tmp_path: Path) -> Iterator[EngineKit]:
     """Likewise, on Docker alone."""
-    with bench_on(docker, tmp_path) as made:
+    with kit_on(docker, tmp_path) as made:
         yield made
 
 

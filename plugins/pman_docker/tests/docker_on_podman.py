@@ -4,7 +4,7 @@ import attrs
 
 from pman_core import Capabilities, hookimpl
 from pman_docker.backend import DockerBackend
-from pman_docker.dialect import PODMAN
+from pman_docker.flavors import PODMAN
 
 
 class DockerOnPodman(DockerBackend):

@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
-from engine_bench import until
+from engine_kit import until
 
 from pman_core import Job
 from pman_core.kit.settings import load
 from pman_docker.backend import DockerBackend, PodmanBackend
-from pman_docker.engine import Engine
+from pman_docker.client import Engine
 from pman_docker.settings import HostSettings
 
 Answer = tuple[int, object]
@@ -55,7 +55,7 @@ def served(
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_DELETE = reply
+        do_GET = do_POST = do_DELETE = reply  # names of http.server
 
         def version_string(self) -> str:
             return title()
@@ -304,7 +304,7 @@ class Play:
 
     def until_quiet(self) -> None:
         """Wait until pman goes on with no job any more."""
-        until(lambda: self.pman._finder._pending._busy, lambda busy: not busy)
+        until(lambda: self.pman._reconciler._starter._busy, lambda busy: not busy)
 
 
 @contextlib.contextmanager

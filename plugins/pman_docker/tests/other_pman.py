@@ -30,7 +30,7 @@ def main() -> None:
     if order["do"] == "resume":
         time.sleep(600)  # it asks for no job
     # What it goes on with is its own until it is through with it, also if the job has ended.
-    while not pman.pman_status(job.jid).status.is_final or pman._finder._pending._busy:
+    while not pman.pman_status(job.jid).status.is_final or pman._reconciler._starter._busy:
         time.sleep(0.05)
 
 

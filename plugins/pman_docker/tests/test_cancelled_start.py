@@ -4,7 +4,7 @@ import itertools
 import socket
 import time
 
-from engine_bench import Bench, runs, until
+from engine_kit import EngineKit, runs, until
 from engine_subjects import RealEngine
 
 from pman_core import Job, Status
@@ -28,7 +28,7 @@ def cancels_starts(engine: RealEngine) -> bool:
     return engine.name == "docker" and (int(major), int(minor)) >= (1, 44)
 
 
-def was_cancelled(bench: Bench, job: Job) -> bool:
+def was_cancelled(bench: EngineKit, job: Job) -> bool:
     """Wait for what became of a start; whether it was cancelled."""
     state = until(
         lambda: bench.inspect(bench.name(job.jid))["State"],
@@ -37,7 +37,7 @@ def was_cancelled(bench: Bench, job: Job) -> bool:
     return bool(state["Status"] == "created")
 
 
-def test_a_start_whose_client_goes_away_is_one_run(bench: Bench) -> None:
+def test_a_start_whose_client_goes_away_is_one_run(bench: EngineKit) -> None:
     """Docker 26 keeps a cancelled start as an error of the container; others go on with it."""
     places, jobs, cancelled = [], [], 0
     for moment in itertools.cycle(MOMENTS):

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import docker.errors
 import pytest
-from engine_bench import Bench
+from engine_kit import EngineKit
 
 from pman_core import Job, Resources, Status, User
 from pman_core.contract.capabilities import Deviation, Option
@@ -22,7 +22,7 @@ INIT = 1
 STATUS = "while read key value; do case $key in Cap*|NoNewPrivs*) echo $key $value; esac; done"
 
 
-def process_status(bench: Bench, **changes: Any) -> dict[str, int]:
+def process_status(bench: EngineKit, **changes: Any) -> dict[str, int]:
     """The capabilities of a job, as its kernel tells them."""
     pman = bench.pman(**changes.pop("environ", {}))
     job = bench.shell(f"{STATUS} < /proc/self/status", **changes)
@@ -33,19 +33,19 @@ def process_status(bench: Bench, **changes: Any) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("user", [None, User(uid=0, gid=0)])
-def test_root_keeps_exactly_five_capabilities(bench: Bench, user: User | None) -> None:
+def test_root_keeps_exactly_five_capabilities(bench: EngineKit, user: User | None) -> None:
     seen = process_status(bench, user=user)
     assert seen["CapEff"] == seen["CapPrm"] == seen["CapBnd"] == FIVE
     assert seen["NoNewPrivs"] == 1
 
 
-def test_another_user_keeps_none(bench: Bench) -> None:
+def test_another_user_keeps_none(bench: EngineKit) -> None:
     seen = process_status(bench, user=User(uid=1001, gid=1002))
     assert seen["CapEff"] == seen["CapPrm"] == seen["CapBnd"] == 0
     assert seen["NoNewPrivs"] == 1
 
 
-def test_confinement_can_be_opted_out_of(bench: Bench) -> None:
+def test_confinement_can_be_opted_out_of(bench: EngineKit) -> None:
     for confined in ("yes", "no"):
         declared = bench.pman(CONFINE_JOBS=confined).pman_capabilities().deviations
         assert (Deviation.PRIVILEGES_GAINABLE in declared) == (confined == "no")
@@ -55,7 +55,7 @@ def test_confinement_can_be_opted_out_of(bench: Bench) -> None:
     assert seen["CapBnd"] != FIVE
 
 
-def test_a_root_job_writes_a_folder_of_another_user(bench: Bench) -> None:
+def test_a_root_job_writes_a_folder_of_another_user(bench: EngineKit) -> None:
     """As pfcon makes them: owned by its user, and writable for nobody else."""
     place = bench.place(0o755)
     os.chown(place / "out", 1001, 1001)
@@ -64,7 +64,7 @@ def test_a_root_job_writes_a_folder_of_another_user(bench: Bench) -> None:
     assert (place / "out" / "made").read_text() == "words\n"
 
 
-def test_the_number_of_processes_is_limited(bench: Bench) -> None:
+def test_the_number_of_processes_is_limited(bench: EngineKit) -> None:
     job = bench.shell(
         "n=0; while [ $n -lt 40 ]; do sleep 5 & n=$((n+1)); done; echo all; wait",
         resources=Resources(memory_mib=128),
@@ -75,7 +75,7 @@ def test_the_number_of_processes_is_limited(bench: Bench) -> None:
     assert bench.inspect(info.native)["HostConfig"]["PidsLimit"] == 20 + INIT
 
 
-def test_the_engine_says_the_same(bench: Bench) -> None:
+def test_the_engine_says_the_same(bench: EngineKit) -> None:
     info = bench.run(bench.shell("true"))
     host = bench.inspect(info.native)["HostConfig"]
     assert host["PidsLimit"] == 4096 + INIT
@@ -88,7 +88,7 @@ def test_the_engine_says_the_same(bench: Bench) -> None:
 # ------------------------------------------------------------------ GPUs
 
 
-def test_gpus_are_requested_of_docker(docker_bench: Bench) -> None:
+def test_gpus_are_requested_of_docker(docker_bench: EngineKit) -> None:
     """There is none here: the container is inspected, and its start fails in Docker's words."""
     job = docker_bench.shell("true", resources=Resources(memory_mib=64, gpus=2))
     info = docker_bench.run(job)
@@ -98,7 +98,7 @@ def test_gpus_are_requested_of_docker(docker_bench: Bench) -> None:
     assert "gpu" in info.message
 
 
-def test_gpus_are_refused_on_podman(bench: Bench) -> None:
+def test_gpus_are_refused_on_podman(bench: EngineKit) -> None:
     refused = Option.GPU_LIMIT in bench.pman().pman_capabilities().refusals
     assert refused is (bench.engine.name == "podman")
 
@@ -106,20 +106,20 @@ def test_gpus_are_refused_on_podman(bench: Bench) -> None:
 # ------------------------------------------------------------------ NFS
 
 
-def nfs_job(bench: Bench) -> Job:
+def nfs_job(bench: EngineKit) -> Job:
     job = bench.shell("true", argv=("/no/such/program",))
     mounts = nfs_storage("127.0.0.1", "/no-such-export").mounts("a/in", "a/out")
     return attrs.evolve(job, mounts=mounts)
 
 
-def test_nfs_is_mounted_by_a_volume_that_goes_with_the_job(docker_bench: Bench) -> None:
+def test_nfs_is_mounted_by_a_volume_that_goes_with_the_job(docker_bench: EngineKit) -> None:
     """No NFS server is here: what Docker was told is inspected."""
     bench, api = docker_bench, docker_bench.engine.api
     job = nfs_job(bench)
     pman = bench.pman()
-    body = pman.dialect.job_payload(job, pman._settings, {})
+    body = pman.flavor.job_payload(job, pman._settings, {})
     name = bench.name(job.jid)
-    native, _ = pman.dialect.create(pman._engine, name, body)
+    native, _ = pman.flavor.create(pman._engine, name, body)
     try:
         found = [mount["Name"] for mount in bench.inspect(name)["Mounts"]]
         assert len(found) == 2
@@ -135,7 +135,7 @@ def test_nfs_is_mounted_by_a_volume_that_goes_with_the_job(docker_bench: Bench) 
             api.inspect_volume(volume)
 
 
-def test_an_nfs_job_that_cannot_be_mounted_is_an_error(docker_bench: Bench) -> None:
+def test_an_nfs_job_that_cannot_be_mounted_is_an_error(docker_bench: EngineKit) -> None:
     try:
         told = docker_bench.run(nfs_job(docker_bench))
     except ClientError:

@@ -14,16 +14,16 @@ import urllib3
 import urllib3.exceptions
 
 from pman_core.contract.errors import EngineUnavailableError
+from pman_docker.engine_info import engine_info_of
 from pman_docker.errors import (
-    ImageMissing,
-    NameInUse,
-    NotThere,
-    Refused,
+    ImageMissingError,
+    NameInUseError,
+    NotFoundError,
+    RefusedError,
     engine_errors,
-    passing,
     refusal,
+    transient_cause,
 )
-from pman_docker.facts import facts_of
 
 #: All that is raised by the modules that the client is made of, and what the sockets raise.
 MODULES: tuple[ModuleType, ...] = (
@@ -69,7 +69,7 @@ def made(kind: type[Exception]) -> Exception:
 @pytest.mark.parametrize("kind", sorted(set(classes()), key=str), ids=str)
 def test_every_exception_of_the_client_is_mapped(kind: type[Exception]) -> None:
     error = made(kind)
-    with pytest.raises((Refused, EngineUnavailableError)), engine_errors("unix:///x"):
+    with pytest.raises((RefusedError, EngineUnavailableError)), engine_errors("unix:///x"):
         raise error
 
 
@@ -83,7 +83,7 @@ def test_a_time_out_says_so() -> None:
             raise made(kind)
 
 
-def test_the_innermost_cause_is_told() -> None:
+def test_the_innermost_cause_is_reported() -> None:
     def fail() -> None:
         try:
             raise FileNotFoundError(2, "No such file or directory")
@@ -101,26 +101,30 @@ def test_the_innermost_cause_is_told() -> None:
 @pytest.mark.parametrize(
     ("code", "words", "kind"),
     [
-        (409, 'Conflict. The container name "/d" is already in use by container "i"', NameInUse),
+        (
+            409,
+            'Conflict. The container name "/d" is already in use by container "i"',
+            NameInUseError,
+        ),
         (
             500,
             'container create: the container name "r" is already in use by i: that name is '
             "already in use",
-            NameInUse,
+            NameInUseError,
         ),
-        (404, "No such image: nosuch/image:1", ImageMissing),
-        (404, "no such image: localhost:1/x:1: image not known", ImageMissing),
-        (404, "No such container: nono", NotThere),
-        (404, 'no container with name or ID "n" found: no such container', NotThere),
-        (500, "container i does not exist in database: no such container", NotThere),
-        (404, "network X not found", NotThere),
-        (409, "container is marked for removal and cannot be started", NotThere),
-        (400, "invalid reference format", Refused),
-        (409, "removal of container i is already in progress", Refused),
-        (500, "address already in use", Refused),
+        (404, "No such image: nosuch/image:1", ImageMissingError),
+        (404, "no such image: localhost:1/x:1: image not known", ImageMissingError),
+        (404, "No such container: nono", NotFoundError),
+        (404, 'no container with name or ID "n" found: no such container', NotFoundError),
+        (500, "container i does not exist in database: no such container", NotFoundError),
+        (404, "network X not found", NotFoundError),
+        (409, "container is marked for removal and cannot be started", NotFoundError),
+        (400, "invalid reference format", RefusedError),
+        (409, "removal of container i is already in progress", RefusedError),
+        (500, "address already in use", RefusedError),
     ],
 )
-def test_refusals_are_told_apart(code: int, words: str, kind: type[Refused]) -> None:
+def test_refusals_are_distinguished(code: int, words: str, kind: type[RefusedError]) -> None:
     found = refusal(code, words)
     assert type(found) is kind
     assert (found.code, str(found)) == (code, words)
@@ -144,10 +148,10 @@ def test_refusals_are_told_apart(code: int, words: str, kind: type[Refused]) -> 
     ],
 )
 def test_a_fault_of_the_engine_or_of_the_network_may_pass(words: str) -> None:
-    cause = passing(Refused(500, words))
+    cause = transient_cause(RefusedError(500, words))
     assert cause
     assert not cause.is_final
-    assert passing(Refused(400, words)) is None
+    assert transient_cause(RefusedError(400, words)) is None
 
 
 @pytest.mark.parametrize(
@@ -162,7 +166,7 @@ def test_a_fault_of_the_engine_or_of_the_network_may_pass(words: str) -> None:
     ],
 )
 def test_a_clear_no_does_not_pass(words: str) -> None:
-    assert passing(Refused(500, words)) is None
+    assert transient_cause(RefusedError(500, words)) is None
 
 
 # ------------------------------------------------------------------ what an engine says it is
@@ -196,21 +200,21 @@ ROOTLESS = {"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]
     ],
 )
 def test_limits_that_the_engine_drops_are_seen(info: dict[str, Any], enforced: bool) -> None:
-    assert facts_of(DOCKER_VERSION, info).enforces_limits is enforced
-    assert facts_of(PODMAN_VERSION, info).enforces_limits is enforced
+    assert engine_info_of(DOCKER_VERSION, info).enforces_limits is enforced
+    assert engine_info_of(PODMAN_VERSION, info).enforces_limits is enforced
 
 
 def test_the_engine_is_named() -> None:
-    assert facts_of(DOCKER_VERSION, INFO).title == "Docker 20.10.24"
-    assert facts_of(PODMAN_VERSION, {**INFO, **ROOTLESS}).title == "Podman 4.3.1 (rootless)"
-    assert not facts_of(DOCKER_VERSION, {**INFO, "SwapLimit": False}).limits_swap
+    assert engine_info_of(DOCKER_VERSION, INFO).title == "Docker 20.10.24"
+    assert engine_info_of(PODMAN_VERSION, {**INFO, **ROOTLESS}).title == "Podman 4.3.1 (rootless)"
+    assert not engine_info_of(DOCKER_VERSION, {**INFO, "SwapLimit": False}).limits_swap
 
 
 @pytest.mark.parametrize(
     ("version", "knows"), [("4.3.1", False), ("5.4.2", True), ("10.0", True), ("?", False)]
 )
 def test_only_a_newer_podman_knows_of_memory_and_has_a_good_tail(version: str, knows: bool) -> None:
-    podman = facts_of({**PODMAN_VERSION, "Version": version}, INFO)
-    docker = facts_of({**DOCKER_VERSION, "Version": version}, INFO)
+    podman = engine_info_of({**PODMAN_VERSION, "Version": version}, INFO)
+    docker = engine_info_of({**DOCKER_VERSION, "Version": version}, INFO)
     assert (podman.knows_oom, podman.exact_tail) == (knows, knows)
     assert (docker.knows_oom, docker.exact_tail) == (True, True)

@@ -4,7 +4,7 @@ import signal
 from typing import Any
 
 import pytest
-from engine_bench import Bench, until
+from engine_kit import EngineKit, until
 from engine_standin import job, play
 
 from pman_core import Reason, Status
@@ -47,18 +47,18 @@ os.kill(os.getpid(), number)
 """
 
 
-def test_processes_without_a_parent_do_not_fill_the_limit(bench: Bench) -> None:
+def test_processes_without_a_parent_do_not_fill_the_limit(bench: EngineKit) -> None:
     info = bench.run(bench.job("python3", "-c", ORPHANS), bench.pman(PIDS_LIMIT="30"))
     assert info.status is Status.SUCCEEDED, bench.log(info)
 
 
-def test_the_init_is_none_of_the_processes_that_a_job_may_have(bench: Bench) -> None:
+def test_the_init_is_none_of_the_processes_that_a_job_may_have(bench: EngineKit) -> None:
     info = bench.run(bench.shell("exit 5"), bench.pman(PIDS_LIMIT="1"))
     assert info.exit_code == 5, (info, bench.log(info))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_signal_that_a_job_sends_itself_ends_it(bench: Bench, number: int) -> None:
+def test_a_signal_that_a_job_sends_itself_ends_it(bench: EngineKit, number: int) -> None:
     info = bench.run(bench.job("python3", "-c", KILL_SELF, str(int(number))))
     assert (info.status, info.exit_code) == (Status.FAILED, 128 + number), info
 
@@ -72,8 +72,8 @@ def test_a_signal_that_a_job_sends_itself_ends_it(bench: Bench, number: int) -> 
         ("/etc", "permission denied", "yes"),
     ],
 )
-def test_a_program_that_cannot_be_run_is_told(
-    bench: Bench, program: str, words: str, init: str
+def test_a_program_that_cannot_be_run_is_reported(
+    bench: EngineKit, program: str, words: str, init: str
 ) -> None:
     made = bench.job(program, "argument")
     info = bench.run(made, bench.pman(JOB_INIT=init))
@@ -97,14 +97,14 @@ def test_a_program_that_cannot_be_run_is_told(
         "echo first >&2; echo 'ERROR (catatonit:6): failed to exec pid1: No such file' >&2; exit 1",
     ],
 )
-def test_a_job_that_ends_like_an_init_has_run(bench: Bench, script: str) -> None:
+def test_a_job_that_ends_like_an_init_has_run(bench: EngineKit, script: str) -> None:
     info = bench.run(bench.shell(script))
     assert (info.status, info.reason) == (Status.FAILED, Reason.EXIT_CODE), info
     assert info.exit_code in (1, 127)
     assert info.started
 
 
-def test_without_an_init_that_is_declared(bench: Bench) -> None:
+def test_without_an_init_that_is_declared(bench: EngineKit) -> None:
     for init in ("yes", "no"):
         declared = bench.pman(JOB_INIT=init).pman_capabilities().deviations
         assert (Deviation.NO_INIT in declared) == (init == "no")

@@ -11,7 +11,7 @@ import pytest
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.settings import load
 from pman_docker import images
-from pman_docker.engine import Engine
+from pman_docker.client import Engine
 from pman_docker.settings import HostSettings
 
 REGISTRY = "registry.example.org"
@@ -60,7 +60,7 @@ def test_an_impossible_image_needs_no_login(engine: Engine, image: str) -> None:
 
 
 @pytest.mark.parametrize("entry", ["abc", "Y29sb24=", "☃", "/////w=="])
-def test_a_login_that_cannot_be_read_is_told_without_it(
+def test_a_login_that_cannot_be_read_is_reported_without_it(
     engine: Engine, config: Path, entry: str
 ) -> None:
     """What it holds may be a part of a password."""

@@ -3,14 +3,14 @@
 import tracemalloc
 
 import pytest
-from engine_bench import Bench, until
+from engine_kit import EngineKit, until
 
 from pman_core import Resources, Status
 
 MIB = 2**20
 
 
-def test_a_big_log_costs_little_memory(bench: Bench) -> None:
+def test_a_big_log_costs_little_memory(bench: EngineKit) -> None:
     """300 MB in lines of 100 bytes."""
     line = "x" * 98
     script = (
@@ -33,7 +33,7 @@ def test_a_big_log_costs_little_memory(bench: Bench) -> None:
     assert peak < 30 * MIB
 
 
-def test_one_long_line_costs_little_memory(bench: Bench) -> None:
+def test_one_long_line_costs_little_memory(bench: EngineKit) -> None:
     """20 MB without an end; where an engine cannot give it, it says so."""
     job = bench.job(
         "python3",
@@ -63,13 +63,13 @@ def test_one_long_line_costs_little_memory(bench: Bench) -> None:
     ],
 )
 def test_lines_without_an_end_are_exact(
-    bench: Bench, written: str, lines: int, wanted: bytes
+    bench: EngineKit, written: str, lines: int, wanted: bytes
 ) -> None:
     info = bench.run(bench.shell(f"printf '{written}'"))
     assert bench.pman().pman_logs(info, lines, MIB) == wanted
 
 
-def test_long_lines_are_exact(bench: Bench) -> None:
+def test_long_lines_are_exact(bench: EngineKit) -> None:
     """Docker gives them in pieces of 16384 bytes, Podman in such of 8192."""
     sizes = (8191, 8192, 16383, 16384, 16385, 32767, 0, 32768, 100_000, 20_000)
     script = f"for size in {sizes}: print('x' * size)\nprint('last')"
@@ -83,7 +83,9 @@ def test_long_lines_are_exact(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("mib", "line"), [(2, 41), (7, 9000)])
-def test_the_end_of_a_big_block_buffered_log_is_exact(bench: Bench, mib: int, line: int) -> None:
+def test_the_end_of_a_big_block_buffered_log_is_exact(
+    bench: EngineKit, mib: int, line: int
+) -> None:
     """Blocks of 60,000 bytes, which end anywhere in a line."""
     script = (
         f"import os; lines = [b'%0{line - 1}d\\n' % n for n in range({mib} * 2**20 // {line})]\n"
@@ -99,14 +101,14 @@ def test_the_end_of_a_big_block_buffered_log_is_exact(bench: Bench, mib: int, li
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"], ids=["no newline", "newline"])
-def test_the_end_of_a_long_line_that_is_the_last_is_exact(bench: Bench, end: bytes) -> None:
+def test_the_end_of_a_long_line_that_is_the_last_is_exact(bench: EngineKit, end: bytes) -> None:
     """Docker 20.10 can tell it where it splits the line without a rest."""
     script = f"import sys; sys.stdout.buffer.write(b'x' * 32768 + {end!r})"
     info = bench.run(bench.job("python3", "-c", script))
     assert bench.log(info) == b"x" * 32768 + end
 
 
-def test_a_log_is_live(bench: Bench) -> None:
+def test_a_log_is_live(bench: EngineKit) -> None:
     job = bench.shell("echo one; while [ ! -e /share/incoming/go ]; do sleep 0.1; done; echo two")
     pman = bench.pman()
     info = pman.pman_submit(job)
@@ -117,6 +119,6 @@ def test_a_log_is_live(bench: Bench) -> None:
     assert pman.pman_logs(info, 10, MIB) == b"one\ntwo\n"
 
 
-def test_both_streams_are_there(bench: Bench) -> None:
+def test_both_streams_are_there(bench: EngineKit) -> None:
     info = bench.run(bench.shell("echo out; echo err >&2"))
     assert sorted(bench.log(info).splitlines()) == [b"err", b"out"]

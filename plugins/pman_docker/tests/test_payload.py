@@ -8,12 +8,12 @@ import pytest
 from pman_core import HostPath, Job, Mount, NfsPath, Resources, User, VolumePath
 from pman_core.contract.errors import InvalidJobError, SettingsError, UnsupportedError
 from pman_core.kit.settings import load
+from pman_docker.container_fields import user_words
 from pman_docker.payload import (
-    docker_note,
     docker_payload,
-    podman_note,
+    docker_placeholder,
     podman_payload,
-    user_words,
+    podman_placeholder,
 )
 from pman_docker.settings import DockerSettings
 from pman_docker.validate import validate
@@ -185,9 +185,13 @@ def test_environment_and_labels_go_as_they_are() -> None:
     assert docker(made)["Labels"] == podman(made)["labels"] == {"k": "v"}
 
 
-def test_notes_are_of_their_image() -> None:
-    assert docker_note("i", {"k": "v"}) == {"Image": "i", "Cmd": ["note"], "Labels": {"k": "v"}}
-    assert podman_note("i", {"k": "v"})["labels"] == {"k": "v"}
+def test_placeholders_are_of_their_image() -> None:
+    assert docker_placeholder("i", {"k": "v"}) == {
+        "Image": "i",
+        "Cmd": ["note"],
+        "Labels": {"k": "v"},
+    }
+    assert podman_placeholder("i", {"k": "v"})["labels"] == {"k": "v"}
 
 
 # ------------------------------------------------------------------ what is refused

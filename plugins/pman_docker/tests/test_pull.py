@@ -13,14 +13,14 @@ from pathlib import Path
 import attrs
 import docker.errors
 import pytest
-from engine_bench import PATIENCE_S, Bench, bench_on, runs, until
+from engine_kit import PATIENCE_S, EngineKit, kit_on, runs, until
 from registry_images import SlowImage, pushed_image, slow_image, why_no_registry
 
 from pman_core import Job, JobInfo, Reason, Status
 from pman_core.contract.errors import UnknownJobError
 from pman_core.kit.serial import job_to_json
 from pman_core.testing.pytest_plugin import Engines
-from pman_docker.labels import EMPTY_IMAGE, container_labels, second_name
+from pman_docker.labels import PLACEHOLDER_IMAGE, container_labels, second_name
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def repository(engines: Engines) -> Iterator[str]:
 
 
 @pytest.fixture
-def image(bench: Bench, repository: str) -> Iterator[SlowImage]:
+def image(bench: EngineKit, repository: str) -> Iterator[SlowImage]:
     """An image that cannot be pulled until the test lets it flow."""
     with slow_image(bench.engine.api, repository) as made:
         yield made
@@ -39,7 +39,9 @@ def image(bench: Bench, repository: str) -> Iterator[SlowImage]:
 
 
 @contextlib.contextmanager
-def held_pman(bench: Bench, do: str, job: Job, **environ: str) -> Iterator["subprocess.Popen[str]"]:
+def held_pman(
+    bench: EngineKit, do: str, job: Job, **environ: str
+) -> Iterator["subprocess.Popen[str]"]:
     """Another process, which has started and waits for ``let_go``; it is killed in the end."""
     order = {"engine": bench.engine.name, "environ": {**bench.environ, **environ}}
     order |= {"do": do, "job": job_to_json(job)}
@@ -54,7 +56,7 @@ def held_pman(bench: Bench, do: str, job: Job, **environ: str) -> Iterator["subp
             assert process.stdin
             process.stdin.write(json.dumps(order) + "\n")
             process.stdin.flush()
-            assert told(process) == "ready\n"
+            assert answer_of(process) == "ready\n"
             yield process
         finally:
             process.kill()
@@ -62,7 +64,7 @@ def held_pman(bench: Bench, do: str, job: Job, **environ: str) -> Iterator["subp
 
 @contextlib.contextmanager
 def other_pman(
-    bench: Bench, do: str, job: Job, **environ: str
+    bench: EngineKit, do: str, job: Job, **environ: str
 ) -> Iterator["subprocess.Popen[str]"]:
     """Likewise, let go already."""
     with held_pman(bench, do, job, **environ) as process:
@@ -75,12 +77,12 @@ def let_go(process: "subprocess.Popen[str]") -> None:
     process.stdin.close()
 
 
-def told(process: "subprocess.Popen[str]") -> str:
+def answer_of(process: "subprocess.Popen[str]") -> str:
     assert process.stdout
     return process.stdout.readline()
 
 
-def is_pulled(bench: Bench, image: str) -> bool:
+def is_pulled(bench: EngineKit, image: str) -> bool:
     try:
         bench.engine.api.inspect_image(image)  # type: ignore[no-untyped-call]
     except docker.errors.ImageNotFound:
@@ -93,7 +95,7 @@ def assert_pulling(info: JobInfo) -> None:
     assert "pulling" in info.message
 
 
-def test_submit_answers_before_the_pull_ended(bench: Bench, image: SlowImage) -> None:
+def test_submit_answers_before_the_pull_ended(bench: EngineKit, image: SlowImage) -> None:
     image.way.freeze()
     place = bench.place()
     job = bench.count(place, image=image.name)
@@ -113,7 +115,7 @@ def test_submit_answers_before_the_pull_ended(bench: Bench, image: SlowImage) ->
     assert bench.objects() == []
 
 
-def test_several_pmans_make_one_run(bench: Bench, image: SlowImage) -> None:
+def test_several_pmans_make_one_run(bench: EngineKit, image: SlowImage) -> None:
     place = bench.place()
     job = bench.count(place, image=image.name)
     pmans = [bench.pman() for _ in range(3)]
@@ -126,7 +128,7 @@ def test_several_pmans_make_one_run(bench: Bench, image: SlowImage) -> None:
             assert_pulling(pman.pman_status(job.jid))
             pman.pman_resume()
         for process in (asking, submitting):
-            assert told(process) == "done\n"
+            assert answer_of(process) == "done\n"
         image.way.thaw()
         with ThreadPoolExecutor(3) as pool:
             infos = list(pool.map(lambda pman: bench.end_of(pman, job.jid), pmans))
@@ -137,7 +139,9 @@ def test_several_pmans_make_one_run(bench: Bench, image: SlowImage) -> None:
     assert runs(place) == 1
 
 
-def test_another_request_finds_the_fingerprint_of_the_first(bench: Bench, image: SlowImage) -> None:
+def test_another_request_finds_the_fingerprint_of_the_first(
+    bench: EngineKit, image: SlowImage
+) -> None:
     image.way.freeze()
     place = bench.place()
     job = bench.count(place, image=image.name)
@@ -150,7 +154,7 @@ def test_another_request_finds_the_fingerprint_of_the_first(bench: Bench, image:
 
 
 def test_a_pull_that_fails_ends_the_job_in_the_engines_words(
-    bench: Bench, image: SlowImage
+    bench: EngineKit, image: SlowImage
 ) -> None:
     place = bench.place()
     job = bench.count(place, image=image.tag("no-such-tag"))
@@ -171,7 +175,7 @@ def test_a_pull_that_fails_ends_the_job_in_the_engines_words(
     assert bench.objects() == []
 
 
-def test_a_killed_pman_neither_loses_nor_doubles_a_job(bench: Bench, image: SlowImage) -> None:
+def test_a_killed_pman_neither_loses_nor_doubles_a_job(bench: EngineKit, image: SlowImage) -> None:
     image.way.rate = 1_000_000  # a pull takes about two seconds
     dice = random.Random(7)  # noqa: S311 - the same moments in every run
     for _ in range(4):
@@ -191,12 +195,12 @@ def test_a_killed_pman_neither_loses_nor_doubles_a_job(bench: Bench, image: Slow
     assert bench.objects() == []
 
 
-def test_a_new_pman_goes_on_with_a_pull_at_its_start(bench: Bench, image: SlowImage) -> None:
+def test_a_new_pman_goes_on_with_a_pull_at_its_start(bench: EngineKit, image: SlowImage) -> None:
     image.way.freeze()
     place = bench.place()
     job = bench.count(place, image=image.name)
     with other_pman(bench, "submit", job) as process:
-        assert told(process) == "done\n"
+        assert answer_of(process) == "done\n"
         process.kill()
     image.way.thaw()
     with other_pman(bench, "resume", job):
@@ -205,7 +209,7 @@ def test_a_new_pman_goes_on_with_a_pull_at_its_start(bench: Bench, image: SlowIm
     assert runs(place) == 1
 
 
-def test_a_job_can_be_removed_while_its_image_is_pulled(bench: Bench, image: SlowImage) -> None:
+def test_a_job_can_be_removed_while_its_image_is_pulled(bench: EngineKit, image: SlowImage) -> None:
     image.way.freeze()
     place, after = bench.place(), bench.place()
     job = bench.count(place, image=image.name)
@@ -226,7 +230,7 @@ def test_a_job_can_be_removed_while_its_image_is_pulled(bench: Bench, image: Slo
 
 
 def test_a_removed_job_can_be_posted_again_while_its_image_is_pulled(
-    bench: Bench, image: SlowImage
+    bench: EngineKit, image: SlowImage
 ) -> None:
     image.way.freeze()
     places = [bench.place() for _ in range(3)]
@@ -246,7 +250,7 @@ def test_a_removed_job_can_be_posted_again_while_its_image_is_pulled(
     assert bench.objects() == []
 
 
-def test_a_pull_that_takes_too_long_ends_the_job(bench: Bench, image: SlowImage) -> None:
+def test_a_pull_that_takes_too_long_ends_the_job(bench: EngineKit, image: SlowImage) -> None:
     image.way.freeze()
     place = bench.place()
     job = bench.count(place, image=image.name)
@@ -262,11 +266,13 @@ def test_a_pull_that_takes_too_long_ends_the_job(bench: Bench, image: SlowImage)
     assert runs(place) == 0
 
 
-def test_two_instances_pull_for_themselves(bench: Bench, image: SlowImage, tmp_path: Path) -> None:
+def test_two_instances_pull_for_themselves(
+    bench: EngineKit, image: SlowImage, tmp_path: Path
+) -> None:
     image.way.freeze()
     place, other_place = bench.place(), bench.place()
     job = bench.count(place, image=image.name)
-    with bench_on(bench.engine, tmp_path) as other:
+    with kit_on(bench.engine, tmp_path) as other:
         bench.pman().pman_submit(job)
         other_job = other.count(other_place, image=image.name, jid=job.jid)
         with pytest.raises(UnknownJobError):
@@ -280,7 +286,9 @@ def test_two_instances_pull_for_themselves(bench: Bench, image: SlowImage, tmp_p
         assert bench.pman().pman_status(job.jid).status is Status.SUCCEEDED
 
 
-def test_a_pull_without_news_is_given_up_and_tried_again(bench: Bench, image: SlowImage) -> None:
+def test_a_pull_without_news_is_given_up_and_tried_again(
+    bench: EngineKit, image: SlowImage
+) -> None:
     """The engine, not the registry, goes silent: a pull has a time-out as any call has."""
     image.way.freeze()
     place = bench.place()
@@ -294,9 +302,9 @@ def test_a_pull_without_news_is_given_up_and_tried_again(bench: Bench, image: Sl
 
 
 def test_a_registry_that_is_away_for_a_while_delays_the_job(
-    bench: Bench, image: SlowImage, monkeypatch: pytest.MonkeyPatch
+    bench: EngineKit, image: SlowImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pman_docker.attempts._PAUSE_S", 1.0)
+    monkeypatch.setattr("pman_docker.pull_backoff._PAUSE_S", 1.0)
     image.way.cut()
     place = bench.place()
     job = bench.count(place, image=image.name)
@@ -314,7 +322,7 @@ def test_a_registry_that_is_away_for_a_while_delays_the_job(
 # ------------------------------------------ containers that were created, and never started
 
 
-def test_an_abandoned_container_is_gone_on_with_once(bench: Bench) -> None:
+def test_an_abandoned_container_is_gone_on_with_once(bench: EngineKit) -> None:
     place = bench.place()
     job = bench.count(place)
     bench.never_started(job)
@@ -335,16 +343,16 @@ def test_an_abandoned_container_is_gone_on_with_once(bench: Bench) -> None:
     assert bench.objects() == []
 
 
-def test_an_abandoned_second_container_is_replaced_once(bench: Bench) -> None:
+def test_an_abandoned_second_container_is_replaced_once(bench: EngineKit) -> None:
     place = bench.place()
     job = bench.count(place)
     bench.never_started(job)
     first = bench.inspect(bench.name(job.jid))["Id"]
     pman = bench.pman()
     labels = container_labels(job, bench.instance, of=first)
-    body = pman.dialect.job_payload(job, pman._settings, labels)
+    body = pman.flavor.job_payload(job, pman._settings, labels)
     name = second_name(bench.name(job.jid))
-    left = pman.dialect.create(pman._engine, name, body)
+    left = pman.flavor.create(pman._engine, name, body)
     pmans = [bench.pman(ENGINE_TIMEOUT="10") for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         infos = list(pool.map(lambda pman: bench.end_of(pman, job.jid), pmans))
@@ -354,26 +362,26 @@ def test_an_abandoned_second_container_is_replaced_once(bench: Bench) -> None:
     assert bench.inspect(name)["Id"] != left
 
 
-def test_an_abandoned_second_container_does_not_outlive_the_deadline(bench: Bench) -> None:
+def test_an_abandoned_second_container_does_not_outlive_the_deadline(bench: EngineKit) -> None:
     place = bench.place()
     job = bench.count(place)
     bench.never_started(job)
     first = bench.inspect(bench.name(job.jid))["Id"]
     pman = bench.pman(ENGINE_TIMEOUT="10", START_DEADLINE="1")
     labels = container_labels(job, bench.instance, of=first)
-    body = pman.dialect.job_payload(job, pman._settings, labels)
-    pman.dialect.create(pman._engine, second_name(bench.name(job.jid)), body)
+    body = pman.flavor.job_payload(job, pman._settings, labels)
+    pman.flavor.create(pman._engine, second_name(bench.name(job.jid)), body)
     info = bench.end_of(pman, job.jid)
     assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
     assert bench.pman().pman_status(job.jid) == info
     assert runs(place) == 0
 
 
-def test_a_foreign_container_of_the_seconds_name_is_left_alone(bench: Bench) -> None:
+def test_a_foreign_container_of_the_seconds_name_is_left_alone(bench: EngineKit) -> None:
     job = bench.count(bench.place())
     bench.never_started(job)
     name = second_name(bench.name(job.jid))
-    bench.engine.api.create_container(EMPTY_IMAGE, ["foreign"], name=name)
+    bench.engine.api.create_container(PLACEHOLDER_IMAGE, ["foreign"], name=name)
     try:
         # The deadline lies beyond the grace, so that pman tries to go on with the job first.
         pman = bench.pman(ENGINE_TIMEOUT="10", START_DEADLINE="30")
@@ -385,12 +393,12 @@ def test_a_foreign_container_of_the_seconds_name_is_left_alone(bench: Bench) -> 
         bench.engine.api.remove_container(name, force=True)
 
 
-def test_a_second_container_without_its_first_is_removed_at_a_start(bench: Bench) -> None:
+def test_a_second_container_without_its_first_is_removed_at_a_start(bench: EngineKit) -> None:
     job = bench.shell("while true; do read x < /dev/zero; done")
     name = second_name(bench.name(job.jid))
     pman = bench.pman()
     labels = container_labels(job, bench.instance, of="0123456789abcdef")
-    pman.dialect.create(pman._engine, name, pman.dialect.job_payload(job, pman._settings, labels))
+    pman.flavor.create(pman._engine, name, pman.flavor.job_payload(job, pman._settings, labels))
     # The labels alone make nothing pman's: an image made of a job's container has them too.
     host = bench.engine.api.create_host_config(mem_limit="64m")
     kept = bench.engine.api.create_container(job.image, ["x"], labels=labels, host_config=host)

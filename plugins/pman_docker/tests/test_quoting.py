@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from engine_bench import until
+from engine_kit import until
 from engine_standin import job, play
 
 from pman_core import Job, Status

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import docker.errors
 import pytest
-from engine_bench import Bench, runs, until
+from engine_kit import EngineKit, runs, until
 from engine_standin import Play, job, play
 from engine_subjects import IMAGE
 
@@ -29,7 +29,7 @@ def jids(pman: Any) -> list[str]:
 # ------------------------------------------------------------------ on the real engines
 
 
-def test_a_renamed_job_goes_on_and_is_removed(bench: Bench) -> None:
+def test_a_renamed_job_goes_on_and_is_removed(bench: EngineKit) -> None:
     place = bench.place()
     held = bench.shell(HOLD, place)
     submitted = bench.pman().pman_submit(held)
@@ -50,7 +50,7 @@ def test_a_renamed_job_goes_on_and_is_removed(bench: Bench) -> None:
         pman.pman_status(held.jid)
 
 
-def test_a_running_job_that_was_renamed_is_ended_by_its_removal(bench: Bench) -> None:
+def test_a_running_job_that_was_renamed_is_ended_by_its_removal(bench: EngineKit) -> None:
     pman, held = bench.pman(), bench.shell(HOLD)
     pman.pman_submit(held)
     bench.engine.api.rename(bench.name(held.jid), f"by-hand-{held.jid}")
@@ -59,7 +59,7 @@ def test_a_running_job_that_was_renamed_is_ended_by_its_removal(bench: Bench) ->
     assert pman.pman_remove(held.jid) is False
 
 
-def test_what_took_the_name_of_a_renamed_job_is_left_alone(bench: Bench) -> None:
+def test_what_took_the_name_of_a_renamed_job_is_left_alone(bench: EngineKit) -> None:
     pman, done = bench.pman(), bench.shell("true")
     bench.run(done, pman)
     bench.engine.api.rename(bench.name(done.jid), f"by-hand-{done.jid}")
@@ -78,7 +78,7 @@ def test_what_took_the_name_of_a_renamed_job_is_left_alone(bench: Bench) -> None
 
 
 @contextlib.contextmanager
-def copy_of(bench: Bench, container: str) -> Iterator[str]:
+def copy_of(bench: EngineKit, container: str) -> Iterator[str]:
     """A container that somebody makes by hand of an image that was made of another container."""
     repository = f"localhost/copy-{uuid.uuid4().hex[:8]}"
     bench.engine.api.commit(container, repository, "1")
@@ -94,7 +94,7 @@ def copy_of(bench: Bench, container: str) -> Iterator[str]:
         bench.engine.api.remove_image(f"{repository}:1", force=True)
 
 
-def test_a_container_that_has_inherited_a_jobs_labels_is_no_job(bench: Bench) -> None:
+def test_a_container_that_has_inherited_a_jobs_labels_is_no_job(bench: EngineKit) -> None:
     pman, place = bench.pman(), bench.place()
     counted = bench.count(place)
     info = bench.run(counted, pman)
@@ -123,7 +123,7 @@ def rename(made: Play, old: str, new: str = "by-hand") -> None:
 def test_a_renamed_job_that_waits_for_its_image_runs_once(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pman_docker.attempts._PAUSE_S", 0.0)
+    monkeypatch.setattr("pman_docker.pull_backoff._PAUSE_S", 0.0)
     with play(name) as made:
         made.engine.pulled = {"error": "503 Service Unavailable"}
         made.pman.pman_submit(job(image="far:1"))
@@ -155,7 +155,7 @@ def test_a_renamed_second_object_is_the_job(name: str) -> None:
         assert made.engine.names() == []
 
 
-def test_a_renamed_note_of_an_end_is_the_end() -> None:
+def test_a_renamed_placeholder_of_an_end_is_the_end() -> None:
     with play() as made:
         made.engine.pulled = {"error": "manifest unknown"}
         made.pman.pman_submit(job(image="far:1"))

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from engine_bench import Bench
+from engine_kit import EngineKit
 from engine_standin import Play, job, play
 from engine_subjects import SDK_LEAVES_SOCKETS, address, why_missing
 from proxies import Proxy
@@ -63,13 +63,13 @@ def test_what_an_engine_is_is_asked_again_where_it_was_replaced() -> None:
             made.engine.name = name
             made.pman.pman_status("aa")
             assert made.pman.pman_submit(job(name)).status is Status.STARTED
-            assert made.pman._engine.facts().name.lower() == name
+            assert made.pman._engine.info().name.lower() == name
 
 
 # ------------------------------------------------------------------ real engines
 
 
-def use(bench: Bench, proxy: Proxy, other: str) -> str:
+def use(bench: EngineKit, proxy: Proxy, other: str) -> str:
     """Jobs on an engine, then on another one, then on the first again; what the other one is."""
     pman = bench.pman(DOCKER_HOST=f"unix://{proxy._listen}")
     place = bench.place()
@@ -79,7 +79,7 @@ def use(bench: Bench, proxy: Proxy, other: str) -> str:
     with pytest.raises(UnknownJobError):
         pman.pman_status(submitted.jid)
     assert pman.pman_list(JobFilter(), 10, None).jobs == ()
-    told = pman._engine.facts().title
+    told = pman._engine.info().title
     proxy.lead_to(bench.engine.host.removeprefix("unix://"))
     assert pman.pman_status(submitted.jid).status is Status.SUCCEEDED
     assert pman.pman_submit(submitted).status is Status.SUCCEEDED
@@ -88,14 +88,14 @@ def use(bench: Bench, proxy: Proxy, other: str) -> str:
 
 
 def test_docker_and_podman_behind_one_address(
-    bench: Bench, engine_proxy: Proxy, engines: Engines
+    bench: EngineKit, engine_proxy: Proxy, engines: Engines
 ) -> None:
     other = {"docker": "podman", "podman": "docker"}[bench.engine.name]
     engines.need(other, why_missing(other))
     assert use(bench, engine_proxy, address(other)).lower().startswith(other)
 
 
-def test_two_dockers_behind_one_address(docker_bench: Bench, engines: Engines) -> None:
+def test_two_dockers_behind_one_address(docker_bench: EngineKit, engines: Engines) -> None:
     """Of different versions, where DOCKER_HOST is a newer one than the swarm's."""
     other = os.environ.get("PMAN_SWARM_HOST")
     engines.need("swarm", None if other else "PMAN_SWARM_HOST is not set; run engines/up swarm")

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
-from engine_bench import Bench, runs, until
+from engine_kit import EngineKit, runs, until
 from engine_subjects import IMAGE, SDK_LEAVES_SOCKETS
 from flask.testing import FlaskClient
 from proxies import Proxy
@@ -19,7 +19,7 @@ from pman_core._internal.registry import Offer
 from pman_core._internal.startup import compose
 from pman_core.app import app_for
 from pman_core.contract.errors import UnsupportedError
-from pman_docker.facts import EngineFacts
+from pman_docker.engine_info import EngineInfo
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 
@@ -27,7 +27,7 @@ JOBS = "/api/v1/"
 ENTRY = EntryPoint("docker", "pman_docker.backend:DockerBackend", "pman.backends")
 
 
-def client_of(bench: Bench, **environ: str) -> FlaskClient:
+def client_of(bench: EngineKit, **environ: str) -> FlaskClient:
     """pman as it is served."""
     served = {
         "CONTAINER_ENV": bench.engine.name,
@@ -41,11 +41,11 @@ def client_of(bench: Bench, **environ: str) -> FlaskClient:
 
 
 @pytest.fixture
-def client(bench: Bench) -> FlaskClient:
+def client(bench: EngineKit) -> FlaskClient:
     return client_of(bench)
 
 
-def request(bench: Bench, script: str = "true", **changes: Any) -> dict[str, Any]:
+def request(bench: EngineKit, script: str = "true", **changes: Any) -> dict[str, Any]:
     """A request as pfcon makes it, with a hard memory limit."""
     name = bench.place().name
     asked = {
@@ -73,14 +73,14 @@ def end_of(client: FlaskClient, jid: str) -> dict[str, Any]:
     return dict(answer)
 
 
-def container(bench: Bench, jid: str) -> dict[str, Any]:
+def container(bench: EngineKit, jid: str) -> dict[str, Any]:
     return bench.inspect(bench.name(jid))
 
 
 # ------------------------------------------------------------------ what the job gets
 
 
-def test_output_is_kept_where_it_is_also_the_input(bench: Bench, client: FlaskClient) -> None:
+def test_output_is_kept_where_it_is_also_the_input(bench: EngineKit, client: FlaskClient) -> None:
     asked = request(bench, "cat /share/incoming/given > /share/outgoing/made && ls /share")
     folder = bench.folder / asked["input_dir"]
     asked["output_dir"] = asked["input_dir"]
@@ -90,7 +90,7 @@ def test_output_is_kept_where_it_is_also_the_input(bench: Bench, client: FlaskCl
     assert (folder / "made").read_text() == "words"
 
 
-def test_memory_and_swap_are_hard_limits(bench: Bench, client: FlaskClient) -> None:
+def test_memory_and_swap_are_hard_limits(bench: EngineKit, client: FlaskClient) -> None:
     asked = request(bench)
     client.post(JOBS, json=asked)
     host = container(bench, asked["jid"])["HostConfig"]
@@ -98,7 +98,7 @@ def test_memory_and_swap_are_hard_limits(bench: Bench, client: FlaskClient) -> N
     assert not host["MemoryReservation"]
 
 
-def test_the_group_is_the_jobs_own(bench: Bench) -> None:
+def test_the_group_is_the_jobs_own(bench: EngineKit) -> None:
     client = client_of(bench, CONTAINER_USER="1001:1002")
     asked = request(bench, "id -u; id -g; id -G")
     client.post(JOBS, json=asked)
@@ -109,7 +109,7 @@ def test_the_group_is_the_jobs_own(bench: Bench) -> None:
     ("image_user", "uid"), [("", "0"), ("1001", "1001"), ("1001:1003", "1001"), ("nobody", "65534")]
 )
 def test_a_group_alone_leaves_the_user_to_the_image(
-    bench: Bench, image_user: str, uid: str
+    bench: EngineKit, image_user: str, uid: str
 ) -> None:
     client = client_of(bench, CONTAINER_USER=":1002")
     with image_of(bench, f"USER {image_user}" if image_user else "LABEL x=y") as image:
@@ -119,7 +119,7 @@ def test_a_group_alone_leaves_the_user_to_the_image(
         client.delete(f"{JOBS}{asked['jid']}/")
 
 
-def test_no_user_at_all_leaves_both_to_the_image(bench: Bench) -> None:
+def test_no_user_at_all_leaves_both_to_the_image(bench: EngineKit) -> None:
     client = client_of(bench, CONTAINER_USER=":")
     with image_of(bench, "USER 1001:1003") as image:
         asked = {**request(bench, "id -u; id -g"), "image": image}
@@ -128,7 +128,7 @@ def test_no_user_at_all_leaves_both_to_the_image(bench: Bench) -> None:
         client.delete(f"{JOBS}{asked['jid']}/")
 
 
-def test_a_group_alone_is_no_500_where_there_is_no_image(bench: Bench) -> None:
+def test_a_group_alone_is_no_500_where_there_is_no_image(bench: EngineKit) -> None:
     client = client_of(bench, CONTAINER_USER=":1002")
     for image in ("localhost:1/no-such-image:1", "../info", "Not An Image", "a@b"):
         answer = client.post(JOBS, json={**request(bench), "image": image})
@@ -136,7 +136,7 @@ def test_a_group_alone_is_no_500_where_there_is_no_image(bench: Bench) -> None:
 
 
 @contextlib.contextmanager
-def image_of(bench: Bench, change: str) -> Iterator[str]:
+def image_of(bench: EngineKit, change: str) -> Iterator[str]:
     """The image of the tests, changed in one instruction."""
     api, name = bench.engine.api, f"localhost/{bench.instance}"
     made = api.create_container(IMAGE, ["true"])  # it is never started
@@ -150,7 +150,7 @@ def image_of(bench: Bench, change: str) -> Iterator[str]:
         api.remove_image(f"{name}:1", force=True)
 
 
-def test_shared_memory_is_exact(bench: Bench) -> None:
+def test_shared_memory_is_exact(bench: EngineKit) -> None:
     client = client_of(bench, SHM_SIZE="16")
     asked = request(bench, "grep ' /dev/shm ' /proc/mounts")
     client.post(JOBS, json=asked)
@@ -161,7 +161,7 @@ def test_shared_memory_is_exact(bench: Bench) -> None:
 # ------------------------------------------------------------------ what cannot be done
 
 
-def test_a_missing_image_is_no_500(bench: Bench) -> None:
+def test_a_missing_image_is_no_500(bench: EngineKit) -> None:
     client = client_of(bench, START_DEADLINE="3")  # its registry may answer later
     asked = request(bench, image="localhost:1/no-such/image:1")
     answer = client.post(JOBS, json=asked)
@@ -172,7 +172,7 @@ def test_a_missing_image_is_no_500(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("image", ["lower/UPPER:1", "a b", "x:y:z", "-"])
-def test_an_impossible_image_is_no_500(bench: Bench, client: FlaskClient, image: str) -> None:
+def test_an_impossible_image_is_no_500(bench: EngineKit, client: FlaskClient, image: str) -> None:
     asked = request(bench, image=image)
     answer = client.post(JOBS, json=asked)
     if answer.status_code != 400:
@@ -180,7 +180,7 @@ def test_an_impossible_image_is_no_500(bench: Bench, client: FlaskClient, image:
         assert end_of(client, asked["jid"])["status"] == "finishedWithError"
 
 
-def test_a_bad_entrypoint_is_an_error_of_the_job(bench: Bench, client: FlaskClient) -> None:
+def test_a_bad_entrypoint_is_an_error_of_the_job(bench: EngineKit, client: FlaskClient) -> None:
     asked = request(bench, entrypoint=["/no/such/program"])
     assert client.post(JOBS, json=asked).status_code == 201
     end = end_of(client, asked["jid"])
@@ -193,7 +193,9 @@ def test_a_bad_entrypoint_is_an_error_of_the_job(bench: Bench, client: FlaskClie
     assert bench.objects() == []
 
 
-def test_a_name_in_use_is_409_and_its_owner_is_untouched(bench: Bench, client: FlaskClient) -> None:
+def test_a_name_in_use_is_409_and_its_owner_is_untouched(
+    bench: EngineKit, client: FlaskClient
+) -> None:
     asked = request(bench)
     host = bench.engine.api.create_host_config(mem_limit="64m")
     foreign = bench.engine.api.create_container(
@@ -212,8 +214,8 @@ def test_a_name_in_use_is_409_and_its_owner_is_untouched(bench: Bench, client: F
         bench.engine.api.remove_container(foreign, force=True)
 
 
-def test_a_missing_input_directory_is_told_and_not_created(
-    bench: Bench, client: FlaskClient
+def test_a_missing_input_directory_is_reported_and_not_created(
+    bench: EngineKit, client: FlaskClient
 ) -> None:
     asked = request(bench, input_dir="no/such/folder")
     answer = client.post(JOBS, json=asked)
@@ -227,7 +229,7 @@ def test_a_missing_input_directory_is_told_and_not_created(
     assert not (bench.folder / "no").exists()
 
 
-def test_a_dead_daemon_is_503(bench: Bench, engine_proxy: Proxy, tmp_path: Any) -> None:
+def test_a_dead_daemon_is_503(bench: EngineKit, engine_proxy: Proxy, tmp_path: Any) -> None:
     address = f"unix://{engine_proxy._listen}"
     client = client_of(bench, DOCKER_HOST=address)
     asked = request(bench)
@@ -241,14 +243,14 @@ def test_a_dead_daemon_is_503(bench: Bench, engine_proxy: Proxy, tmp_path: Any) 
     assert client.delete(f"{JOBS}{asked['jid']}/").status_code == 204
 
 
-def test_more_cpu_than_there_is_does_not_break_pman(bench: Bench, client: FlaskClient) -> None:
+def test_more_cpu_than_there_is_does_not_break_pman(bench: EngineKit, client: FlaskClient) -> None:
     """Docker refuses it, Podman gives what there is."""
     asked = request(bench, cpu_limit=9999000)
     answer = client.post(JOBS, json=asked)
     assert answer.status_code == (400 if bench.engine.name == "docker" else 201), answer.text
 
 
-def test_values_of_the_environment_are_in_no_answer(bench: Bench, client: FlaskClient) -> None:
+def test_values_of_the_environment_are_in_no_answer(bench: EngineKit, client: FlaskClient) -> None:
     secret = "s3cr3t-t0k3n-value"  # noqa: S105 - not one
     asked = request(bench, entrypoint=["/no/such"], env=[f"TOKEN={secret}"])
     answers = [client.post(JOBS, json=asked).text]
@@ -263,7 +265,7 @@ def test_values_of_the_environment_are_in_no_answer(bench: Bench, client: FlaskC
 PATIENT = "60"
 
 
-def test_eight_removals_at_once_are_no_error(bench: Bench) -> None:
+def test_eight_removals_at_once_are_no_error(bench: EngineKit) -> None:
     for script in ("true", "sleep 100", "sleep 100"):
         job = bench.shell(script)
         bench.pman().pman_submit(job)
@@ -274,7 +276,7 @@ def test_eight_removals_at_once_are_no_error(bench: Bench) -> None:
         assert bench.objects() == []
 
 
-def test_eight_removals_over_rest_are_204_or_404(bench: Bench) -> None:
+def test_eight_removals_over_rest_are_204_or_404(bench: EngineKit) -> None:
     asked = request(bench, "sleep 100")
     client_of(bench).post(JOBS, json=asked)
     clients = [client_of(bench, ENGINE_TIMEOUT=PATIENT) for _ in range(8)]
@@ -286,7 +288,7 @@ def test_eight_removals_over_rest_are_204_or_404(bench: Bench) -> None:
     assert 204 in codes
 
 
-def test_a_job_that_just_ends_can_be_removed(bench: Bench) -> None:
+def test_a_job_that_just_ends_can_be_removed(bench: EngineKit) -> None:
     pman = bench.pman()
     for _ in range(6):
         job = bench.shell("true")
@@ -299,16 +301,16 @@ def test_a_job_that_just_ends_can_be_removed(bench: Bench) -> None:
 
 
 @contextlib.contextmanager
-def pretending(bench: Bench, **facts: Any) -> Iterator[Any]:
+def pretending(bench: EngineKit, **engine_info: Any) -> Iterator[Any]:
     """A pman whose engine says something else of itself."""
     pman = bench.pman()
-    real = pman._engine.facts()
-    pman._engine._facts = attrs.evolve(real, **facts)
-    assert isinstance(pman._engine.facts(), EngineFacts)
+    real = pman._engine.info()
+    pman._engine._info = attrs.evolve(real, **engine_info)
+    assert isinstance(pman._engine.info(), EngineInfo)
     yield pman
 
 
-def test_a_limit_that_the_engine_drops_is_refused(bench: Bench) -> None:
+def test_a_limit_that_the_engine_drops_is_refused(bench: EngineKit) -> None:
     place = bench.place()
     limited = bench.count(place)
     with pretending(bench, enforces_limits=False, rootless=True) as pman:

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 
 @pytest.mark.parametrize("scheme", ["tcp", "http", "https"])
 @pytest.mark.parametrize("login", ["pman:hush", "hush", "pman:hush/x", "pman:hush#x", "a:hush x"])
-def test_an_address_with_a_password_is_refused_and_not_told(scheme: str, login: str) -> None:
+def test_an_address_with_a_password_is_refused_and_not_reported(scheme: str, login: str) -> None:
     with pytest.raises(SettingsError, match="must hold no user and no password") as caught:
         DockerBackend({"DOCKER_HOST": f"{scheme}://{login}@engine:2375"})
     assert "hush" not in str(caught.value)
@@ -25,7 +25,7 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 
 @pytest.mark.parametrize("proxy", ["http://pman:hush@127.0.0.1:1x", "//pman:hush/@127.0.0.1:1"])
-def test_the_password_of_a_malformed_proxy_is_not_told(
+def test_the_password_of_a_malformed_proxy_is_not_reported(
     monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
     monkeypatch.setenv("http_proxy", proxy)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from engine_bench import Bench
+from engine_kit import EngineKit
 from engine_subjects import SDK_LEAVES_SOCKETS
 from proxies import Proxy
 
@@ -16,7 +16,7 @@ from pman_core import JobFilter, Status
 from pman_core.contract.errors import EngineUnavailableError
 from pman_docker import images
 from pman_docker.backend import DockerBackend
-from pman_docker.engine import Engine
+from pman_docker.client import Engine
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 
@@ -40,18 +40,18 @@ ENGINE_CALLS: dict[str, Callable[[Engine], object]] = {
     "labels_of_image": lambda engine: engine.labels_of_image("x"),
     "images.load": lambda engine: images.load(engine, b"x"),
     "volume": lambda engine: engine.volume("x"),
-    "facts": lambda engine: engine.facts(),
+    "info": lambda engine: engine.info(),
     "about": lambda engine: engine.about(),
 }
 NO_CALLS = {"api", "address", "ask", "images.login"}
 
 
-def behind(bench: Bench, proxy: Proxy) -> DockerBackend:
+def behind(bench: EngineKit, proxy: Proxy) -> DockerBackend:
     """A pman that gives up soon: too soon to run jobs on a busy engine."""
     return bench.pman(DOCKER_HOST=f"unix://{proxy._listen}", ENGINE_TIMEOUT="5", PULL_TIMEOUT="5")
 
 
-def test_every_call_of_the_client_is_looked_at() -> None:
+def test_every_call_of_the_client_is_tested() -> None:
     calls = {name for name in [*vars(Engine), "address"] if not name.startswith("_")}
     of_images = {
         f"images.{name}"
@@ -64,7 +64,7 @@ def test_every_call_of_the_client_is_looked_at() -> None:
 @pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.drip])
 @pytest.mark.parametrize("known", [False, True], ids=["unconnected", "connected"])
 def test_every_call_has_a_time_out(
-    bench: Bench, engine_proxy: Proxy, known: bool, fault: Callable[[Proxy], None]
+    bench: EngineKit, engine_proxy: Proxy, known: bool, fault: Callable[[Proxy], None]
 ) -> None:
     pman = behind(bench, engine_proxy)
     if known:
@@ -81,7 +81,7 @@ def test_every_call_has_a_time_out(
 
 @pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.drip])
 def test_every_hook_has_a_time_out(
-    bench: Bench, engine_proxy: Proxy, fault: Callable[[Proxy], None]
+    bench: EngineKit, engine_proxy: Proxy, fault: Callable[[Proxy], None]
 ) -> None:
     job, late = bench.shell("true"), bench.shell("true")
     info = bench.run(job)
@@ -105,7 +105,7 @@ def test_every_hook_has_a_time_out(
     assert bench.end_of(bench.pman(), job.jid).status is Status.SUCCEEDED
 
 
-def test_a_log_that_stops_in_the_middle_is_given_up(bench: Bench, engine_proxy: Proxy) -> None:
+def test_a_log_that_stops_in_the_middle_is_given_up(bench: EngineKit, engine_proxy: Proxy) -> None:
     job = bench.job("python3", "-c", "for _ in range(50): print('x' * 100000)")
     info = bench.run(job)
     pman = behind(bench, engine_proxy)
@@ -117,7 +117,7 @@ def test_a_log_that_stops_in_the_middle_is_given_up(bench: Bench, engine_proxy: 
         pman.pman_logs(info, 1000, 5_000_000)
 
 
-def test_a_log_that_comes_too_slowly_is_given_up(bench: Bench, engine_proxy: Proxy) -> None:
+def test_a_log_that_comes_too_slowly_is_given_up(bench: EngineKit, engine_proxy: Proxy) -> None:
     info = bench.run(bench.job("python3", "-c", "print('x' * 1_000_000)"))
     pman = behind(bench, engine_proxy)
     pman.pman_ping()
@@ -127,7 +127,7 @@ def test_a_log_that_comes_too_slowly_is_given_up(bench: Bench, engine_proxy: Pro
 
 
 def test_many_threads_do_not_wait_for_each_other(
-    bench: Bench, engine_proxy: Proxy, tmp_path: Path
+    bench: EngineKit, engine_proxy: Proxy, tmp_path: Path
 ) -> None:
     """Eight requests to an engine that never answers take one time-out, not eight."""
     engine_proxy.freeze()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from engine_subjects import forget_sockets
 from proxies import Proxy, proxy
-from swarm_bench import SwarmBench, bench_on_swarm
+from swarm_kit import SwarmKit, kit_on_swarm
 from swarm_subjects import RealSwarm, real_swarm, why_missing
 
 from pman_core.testing.pytest_plugin import Engines
@@ -19,6 +19,14 @@ def no_sockets_left() -> Iterator[None]:
     """See ``forget_sockets``."""
     yield
     forget_sockets()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_sockets_left_for_the_next_module(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A module that has ``SDK_LEAVES_SOCKETS`` does not make the next one fail."""
+    yield
+    if hasattr(request.module, "SDK_LEAVES_SOCKETS"):
+        forget_sockets()
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +46,9 @@ def two_nodes(swarm: RealSwarm, engines: Engines) -> RealSwarm:
 
 
 @pytest.fixture
-def bench(swarm: RealSwarm, tmp_path: Path) -> Iterator[SwarmBench]:
+def bench(swarm: RealSwarm, tmp_path: Path) -> Iterator[SwarmKit]:
     """The tools of a test; all that it made goes away with it."""
-    with bench_on_swarm(swarm, tmp_path) as made:
+    with kit_on_swarm(swarm, tmp_path) as made:
         yield made
 
 

@@ -8,7 +8,7 @@ from pman_core import Job, JobInfo, Resources
 from pman_core.kit.settings import load
 from pman_swarm.payload import NOWHERE, service_payload
 from pman_swarm.settings import SwarmSettings
-from pman_swarm.state import info_of
+from pman_swarm.status import info_of
 
 JOB = Job(
     jid="Some Job",
@@ -70,5 +70,5 @@ def service(workers: int = 1, spec: Any = None) -> Any:
     }
 
 
-def told(*tasks: Any, workers: int = 0) -> JobInfo:
+def reported(*tasks: Any, workers: int = 0) -> JobInfo:
     return info_of(service(workers or len(tasks) or 1), tasks)

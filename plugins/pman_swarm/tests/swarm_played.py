@@ -10,8 +10,10 @@ from swarm_jobs import JOB, service
 
 from pman_core import JobInfo
 from pman_core.kit.settings import load
-from pman_docker.errors import NotThere
-from pman_swarm.find import Finder
+from pman_docker.errors import NotFoundError
+from pman_swarm.cancel import cancel
+from pman_swarm.reconcile import Reconciler
+from pman_swarm.removal import remove
 from pman_swarm.settings import SwarmSettings
 
 #: When the job of ``swarm_jobs`` was created, and when it has waited long enough.
@@ -51,7 +53,7 @@ class PlayedSwarm:
     def tasks(self, _: str) -> list[Any]:
         self.happen("tasks")
         if self.is_gone:
-            raise NotThere(404, "service not found")
+            raise NotFoundError(404, "service not found")
         return copy.deepcopy(self.all)
 
     def tasks_labelled(self, _: str) -> list[Any]:
@@ -84,11 +86,22 @@ class PlayedSwarm:
         self.happen("now")
         return self.time
 
-    def finder(self) -> Finder:
+    def reconciler(self) -> Reconciler:
         played: Any = self
-        return Finder(played, played, load(SwarmSettings, {}))
+        return Reconciler(played, played, load(SwarmSettings, {}))
 
-    def told(self) -> JobInfo:
-        found = self.finder().find(JOB.jid)
+    def cancel(self) -> JobInfo | None:
+        """Cancel the job, and wait as a backend does."""
+        played: Any = self
+        timeout_s = load(SwarmSettings, {}).engine_timeout_s
+        return cancel(played, self.reconciler(), JOB.jid, timeout_s)
+
+    def remove_job(self, found: Any) -> None:
+        """Remove the job, and wait as a backend does."""
+        played: Any = self
+        remove(played, found, load(SwarmSettings, {}).engine_timeout_s)
+
+    def reported(self) -> JobInfo:
+        found = self.reconciler().find(JOB.jid)
         assert found
         return found

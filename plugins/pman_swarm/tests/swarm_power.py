@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from engine_bench import until
+from engine_kit import until
 from swarm_subjects import RealSwarm
 
 UP = Path(__file__).parents[3] / "engines" / "up"

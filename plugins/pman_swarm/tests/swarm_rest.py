@@ -3,9 +3,9 @@
 from importlib.metadata import EntryPoint
 from typing import Any
 
-from engine_bench import until
+from engine_kit import until
 from flask.testing import FlaskClient
-from swarm_bench import SwarmBench
+from swarm_kit import SwarmKit
 from swarm_subjects import IMAGE
 
 from pman_core._internal.registry import Offer
@@ -16,7 +16,7 @@ JOBS = "/api/v1/"
 ENTRY = EntryPoint("swarm", "pman_swarm.backend:SwarmBackend", "pman.backends")
 
 
-def client_of(bench: SwarmBench, **environ: str) -> FlaskClient:
+def client_of(bench: SwarmKit, **environ: str) -> FlaskClient:
     """A client of a pman with this environment."""
     storage = {"STORAGE_TYPE": "host", "STOREBASE": str(bench.folder)}
     served = {"CONTAINER_ENV": "swarm", **storage, **environ}
@@ -24,7 +24,7 @@ def client_of(bench: SwarmBench, **environ: str) -> FlaskClient:
     return app_for(compose({**bench.environ, **served}, offer, bench.pman(**served))).test_client()
 
 
-def request(bench: SwarmBench, script: str = "true", **changes: Any) -> dict[str, Any]:
+def request(bench: SwarmKit, script: str = "true", **changes: Any) -> dict[str, Any]:
     """A request as pfcon makes it, with a hard memory limit."""
     name = bench.place().name
     command = {"image": IMAGE, "entrypoint": ["/bin/sh", "-c"], "args": [script]}

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import docker
 import docker.errors
-from engine_bench import until
+from engine_kit import until
 from proxies import Proxy, proxy
 from swarm_networks import MANAGER, faulty_image
 
@@ -21,7 +21,7 @@ from pman_core.contract.info import JobInfo
 from pman_core.contract.storage import host_storage
 from pman_core.testing import Subject
 from pman_swarm.backend import SwarmBackend
-from pman_swarm.state import is_over
+from pman_swarm.status import is_over
 
 #: An image with Python; ``engines/up`` makes it.
 IMAGE = os.environ.get("PMAN_TEST_IMAGE", "localhost/pman-test:1")

@@ -6,19 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from engine_bench import until
+from engine_kit import until
 from engine_subjects import SDK_LEAVES_SOCKETS
 from proxies import Proxy
-from swarm_bench import SwarmBench
+from swarm_kit import SwarmKit
 
 from pman_core import JobFilter, Status
 from pman_core.contract.errors import EngineUnavailableError
-from pman_swarm.swarm import Swarm
+from pman_swarm.client import SwarmClient
 
 pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 
 #: Every call that the swarm's client has.
-SWARM_CALLS: dict[str, Callable[[Swarm], object]] = {
+SWARM_CALLS: dict[str, Callable[[SwarmClient], object]] = {
     "node": lambda swarm: swarm.node(),
     "ask": lambda swarm: swarm.ask(),
     "create": lambda swarm: swarm.create({}, "x"),
@@ -46,7 +46,7 @@ def asked_by(pman: Any) -> list[str]:
     return asked
 
 
-def test_the_engine_is_asked_little(bench: SwarmBench) -> None:
+def test_the_engine_is_asked_little(bench: SwarmKit) -> None:
     pman = bench.pman()
     bench.run(bench.shell("true"), pman)  # the first one also finds out what the engine is
     asked = asked_by(pman)
@@ -65,7 +65,7 @@ def test_the_engine_is_asked_little(bench: SwarmBench) -> None:
     assert asked == ["POST /services/create", "GET /services/X", "GET /tasks"]
 
 
-def test_a_list_takes_two_calls_and_one_for_the_time(bench: SwarmBench) -> None:
+def test_a_list_takes_two_calls_and_one_for_the_time(bench: SwarmKit) -> None:
     """However many jobs there are, and though some of them wait."""
     pman = bench.pman()
     for _ in range(3):
@@ -81,11 +81,11 @@ def test_a_list_takes_two_calls_and_one_for_the_time(bench: SwarmBench) -> None:
     assert asked == ["GET /tasks", "GET /services", "GET /info"]
 
 
-def test_every_call_of_the_client_is_looked_at() -> None:
-    assert SWARM_CALLS.keys() == {name for name in vars(Swarm) if not name.startswith("_")}
+def test_every_call_of_the_client_is_tested() -> None:
+    assert SWARM_CALLS.keys() == {name for name in vars(SwarmClient) if not name.startswith("_")}
 
 
-def behind(bench: SwarmBench, proxy: Proxy, timeout_s: int = 30) -> Any:
+def behind(bench: SwarmKit, proxy: Proxy, timeout_s: int = 30) -> Any:
     return bench.pman(DOCKER_HOST=f"unix://{proxy._listen}", ENGINE_TIMEOUT=str(timeout_s))
 
 
@@ -96,7 +96,7 @@ def hurry(pman: Any) -> None:
 
 @pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.drip])
 def test_every_call_has_a_time_out(
-    bench: SwarmBench, manager_proxy: Proxy, fault: Callable[[Proxy], None]
+    bench: SwarmKit, manager_proxy: Proxy, fault: Callable[[Proxy], None]
 ) -> None:
     pman = behind(bench, manager_proxy)
     hurry(pman)
@@ -111,7 +111,7 @@ def test_every_call_has_a_time_out(
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["unconnected", "connected"])
-def test_every_hook_has_a_time_out(bench: SwarmBench, manager_proxy: Proxy, known: bool) -> None:
+def test_every_hook_has_a_time_out(bench: SwarmKit, manager_proxy: Proxy, known: bool) -> None:
     job, late = bench.shell("true"), bench.shell("true")
     info = bench.run(job)
     pman = behind(bench, manager_proxy, 30 if known else 2)

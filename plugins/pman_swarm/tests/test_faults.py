@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_bench import runs, until
-from swarm_bench import FIRST, SECOND, SwarmBench
+from engine_kit import runs, until
+from swarm_kit import FIRST, SECOND, SwarmKit
 from swarm_power import MANAGER, WORKER, Power, power_over, why_no_power
 from swarm_subjects import RealSwarm
 
 from pman_core import Job, JobInfo, Reason, Status
 from pman_core.testing.pytest_plugin import Engines
-from pman_swarm.state import is_barred
+from pman_swarm.status import is_barred
 
 #: Leaves a line each time it runs, and ends when it is told.
 HOLDS = """
@@ -32,7 +32,7 @@ def power(two_nodes: RealSwarm, engines: Engines) -> Iterator[Power]:
 class Held:
     """A job that runs until the test lets it go."""
 
-    def __init__(self, bench: SwarmBench, label: str, gpus: int = 0) -> None:
+    def __init__(self, bench: SwarmKit, label: str, gpus: int = 0) -> None:
         self.place: Path = bench.place()
         self.job: Job = bench.sized(bench.shell(HOLDS, self.place), gpus=gpus)
         self.pman: Any = bench.pman(NODE_SELECTOR=label)
@@ -51,7 +51,7 @@ class Held:
         (self.place / "in" / "go").touch()
 
 
-def ended_before(bench: SwarmBench, label: str) -> list[JobInfo]:
+def ended_before(bench: SwarmKit, label: str) -> list[JobInfo]:
     """A job of each end."""
     pman = bench.pman(NODE_SELECTOR=label)
     jobs = [
@@ -65,7 +65,7 @@ def ended_before(bench: SwarmBench, label: str) -> list[JobInfo]:
     return [bench.end_of(pman, job.jid) for job in jobs]
 
 
-def assert_unchanged(bench: SwarmBench, infos: list[JobInfo]) -> None:
+def assert_unchanged(bench: SwarmKit, infos: list[JobInfo]) -> None:
     """Each end is as it was, for any pman, and nothing began again."""
     pman = bench.pman()
     assert [pman.pman_status(info.jid) for info in infos] == infos
@@ -74,7 +74,7 @@ def assert_unchanged(bench: SwarmBench, infos: list[JobInfo]) -> None:
     assert all(len(file.read_text()) == 4 for file in bench.folder.glob("*/out/runs"))
 
 
-def settle(bench: SwarmBench) -> None:
+def settle(bench: SwarmKit) -> None:
     """The swarm has had time to begin something again: it has run a job on each node."""
     for label in (FIRST, SECOND):
         assert bench.run(bench.shell("true"), bench.pman(NODE_SELECTOR=label)).exit_code == 0
@@ -83,7 +83,7 @@ def settle(bench: SwarmBench) -> None:
 # ------------------------------------------------------------------ a worker node
 
 
-def test_a_drained_node_loses_its_jobs(power: Power, bench: SwarmBench) -> None:
+def test_a_drained_node_loses_its_jobs(power: Power, bench: SwarmKit) -> None:
     before = ended_before(bench, SECOND)
     held = Held(bench, SECOND)
     power.drain(power.id(WORKER))
@@ -96,7 +96,7 @@ def test_a_drained_node_loses_its_jobs(power: Power, bench: SwarmBench) -> None:
     assert_unchanged(bench, [*before, info])
 
 
-def test_a_node_without_power_loses_its_jobs(power: Power, bench: SwarmBench) -> None:
+def test_a_node_without_power_loses_its_jobs(power: Power, bench: SwarmKit) -> None:
     """Nobody waits for it: neither for its logs, nor for what is removed there."""
     before = ended_before(bench, SECOND)
     node = power.id(WORKER)
@@ -123,7 +123,7 @@ def test_a_node_without_power_loses_its_jobs(power: Power, bench: SwarmBench) ->
 
 
 def test_a_node_that_is_back_before_anybody_looked_has_lost_its_jobs(
-    power: Power, bench: SwarmBench
+    power: Power, bench: SwarmKit
 ) -> None:
     before = ended_before(bench, SECOND)
     held = Held(bench, SECOND)
@@ -138,7 +138,7 @@ def test_a_node_that_is_back_before_anybody_looked_has_lost_its_jobs(
     assert runs(held.place) == 1
 
 
-def test_a_worker_on_a_lost_node_ends_the_whole_job(power: Power, bench: SwarmBench) -> None:
+def test_a_worker_on_a_lost_node_ends_the_whole_job(power: Power, bench: SwarmKit) -> None:
     """Those on other nodes end with it: the job has failed."""
     place = bench.place()
     job = bench.sized(bench.shell(HOLDS, place), workers=4)
@@ -156,7 +156,7 @@ def test_a_worker_on_a_lost_node_ends_the_whole_job(power: Power, bench: SwarmBe
     assert runs(place) == 4
 
 
-def test_a_node_that_is_removed_loses_its_jobs(power: Power, bench: SwarmBench) -> None:
+def test_a_node_that_is_removed_loses_its_jobs(power: Power, bench: SwarmKit) -> None:
     before = ended_before(bench, SECOND)
     held = Held(bench, SECOND)
     bench.swarm.manager.remove_node(power.id(WORKER), force=True)
@@ -170,7 +170,7 @@ def test_a_node_that_is_removed_loses_its_jobs(power: Power, bench: SwarmBench) 
 
 
 def test_a_node_that_is_changed_loses_its_jobs_with_gpus_and_those_that_it_fits_no_more(
-    power: Power, bench: SwarmBench
+    power: Power, bench: SwarmKit
 ) -> None:
     plain, card = Held(bench, SECOND), Held(bench, SECOND, gpus=1)
     power.change(power.id(WORKER))
@@ -192,7 +192,7 @@ def test_a_node_that_is_changed_loses_its_jobs_with_gpus_and_those_that_it_fits_
 
 
 def test_a_manager_without_power_loses_what_ran_on_it_and_jobs_with_gpus(
-    power: Power, bench: SwarmBench
+    power: Power, bench: SwarmKit
 ) -> None:
     before = [*ended_before(bench, FIRST), *ended_before(bench, SECOND)]
     mine, other = Held(bench, FIRST), Held(bench, SECOND)

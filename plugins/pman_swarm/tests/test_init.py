@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from swarm_bench import FIRST, SECOND, SwarmBench
+from swarm_kit import FIRST, SECOND, SwarmKit
 from swarm_subjects import RealSwarm
 
 from pman_core import Deviation, Reason, Status
@@ -12,18 +12,18 @@ from pman_core import Deviation, Reason, Status
 ORPHANS = "i=0; while [ $i -lt 100 ]; do (true & true) || exit 9; i=$((i + 1)); done"
 
 
-def test_processes_without_a_parent_do_not_fill_the_limit(bench: SwarmBench) -> None:
+def test_processes_without_a_parent_do_not_fill_the_limit(bench: SwarmKit) -> None:
     info = bench.run(bench.shell(ORPHANS), bench.pman(PIDS_LIMIT="30"))
     assert info.status is Status.SUCCEEDED, bench.log(info)
 
 
-def test_the_init_is_none_of_the_processes_that_a_job_may_have(bench: SwarmBench) -> None:
+def test_the_init_is_none_of_the_processes_that_a_job_may_have(bench: SwarmKit) -> None:
     info = bench.run(bench.shell("exit 5"), bench.pman(PIDS_LIMIT="1"))
     assert info.exit_code == 5, (info, bench.log(info))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_signal_that_a_job_sends_itself_ends_it(bench: SwarmBench, number: int) -> None:
+def test_a_signal_that_a_job_sends_itself_ends_it(bench: SwarmKit, number: int) -> None:
     info = bench.run(bench.shell(f"kill -{int(number)} $$; exit 0"))
     assert (info.status, info.exit_code) == (Status.FAILED, 128 + number), info
 
@@ -39,8 +39,8 @@ def test_a_signal_that_a_job_sends_itself_ends_it(bench: SwarmBench, number: int
         ("two\nlines\nof it", "no such file", "yes"),
     ],
 )
-def test_a_program_that_cannot_be_run_is_told(
-    bench: SwarmBench, two_nodes: RealSwarm, label: str, program: str, words: str, init: str
+def test_a_program_that_cannot_be_run_is_reported(
+    bench: SwarmKit, two_nodes: RealSwarm, label: str, program: str, words: str, init: str
 ) -> None:
     made = bench.job(program, "argument")
     info = bench.run(made, bench.pman(NODE_SELECTOR=label, JOB_INIT=init))
@@ -61,18 +61,18 @@ def test_a_program_that_cannot_be_run_is_told(
         "echo first; echo '[FATAL tini (7)] exec /bin/sh failed: No such file' >&2; exit 127",
     ],
 )
-def test_a_job_that_ends_like_an_init_has_run(bench: SwarmBench, script: str) -> None:
+def test_a_job_that_ends_like_an_init_has_run(bench: SwarmKit, script: str) -> None:
     info = bench.run(bench.shell(script))
     assert (info.status, info.reason) == (Status.FAILED, Reason.EXIT_CODE), info
 
 
-def test_each_worker_has_an_init(bench: SwarmBench) -> None:
+def test_each_worker_has_an_init(bench: SwarmKit) -> None:
     info = bench.run(bench.sized(bench.job("/no/such"), workers=3))
     assert info.reason is Reason.CANNOT_START
     assert "/no/such: No such file" in info.message
 
 
-def test_without_an_init_that_is_declared(bench: SwarmBench) -> None:
+def test_without_an_init_that_is_declared(bench: SwarmKit) -> None:
     for init in ("yes", "no"):
         found = bench.pman(JOB_INIT=init).pman_capabilities().deviations
         assert (Deviation.NO_INIT in found) == (init == "no")

@@ -12,9 +12,9 @@ from typing import Any
 
 import docker.errors
 import pytest
-from engine_bench import until
+from engine_kit import until
 from registry_images import _root_tar
-from swarm_bench import SECOND, SwarmBench
+from swarm_kit import SECOND, SwarmKit
 from swarm_subjects import RealSwarm
 
 from pman_core import Reason, Status
@@ -58,7 +58,7 @@ def registry(two_nodes: RealSwarm, engines: Engines, tmp_path: Path) -> Iterator
 
 
 @pytest.fixture
-def image(bench: SwarmBench, registry: str) -> Iterator[str]:
+def image(bench: SwarmKit, registry: str) -> Iterator[str]:
     """A small image that only the registry has."""
     repository = f"{registry}/pman-{uuid.uuid4().hex[:8]}"
     node = bench.swarm.nodes[1]
@@ -88,7 +88,7 @@ def log_in(monkeypatch: pytest.MonkeyPatch, folder: Path, login: dict[str, str])
 
 @pytest.mark.parametrize("login", [None, {**LOGIN, "password": "wrong"}], ids=["none", "wrong"])
 def test_without_the_login_there_is_no_image(
-    bench: SwarmBench,
+    bench: SwarmKit,
     image: str,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -102,7 +102,7 @@ def test_without_the_login_there_is_no_image(
 
 
 def test_the_login_of_dockers_client_goes_to_the_node(
-    bench: SwarmBench, image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    bench: SwarmKit, image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     log_in(monkeypatch, tmp_path / "login", LOGIN)
     info = bench.run(bench.shell("true", image=image), bench.pman(NODE_SELECTOR=SECOND))

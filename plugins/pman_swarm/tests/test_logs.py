@@ -4,8 +4,8 @@ import re
 import tracemalloc
 
 import pytest
-from engine_bench import until
-from swarm_bench import FIRST, FOR_EVER, SECOND, SwarmBench
+from engine_kit import until
+from swarm_kit import FIRST, FOR_EVER, SECOND, SwarmKit
 from swarm_subjects import RealSwarm
 
 from pman_core import JobInfo, Status
@@ -14,14 +14,14 @@ from pman_core.contract.errors import UnknownJobError
 MIB = 2**20
 
 
-def tail(bench: SwarmBench, info: JobInfo, lines: int = 1000, size: int = MIB) -> bytes:
+def tail(bench: SwarmKit, info: JobInfo, lines: int = 1000, size: int = MIB) -> bytes:
     found: bytes = bench.pman().pman_logs(info, lines, size)
     return found
 
 
 @pytest.mark.parametrize("label", [FIRST, SECOND], ids=["first", "second"])
 def test_both_streams_are_exact_on_every_node(
-    bench: SwarmBench, two_nodes: RealSwarm, label: str
+    bench: SwarmKit, two_nodes: RealSwarm, label: str
 ) -> None:
     """No terminal adds carriage returns, and no byte is spoilt."""
     script = r"printf 'out\r\n\0b\377\376\n'; printf 'err\nerr 2\n' >&2"
@@ -31,14 +31,14 @@ def test_both_streams_are_exact_on_every_node(
 
 
 @pytest.mark.parametrize("size", [16383, 16385, 100_000])
-def test_long_lines_are_exact(bench: SwarmBench, size: int) -> None:
+def test_long_lines_are_exact(bench: SwarmKit, size: int) -> None:
     script = f"print('first'); print('x' * {size}); print('last')"
     info = bench.run(bench.job("python3", "-c", script))
     assert tail(bench, info, 2) == b"x" * size + b"\nlast\n"
     assert tail(bench, info, 1000, 10) == b"xxxx\nlast\n"
 
 
-def test_a_big_log_costs_little_memory(bench: SwarmBench) -> None:
+def test_a_big_log_costs_little_memory(bench: SwarmKit) -> None:
     """30 MB in lines of 100 bytes."""
     script = f"for _ in range(300): print('\\n'.join(['{'x' * 99}'] * 1000))\nprint('the end')"
     info = bench.run(bench.job("python3", "-c", script))
@@ -52,7 +52,7 @@ def test_a_big_log_costs_little_memory(bench: SwarmBench) -> None:
     assert peak < 10 * MIB
 
 
-def test_a_log_is_live(bench: SwarmBench) -> None:
+def test_a_log_is_live(bench: SwarmKit) -> None:
     place = bench.place()
     script = "echo one; while [ ! -e /share/incoming/go ]; do sleep 0.1; done; echo two"
     job = bench.shell(script, place)
@@ -67,7 +67,7 @@ def test_a_log_is_live(bench: SwarmBench) -> None:
 
 @pytest.mark.parametrize("label", [FIRST, SECOND] * 3)
 def test_a_job_whose_log_has_lines_has_begun(
-    bench: SwarmBench, two_nodes: RealSwarm, label: str
+    bench: SwarmKit, two_nodes: RealSwarm, label: str
 ) -> None:
     """The node that starts a job knows it before the swarm does."""
     pman = bench.pman(NODE_SELECTOR=label)
@@ -76,7 +76,7 @@ def test_a_job_whose_log_has_lines_has_begun(
     assert pman.pman_status(info.jid).status is Status.STARTED
 
 
-def test_each_worker_has_its_share_under_its_header(bench: SwarmBench) -> None:
+def test_each_worker_has_its_share_under_its_header(bench: SwarmKit) -> None:
     """Also one that writes much, or does not end its last line."""
     script = "for n in $(seq 1000); do echo line $n; done; printf 'last one'"
     info = bench.run(bench.sized(bench.shell(script), workers=3))
@@ -90,20 +90,20 @@ def test_each_worker_has_its_share_under_its_header(bench: SwarmBench) -> None:
         assert lines - 6 <= len(log.splitlines()) <= lines or size - 90 <= len(log) <= size
 
 
-def test_what_was_rejected_has_an_empty_log(bench: SwarmBench) -> None:
+def test_what_was_rejected_has_an_empty_log(bench: SwarmKit) -> None:
     info = bench.run(bench.job("true", image="localhost:1/no-such:1"))
     assert info.status is Status.FAILED
     assert tail(bench, info) == b""
 
 
 def test_the_log_of_a_program_that_cannot_be_started_has_the_words_of_the_init(
-    bench: SwarmBench,
+    bench: SwarmKit,
 ) -> None:
     log = tail(bench, bench.run(bench.job("/no/such")))
     assert re.fullmatch(rb"\[FATAL tini \(\d+\)\] exec /no/such failed: .*\n", log)
 
 
-def test_what_waits_has_an_empty_log(bench: SwarmBench) -> None:
+def test_what_waits_has_an_empty_log(bench: SwarmKit) -> None:
     """The engine would write into the log that it could not find it."""
     pman = bench.pman(NODE_SELECTOR="pman.no=such")
     job = bench.sized(bench.shell("true"), workers=2)
@@ -113,7 +113,7 @@ def test_what_waits_has_an_empty_log(bench: SwarmBench) -> None:
     assert pman.pman_logs(info, 10, MIB) == b"==> worker 1 of 2 <==\n==> worker 2 of 2 <==\n"
 
 
-def test_the_log_of_a_removed_job_is_that_of_no_job(bench: SwarmBench) -> None:
+def test_the_log_of_a_removed_job_is_that_of_no_job(bench: SwarmKit) -> None:
     pman = bench.pman()
     info = bench.run(bench.shell("echo one"), pman)
     assert pman.pman_remove(info.jid)
@@ -121,7 +121,7 @@ def test_the_log_of_a_removed_job_is_that_of_no_job(bench: SwarmBench) -> None:
         pman.pman_logs(info, 10, MIB)
 
 
-def test_a_log_that_is_gone_with_its_container_is_empty(bench: SwarmBench) -> None:
+def test_a_log_that_is_gone_with_its_container_is_empty(bench: SwarmKit) -> None:
     """A restart of Docker removes the containers that have ended on its node."""
     info = bench.run(bench.shell("echo one"))
     ((node, container),) = bench.swarm.containers(info.native)

@@ -3,7 +3,7 @@
 import docker.types
 import pytest
 from flask.testing import FlaskClient
-from swarm_bench import SwarmBench
+from swarm_kit import SwarmKit
 from swarm_rest import JOBS, client_of, request, rest_end_of
 from swarm_subjects import IMAGE
 
@@ -12,12 +12,12 @@ from pman_core.contract.errors import NameTakenError, UnknownJobError
 
 
 @pytest.fixture
-def client(bench: SwarmBench) -> FlaskClient:
+def client(bench: SwarmKit) -> FlaskClient:
     return client_of(bench)
 
 
 def test_a_name_in_use_is_409_and_its_owner_is_untouched(
-    bench: SwarmBench, client: FlaskClient
+    bench: SwarmKit, client: FlaskClient
 ) -> None:
     asked = request(bench)
     with bench.foreign(bench.name(asked["jid"])) as foreign:
@@ -29,7 +29,7 @@ def test_a_name_in_use_is_409_and_its_owner_is_untouched(
         assert bench.swarm.manager.services({"id": foreign})
 
 
-def test_the_jid_of_another_request_is_409(bench: SwarmBench, client: FlaskClient) -> None:
+def test_the_jid_of_another_request_is_409(bench: SwarmKit, client: FlaskClient) -> None:
     asked = request(bench, "exit 3")
     assert client.post(JOBS, json=asked).status_code == 201
     assert client.post(JOBS, json=asked).status_code == 201
@@ -39,7 +39,7 @@ def test_the_jid_of_another_request_is_409(bench: SwarmBench, client: FlaskClien
     assert len(bench.tasks(asked["jid"])) == 1
 
 
-def test_a_job_is_not_another_whose_name_begins_alike(bench: SwarmBench) -> None:
+def test_a_job_is_not_another_whose_name_begins_alike(bench: SwarmKit) -> None:
     """The API filters names by how they begin."""
     pman = bench.pman(INSTANCE="pman")  # whose jobs keep their plain names
     jid = f"{bench.instance}-a"
@@ -59,7 +59,7 @@ def test_a_job_is_not_another_whose_name_begins_alike(bench: SwarmBench) -> None
         pman.pman_remove(longer.jid)
 
 
-def test_a_job_is_not_a_service_whose_id_begins_alike(bench: SwarmBench) -> None:
+def test_a_job_is_not_a_service_whose_id_begins_alike(bench: SwarmKit) -> None:
     """The API takes the beginning of an id for a name."""
     with bench.foreign(f"{bench.instance}-other") as service:
         pman = bench.pman(INSTANCE="pman")
@@ -70,7 +70,7 @@ def test_a_job_is_not_a_service_whose_id_begins_alike(bench: SwarmBench) -> None
         assert bench.swarm.manager.services({"id": service})
 
 
-def test_labels_alone_make_no_service_a_job(bench: SwarmBench) -> None:
+def test_labels_alone_make_no_service_a_job(bench: SwarmKit) -> None:
     """A copy of a job's service has its labels too."""
     pman = bench.pman()
     job = bench.shell("true")
@@ -88,7 +88,7 @@ def test_labels_alone_make_no_service_a_job(bench: SwarmBench) -> None:
     assert [service["ID"] for service in bench.services()] == [copy]
 
 
-def test_a_job_of_another_instance_is_none(bench: SwarmBench) -> None:
+def test_a_job_of_another_instance_is_none(bench: SwarmKit) -> None:
     job = bench.shell("true", jid="a-b")
     bench.pman().pman_submit(job)
     other = bench.pman(INSTANCE="another")
@@ -98,7 +98,7 @@ def test_a_job_of_another_instance_is_none(bench: SwarmBench) -> None:
     assert other.pman_remove("a-b") is False
 
 
-def test_a_service_of_a_jobs_name_is_told_by_the_plugin(bench: SwarmBench) -> None:
+def test_a_service_of_a_jobs_name_is_reported_by_the_plugin(bench: SwarmKit) -> None:
     job = bench.shell("true")
     with bench.foreign(bench.name(job.jid)), pytest.raises(NameTakenError):
         bench.pman().pman_submit(job)

@@ -5,16 +5,17 @@ from typing import Any
 
 import attrs
 import pytest
+from swarm_escaping import expanded
 from swarm_jobs import JOB
-from swarm_templates import expanded
 
 from pman_core import ClaimPath, HostPath, Job, Mount, NfsPath, Resources, User, VolumePath
 from pman_core.contract.errors import InvalidJobError, SettingsError, UnsupportedError
+from pman_core.kit.job_labels import owner_in
 from pman_core.kit.settings import load
 from pman_swarm.backend import SwarmBackend
-from pman_swarm.payload import ended, noted, service_payload
+from pman_swarm.payload import ended, recorded, service_payload
 from pman_swarm.settings import SwarmSettings
-from pman_swarm.state import is_barred
+from pman_swarm.status import is_barred
 
 SETTINGS = load(SwarmSettings, {"INSTANCE": "mine"})
 MIB = 2**20
@@ -97,12 +98,12 @@ def test_labels_are_on_the_service_and_on_its_containers() -> None:
 
 def test_an_owner_is_a_label_of_the_service_alone() -> None:
     made = job(owner="Ünï @x/y")
-    assert payload(made)["Labels"]["pman.chrisproject.org/owner"] == "Ünï @x/y"
+    assert owner_in(payload(made)["Labels"]) == "Ünï @x/y"
     assert container(made)["Labels"] == container()["Labels"]
-    assert "pman.chrisproject.org/owner" not in payload()["Labels"]
+    assert owner_in(payload()["Labels"]) is None
 
 
-def test_a_job_begins_where_it_is_told_to() -> None:
+def test_a_job_begins_in_its_working_directory() -> None:
     assert container(job(workdir="/a b/{{.Node.ID}}"))["Dir"] == "/a b/{{.Node.ID}}"
     assert container()["Dir"] == ""
 
@@ -246,9 +247,9 @@ def test_ending_a_service_lets_none_of_its_tasks_run() -> None:
     assert not is_barred(before["TaskTemplate"])
 
 
-def test_a_note_changes_labels_alone() -> None:
+def test_a_record_changes_labels_alone() -> None:
     before = payload()
-    assert noted(before, {"k": "v"}) == {**before, "Labels": {**before["Labels"], "k": "v"}}
+    assert recorded(before, {"k": "v"}) == {**before, "Labels": {**before["Labels"], "k": "v"}}
     assert before == payload()
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from engine_bench import until
-from swarm_bench import FIRST, FOR_EVER, SECOND, SwarmBench
+from engine_kit import until
+from swarm_kit import FIRST, FOR_EVER, SECOND, SwarmKit
 from swarm_rest import JOBS, client_of, request, rest_end_of
 from swarm_subjects import IMAGE, RealSwarm
 
@@ -36,7 +36,7 @@ print(json.dumps({
 ROOT_KEEPS = sum(1 << number for number in (0, 1, 3, 6, 7))
 
 
-def seen(bench: SwarmBench, info: JobInfo) -> dict[str, Any]:
+def seen(bench: SwarmKit, info: JobInfo) -> dict[str, Any]:
     assert info.status is Status.SUCCEEDED, info
     found: dict[str, Any] = json.loads(bench.log(info))
     return found
@@ -47,7 +47,7 @@ def seen(bench: SwarmBench, info: JobInfo) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("label", "node"), [(FIRST, 0), (SECOND, 1)], ids=["first", "second"])
 def test_a_job_runs_on_a_node_with_the_labels(
-    bench: SwarmBench, two_nodes: RealSwarm, label: str, node: int
+    bench: SwarmKit, two_nodes: RealSwarm, label: str, node: int
 ) -> None:
     pman = bench.pman(NODE_SELECTOR=label)
     job = bench.sized(bench.shell("true"), workers=3)  # which would use both nodes
@@ -56,7 +56,7 @@ def test_a_job_runs_on_a_node_with_the_labels(
     assert {task["NodeID"] for task in bench.tasks(job.jid)} == {wanted}
 
 
-def test_a_job_that_no_node_fits_waits_and_says_why(bench: SwarmBench) -> None:
+def test_a_job_that_no_node_fits_waits_and_says_why(bench: SwarmKit) -> None:
     pman = bench.pman(NODE_SELECTOR=f"{FIRST},pman.no=such")
     job = bench.shell("true")
     pman.pman_submit(job)
@@ -69,7 +69,7 @@ def test_a_job_that_no_node_fits_waits_and_says_why(bench: SwarmBench) -> None:
 
 @pytest.mark.parametrize("wanted", [{"memory_mib": 10_000_000}, {"cpu_millicores": 999_000}])
 def test_a_job_that_finds_no_room_waits_and_says_why(
-    bench: SwarmBench, wanted: dict[str, int]
+    bench: SwarmKit, wanted: dict[str, int]
 ) -> None:
     pman = bench.pman()
     job = bench.sized(bench.shell("true"), **wanted)
@@ -79,7 +79,7 @@ def test_a_job_that_finds_no_room_waits_and_says_why(
     assert pman.pman_logs(info, 10, 1000) == b""
 
 
-def test_more_cpu_than_there_is_does_not_break_pman(bench: SwarmBench) -> None:
+def test_more_cpu_than_there_is_does_not_break_pman(bench: SwarmKit) -> None:
     client = client_of(bench)
     asked = request(bench, cpu_limit=9999000)
     assert client.post(JOBS, json=asked).status_code == 201
@@ -93,7 +93,7 @@ def test_more_cpu_than_there_is_does_not_break_pman(bench: SwarmBench) -> None:
 # ------------------------------------------------------------------ GPUs
 
 
-def test_gpus_are_counted(bench: SwarmBench) -> None:
+def test_gpus_are_counted(bench: SwarmKit) -> None:
     """The first node has two of them; a job that finds one taken waits for it."""
     pman = bench.pman(NODE_SELECTOR=FIRST)
     first = bench.sized(bench.shell(FOR_EVER), gpus=2)
@@ -110,7 +110,7 @@ def test_gpus_are_counted(bench: SwarmBench) -> None:
     assert bench.end_of(pman, second.jid).status is Status.SUCCEEDED
 
 
-def test_more_gpus_than_a_node_has_are_told(bench: SwarmBench) -> None:
+def test_more_gpus_than_a_node_has_are_reported(bench: SwarmKit) -> None:
     pman = bench.pman()
     job = bench.sized(bench.shell("true"), gpus=3)
     pman.pman_submit(job)
@@ -121,14 +121,14 @@ def test_more_gpus_than_a_node_has_are_told(bench: SwarmBench) -> None:
 # ------------------------------------------------------------------ seen from inside
 
 
-def test_limits_are_in_force(bench: SwarmBench) -> None:
+def test_limits_are_in_force(bench: SwarmKit) -> None:
     job = bench.sized(bench.job("python3", "-c", SURROUNDINGS), memory_mib=96, cpu_millicores=500)
     found = seen(bench, bench.run(job, bench.pman(PIDS_LIMIT="77")))
     # The init is none of the processes that a job may have.
     assert (found["memory"], found["pids"], found["cpu"]) == (str(96 * 2**20), "78", "50000")
 
 
-def test_user_and_group_are_the_jobs_own_and_it_has_no_powers(bench: SwarmBench) -> None:
+def test_user_and_group_are_the_jobs_own_and_it_has_no_powers(bench: SwarmKit) -> None:
     job = bench.job("python3", "-c", SURROUNDINGS, user=User(uid=1001, gid=1002), shm_mib=16)
     found = seen(bench, bench.run(job))
     assert found["ids"] == [1001, 1002, [1002]]
@@ -136,19 +136,19 @@ def test_user_and_group_are_the_jobs_own_and_it_has_no_powers(bench: SwarmBench)
     assert (found["shm"], found["shm_is_writable"]) == (16 * 2**20, True)
 
 
-def test_root_keeps_five_powers(bench: SwarmBench) -> None:
+def test_root_keeps_five_powers(bench: SwarmKit) -> None:
     found = seen(bench, bench.run(bench.job("python3", "-c", SURROUNDINGS)))
     assert found["capabilities"] == ROOT_KEEPS
 
 
-def test_confinement_can_be_opted_out_of(bench: SwarmBench) -> None:
+def test_confinement_can_be_opted_out_of(bench: SwarmKit) -> None:
     job = bench.job("python3", "-c", SURROUNDINGS)
     found = seen(bench, bench.run(job, bench.pman(CONFINE_JOBS="no")))
     assert found["capabilities"] & ROOT_KEEPS == ROOT_KEEPS
     assert found["capabilities"] != ROOT_KEEPS
 
 
-def test_settings_of_the_core_reach_the_job(bench: SwarmBench) -> None:
+def test_settings_of_the_core_reach_the_job(bench: SwarmKit) -> None:
     client = client_of(bench, SHM_SIZE="16", CONTAINER_USER="1001:1002", JOB_LABELS="app=x")
     asked = request(bench, "id -u; id -g; grep ' /dev/shm ' /proc/mounts")
     client.post(JOBS, json=asked)
@@ -160,7 +160,7 @@ def test_settings_of_the_core_reach_the_job(bench: SwarmBench) -> None:
     assert container[1]["Config"]["Labels"]["app"] == "x"
 
 
-def test_limits_can_be_left_out(bench: SwarmBench) -> None:
+def test_limits_can_be_left_out(bench: SwarmKit) -> None:
     """The job never runs here, since it would have no limit."""
     client = client_of(bench, IGNORE_LIMITS="yes", NODE_SELECTOR="pman.no=such")
     asked = request(bench)
@@ -173,7 +173,7 @@ def test_limits_can_be_left_out(bench: SwarmBench) -> None:
 
 
 @pytest.fixture
-def unhealthy_image(bench: SwarmBench) -> Iterator[str]:
+def unhealthy_image(bench: SwarmKit) -> Iterator[str]:
     """An image whose health check never succeeds, on the first node."""
     name = f"localhost/{bench.instance}:1"
     manager = bench.swarm.manager
@@ -190,7 +190,7 @@ def unhealthy_image(bench: SwarmBench) -> Iterator[str]:
         manager.remove_image(name, force=True)
 
 
-def test_a_health_check_of_the_image_has_no_say(bench: SwarmBench, unhealthy_image: str) -> None:
+def test_a_health_check_of_the_image_has_no_say(bench: SwarmKit, unhealthy_image: str) -> None:
     """The swarm would take the task for not started, and end it."""
     pman = bench.pman(NODE_SELECTOR=FIRST)
     job = bench.shell(FOR_EVER, image=unhealthy_image)

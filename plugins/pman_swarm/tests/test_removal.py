@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-from engine_bench import runs, until
-from swarm_bench import FOR_EVER, SwarmBench
+from engine_kit import runs, until
+from swarm_kit import FOR_EVER, SwarmKit
 from swarm_rest import JOBS, client_of, request
 
 from pman_core import Status
@@ -16,7 +16,7 @@ from pman_core.kit.names import JID_LABEL
 RUNS = f"echo run >> /share/outgoing/runs; {FOR_EVER}"
 
 
-def assert_gone(bench: SwarmBench, jid: str) -> None:
+def assert_gone(bench: SwarmKit, jid: str) -> None:
     assert bench.pman().pman_remove(jid) is False
     with pytest.raises(UnknownJobError):
         bench.pman().pman_status(jid)
@@ -25,14 +25,14 @@ def assert_gone(bench: SwarmBench, jid: str) -> None:
 
 
 @pytest.fixture
-def patient(bench: SwarmBench, monkeypatch: pytest.MonkeyPatch) -> Any:
+def patient(bench: SwarmKit, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A pman that waits for what it removes, also where the machine is busy."""
-    monkeypatch.setattr("pman_swarm.find._END_WITHIN_S", 90.0)
+    monkeypatch.setattr("pman_swarm.removal._END_WITHIN_S", 90.0)
     return bench.pman(ENGINE_TIMEOUT="90")
 
 
 def test_running_containers_end_on_all_nodes_though_they_ignore_signals(
-    bench: SwarmBench, patient: Any
+    bench: SwarmKit, patient: Any
 ) -> None:
     place = bench.place()
     job = bench.sized(bench.shell(RUNS, place), workers=4)
@@ -43,7 +43,7 @@ def test_running_containers_end_on_all_nodes_though_they_ignore_signals(
     assert_gone(bench, job.jid)
 
 
-def test_ended_containers_are_removed_on_all_nodes(bench: SwarmBench) -> None:
+def test_ended_containers_are_removed_on_all_nodes(bench: SwarmKit) -> None:
     job = bench.sized(bench.shell("exit 3"), workers=4)
     pman = bench.pman()
     bench.run(job, pman)
@@ -53,7 +53,7 @@ def test_ended_containers_are_removed_on_all_nodes(bench: SwarmBench) -> None:
 
 
 @pytest.mark.parametrize("argv", [("/no/such",), ("true",)])
-def test_a_job_that_could_not_start_is_removed(bench: SwarmBench, argv: tuple[str, ...]) -> None:
+def test_a_job_that_could_not_start_is_removed(bench: SwarmKit, argv: tuple[str, ...]) -> None:
     image = "localhost:1/no-such:1" if argv == ("true",) else bench.job().image
     job = bench.job(*argv, image=image)
     pman = bench.pman()
@@ -62,7 +62,7 @@ def test_a_job_that_could_not_start_is_removed(bench: SwarmBench, argv: tuple[st
     assert_gone(bench, job.jid)
 
 
-def test_a_job_that_waits_is_removed(bench: SwarmBench) -> None:
+def test_a_job_that_waits_is_removed(bench: SwarmKit) -> None:
     pman = bench.pman(NODE_SELECTOR="pman.no=such")
     job = bench.shell("true")
     pman.pman_submit(job)
@@ -70,7 +70,7 @@ def test_a_job_that_waits_is_removed(bench: SwarmBench) -> None:
     assert_gone(bench, job.jid)
 
 
-def test_a_job_that_pman_has_ended_is_removed(bench: SwarmBench) -> None:
+def test_a_job_that_pman_has_ended_is_removed(bench: SwarmKit) -> None:
     pman = bench.pman(NODE_SELECTOR="pman.no=such", START_DEADLINE="1")
     job = bench.shell("true")
     pman.pman_submit(job)
@@ -79,7 +79,7 @@ def test_a_job_that_pman_has_ended_is_removed(bench: SwarmBench) -> None:
     assert_gone(bench, job.jid)
 
 
-def test_a_job_that_is_removed_at_once_leaves_nothing(bench: SwarmBench) -> None:
+def test_a_job_that_is_removed_at_once_leaves_nothing(bench: SwarmKit) -> None:
     """The swarm may still be making its tasks, also after the removal has looked for them."""
     pman = bench.pman()
     for index in range(5):
@@ -91,7 +91,7 @@ def test_a_job_that_is_removed_at_once_leaves_nothing(bench: SwarmBench) -> None
         assert bench.containers(ended=False) == []
 
 
-def test_a_half_removed_job_is_removed_wholly(bench: SwarmBench) -> None:
+def test_a_half_removed_job_is_removed_wholly(bench: SwarmKit) -> None:
     """pman was killed while it waited: the swarm goes on."""
     place = bench.place()
     job = bench.shell(RUNS, place)
@@ -101,7 +101,7 @@ def test_a_half_removed_job_is_removed_wholly(bench: SwarmBench) -> None:
     assert_gone(bench, job.jid)
 
 
-def test_an_id_can_be_used_again_at_once(bench: SwarmBench) -> None:
+def test_an_id_can_be_used_again_at_once(bench: SwarmKit) -> None:
     pman = bench.pman()
     places = [bench.place() for _ in range(3)]
     jid = ""
@@ -118,7 +118,7 @@ def test_an_id_can_be_used_again_at_once(bench: SwarmBench) -> None:
     assert [runs(place) for place in [*places, after]] == [1, 1, 1, 1]
 
 
-def test_eight_removals_at_once_are_no_error(bench: SwarmBench) -> None:
+def test_eight_removals_at_once_are_no_error(bench: SwarmKit) -> None:
     for script in ("true", FOR_EVER):
         job = bench.shell(script)
         bench.pman().pman_submit(job)
@@ -129,7 +129,7 @@ def test_eight_removals_at_once_are_no_error(bench: SwarmBench) -> None:
         assert_gone(bench, job.jid)
 
 
-def test_eight_removals_over_rest_are_204_or_404(bench: SwarmBench) -> None:
+def test_eight_removals_over_rest_are_204_or_404(bench: SwarmKit) -> None:
     asked = request(bench, "sleep 100")
     clients = [client_of(bench) for _ in range(8)]
     clients[0].post(JOBS, json=asked)
@@ -140,7 +140,7 @@ def test_eight_removals_over_rest_are_204_or_404(bench: SwarmBench) -> None:
     assert 204 in codes
 
 
-def test_jobs_of_nobody_else_are_removed(bench: SwarmBench) -> None:
+def test_jobs_of_nobody_else_are_removed(bench: SwarmKit) -> None:
     kept, job = bench.shell("true"), bench.shell("true")
     pman = bench.pman()
     pman.pman_submit(kept)

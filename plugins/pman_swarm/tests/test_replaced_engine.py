@@ -24,5 +24,5 @@ def test_what_the_node_is_is_asked_again_where_the_engine_was_replaced() -> None
         made.pman.pman_status("aa")
         assert made.pman._swarm.node().id == "n2"
         made.swarm.asked.clear()
-        assert made.pman._swarm.node().facts.version == "2"
+        assert made.pman._swarm.node().engine_info.version == "2"
         assert made.swarm.asked == []

@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 import pytest
-from engine_bench import runs, until
+from engine_kit import runs, until
 from engine_subjects import SDK_LEAVES_SOCKETS
 from flask.testing import FlaskClient
 from proxies import Proxy
-from swarm_bench import FOR_EVER, SwarmBench
+from swarm_kit import FOR_EVER, SwarmKit
 from swarm_rest import JOBS, client_of, request, rest_end_of
 
 from pman_core import HostPath, Mount, Reason, Status
@@ -21,11 +21,11 @@ pytestmark = pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)
 
 
 @pytest.fixture
-def client(bench: SwarmBench) -> FlaskClient:
+def client(bench: SwarmKit) -> FlaskClient:
     return client_of(bench)
 
 
-def test_a_job_is_posted_asked_for_and_deleted(bench: SwarmBench, client: FlaskClient) -> None:
+def test_a_job_is_posted_asked_for_and_deleted(bench: SwarmKit, client: FlaskClient) -> None:
     asked = request(bench, "cat /share/incoming/given > /share/outgoing/made; ls /share")
     (bench.folder / asked["input_dir"] / "given").write_text("words")
     answer = client.post(JOBS, json=asked)
@@ -42,7 +42,7 @@ def test_a_job_is_posted_asked_for_and_deleted(bench: SwarmBench, client: FlaskC
     until(bench.containers, lambda left: not left)
 
 
-def test_output_is_kept_where_it_is_also_the_input(bench: SwarmBench, client: FlaskClient) -> None:
+def test_output_is_kept_where_it_is_also_the_input(bench: SwarmKit, client: FlaskClient) -> None:
     asked = request(bench, "cat /share/incoming/given > /share/outgoing/made")
     asked["output_dir"] = asked["input_dir"]
     (bench.folder / asked["input_dir"] / "given").write_text("words")
@@ -55,7 +55,7 @@ def test_output_is_kept_where_it_is_also_the_input(bench: SwarmBench, client: Fl
 
 
 @pytest.mark.parametrize("script", ["true", "exit 3"])
-def test_a_job_runs_once_however_it_ends(bench: SwarmBench, script: str) -> None:
+def test_a_job_runs_once_however_it_ends(bench: SwarmKit, script: str) -> None:
     """The API's default is to run a task that ended again, for ever."""
     place = bench.place()
     info = bench.run(bench.shell(f"echo run >> /share/outgoing/runs; {script}", place))
@@ -67,7 +67,7 @@ def test_a_job_runs_once_however_it_ends(bench: SwarmBench, script: str) -> None
     assert bench.pman().pman_status(info.jid) == info
 
 
-def test_argv_is_no_argument_of_the_images_entrypoint(bench: SwarmBench) -> None:
+def test_argv_is_no_argument_of_the_images_entrypoint(bench: SwarmKit) -> None:
     """The SDK's ``command`` of services is the entrypoint; ours ends every job with an error."""
     info = bench.run(bench.job("echo", "{{.Node.ID}}", "$HOME"))
     assert info.status is Status.SUCCEEDED, info
@@ -76,7 +76,7 @@ def test_argv_is_no_argument_of_the_images_entrypoint(bench: SwarmBench) -> None
 
 
 @pytest.fixture
-def forgetful(bench: SwarmBench) -> Iterator[None]:
+def forgetful(bench: SwarmKit) -> Iterator[None]:
     """``docker swarm update --task-history-limit 0``."""
     manager = bench.swarm.manager
 
@@ -94,7 +94,7 @@ def forgetful(bench: SwarmBench) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("forgetful")
-def test_an_end_is_kept_though_the_swarm_keeps_no_history(bench: SwarmBench) -> None:
+def test_an_end_is_kept_though_the_swarm_keeps_no_history(bench: SwarmKit) -> None:
     """It would forget most of what a node refuses at once."""
     nowhere = (Mount(HostPath("/no/such"), "/share/incoming", read_only=True),)
     pman = bench.pman()
@@ -107,7 +107,7 @@ def test_an_end_is_kept_though_the_swarm_keeps_no_history(bench: SwarmBench) -> 
 # ------------------------------------------------------------------ what cannot be done
 
 
-def test_a_missing_image_is_an_error_of_the_job(bench: SwarmBench, client: FlaskClient) -> None:
+def test_a_missing_image_is_an_error_of_the_job(bench: SwarmKit, client: FlaskClient) -> None:
     asked = request(bench, image="localhost:1/no-such/image:1")
     assert client.post(JOBS, json=asked).status_code == 201
     end = rest_end_of(client, asked["jid"])
@@ -121,7 +121,7 @@ def test_a_missing_image_is_an_error_of_the_job(bench: SwarmBench, client: Flask
     ["UPPER/case:1", "a b", "x:y:z", "docker://x/y:1", "https://ghcr.io/x/y", "-x.y/z"],
 )
 def test_an_impossible_image_is_400_in_the_engines_words(
-    bench: SwarmBench, client: FlaskClient, image: str
+    bench: SwarmKit, client: FlaskClient, image: str
 ) -> None:
     secret = "s3cr3t-t0k3n-value"  # noqa: S105 - not one
     answer = client.post(JOBS, json=request(bench, image=image, env=[f"TOKEN={secret}"]))
@@ -131,7 +131,7 @@ def test_an_impossible_image_is_400_in_the_engines_words(
     assert bench.objects() == []
 
 
-def test_a_job_that_is_too_large_is_400(bench: SwarmBench, client: FlaskClient) -> None:
+def test_a_job_that_is_too_large_is_400(bench: SwarmKit, client: FlaskClient) -> None:
     """The managers of a swarm tell each other everything, in messages that have an end."""
     args = ["x" * 100_000] * 30
     answer = client.post(JOBS, json=request(bench, args=args))
@@ -139,7 +139,7 @@ def test_a_job_that_is_too_large_is_400(bench: SwarmBench, client: FlaskClient) 
     assert "too large for a swarm" in answer.text
 
 
-def test_what_the_swarm_finds_too_large_is_never_asked_for_again(bench: SwarmBench) -> None:
+def test_what_the_swarm_finds_too_large_is_never_asked_for_again(bench: SwarmKit) -> None:
     """Its answer is 500, as if it were to blame; such a job is never taken."""
     with pytest.raises(InvalidJobError, match="too large"):
         bench.pman().pman_submit(bench.job("echo", *["x" * 100_000] * 30))
@@ -151,7 +151,7 @@ def test_what_the_swarm_finds_too_large_is_never_asked_for_again(bench: SwarmBen
     [("/no/such/program", Reason.CANNOT_START), ("/etc/passwd", Reason.CANNOT_START)],
 )
 def test_a_bad_entrypoint_is_an_error_of_the_job(
-    bench: SwarmBench, client: FlaskClient, entrypoint: str, reason: Reason
+    bench: SwarmKit, client: FlaskClient, entrypoint: str, reason: Reason
 ) -> None:
     asked = request(bench, entrypoint=[entrypoint])
     assert client.post(JOBS, json=asked).status_code == 201
@@ -161,8 +161,8 @@ def test_a_bad_entrypoint_is_an_error_of_the_job(
     assert bench.pman().pman_status(asked["jid"]).reason is reason
 
 
-def test_a_missing_input_directory_is_told_and_not_created(
-    bench: SwarmBench, client: FlaskClient
+def test_a_missing_input_directory_is_reported_and_not_created(
+    bench: SwarmKit, client: FlaskClient
 ) -> None:
     asked = request(bench, input_dir="no/such/folder")
     assert client.post(JOBS, json=asked).status_code == 201
@@ -172,18 +172,18 @@ def test_a_missing_input_directory_is_told_and_not_created(
     assert not (bench.folder / "no").exists()
 
 
-def test_a_group_alone_is_refused_at_the_start(bench: SwarmBench) -> None:
+def test_a_group_alone_is_refused_at_the_start(bench: SwarmKit) -> None:
     with pytest.raises(SettingsError, match="names a group alone; a swarm"):
         client_of(bench, CONTAINER_USER=":1002")
 
 
-def test_a_time_limit_is_refused(bench: SwarmBench, client: FlaskClient) -> None:
+def test_a_time_limit_is_refused(bench: SwarmKit, client: FlaskClient) -> None:
     answer = client.post(JOBS, json=request(bench, time_limit=10))
     assert answer.status_code == 400
     assert "no time limit" in answer.text
 
 
-def test_values_of_the_environment_are_in_no_answer(bench: SwarmBench, client: FlaskClient) -> None:
+def test_values_of_the_environment_are_in_no_answer(bench: SwarmKit, client: FlaskClient) -> None:
     secret = "s3cr3t-t0k3n-value"  # noqa: S105 - not one
     asked = request(bench, entrypoint=["/no/such"], env=[f"TOKEN={secret}"])
     answers = [client.post(JOBS, json=asked).text]
@@ -192,7 +192,7 @@ def test_values_of_the_environment_are_in_no_answer(bench: SwarmBench, client: F
     assert secret not in json.dumps(answers)
 
 
-def test_a_manager_that_is_down_is_503(bench: SwarmBench, manager_proxy: Proxy) -> None:
+def test_a_manager_that_is_down_is_503(bench: SwarmKit, manager_proxy: Proxy) -> None:
     address = f"unix://{manager_proxy._listen}"
     client = client_of(bench, DOCKER_HOST=address)
     asked = request(bench)
@@ -207,7 +207,7 @@ def test_a_manager_that_is_down_is_503(bench: SwarmBench, manager_proxy: Proxy) 
     assert client.delete(f"{JOBS}{asked['jid']}/").status_code == 204
 
 
-def test_eight_requests_at_once_make_one_job(bench: SwarmBench) -> None:
+def test_eight_requests_at_once_make_one_job(bench: SwarmKit) -> None:
     place = bench.place()
     job = bench.count(place)
     pmans = [bench.pman() for _ in range(8)]
@@ -218,7 +218,7 @@ def test_eight_requests_at_once_make_one_job(bench: SwarmBench) -> None:
     assert runs(place) == 1
 
 
-def test_a_job_whose_service_somebody_scaled_to_nothing_is_lost(bench: SwarmBench) -> None:
+def test_a_job_whose_service_somebody_scaled_to_nothing_is_lost(bench: SwarmKit) -> None:
     """Its tasks go, and with them how it ended; it is never told as not started again."""
     pman = bench.pman()
     job = bench.shell(FOR_EVER)

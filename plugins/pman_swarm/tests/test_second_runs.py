@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_bench import runs, until
-from swarm_bench import FIRST, SECOND, SwarmBench
+from engine_kit import runs, until
+from swarm_kit import FIRST, SECOND, SwarmKit
 from swarm_subjects import RealSwarm, force_update
 
 from pman_core import Job, JobFilter, JobInfo, Status
@@ -24,12 +24,12 @@ exit {code}
 """
 
 
-def once(bench: SwarmBench, place: Path, code: int = 0) -> Job:
+def once(bench: SwarmKit, place: Path, code: int = 0) -> Job:
     return bench.shell(ONCE.replace("{code}", str(code)), place)
 
 
-def noted_in(bench: SwarmBench, jid: str) -> dict[str, str]:
-    """What pman noted of the end, by the names of the labels without their prefix."""
+def recorded_in(bench: SwarmKit, jid: str) -> dict[str, str]:
+    """What pman recorded of the end, by the names of the labels without their prefix."""
     names = ("message", "reason", "exit-code", "finished")
     labels = bench.spec(jid)["Labels"]
     found = {name: labels.get(LABEL_PREFIX + name) for name in names}
@@ -39,7 +39,7 @@ def noted_in(bench: SwarmBench, jid: str) -> dict[str, str]:
 @pytest.mark.parametrize("code", [0, 3])
 @pytest.mark.parametrize("label", [FIRST, SECOND], ids=["first", "second"])
 def test_a_forced_second_run_is_ended_and_the_end_stays(
-    bench: SwarmBench, two_nodes: RealSwarm, label: str, code: int
+    bench: SwarmKit, two_nodes: RealSwarm, label: str, code: int
 ) -> None:
     place = bench.place()
     job = once(bench, place, code)
@@ -57,7 +57,7 @@ def test_a_forced_second_run_is_ended_and_the_end_stays(
     assert runs(place) == 1
 
 
-def test_a_worker_that_somebody_adds_after_the_end_is_ended(bench: SwarmBench) -> None:
+def test_a_worker_that_somebody_adds_after_the_end_is_ended(bench: SwarmKit) -> None:
     """What ``docker service scale`` does."""
     place = bench.place()
     job = once(bench, place)
@@ -70,7 +70,7 @@ def test_a_worker_that_somebody_adds_after_the_end_is_ended(bench: SwarmBench) -
     assert pman.pman_status(job.jid) == first
 
 
-def test_a_list_ends_a_second_run_too(bench: SwarmBench) -> None:
+def test_a_list_ends_a_second_run_too(bench: SwarmKit) -> None:
     place = bench.place()
     job = once(bench, place)
     first = bench.run(job)
@@ -81,11 +81,11 @@ def test_a_list_ends_a_second_run_too(bench: SwarmBench) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_to_note_an_end_begins_no_second_run(bench: SwarmBench, workers: int) -> None:
+def test_recording_an_end_begins_no_second_run(bench: SwarmKit, workers: int) -> None:
     place = bench.place()
     job = bench.sized(bench.count(place), workers=workers)
     info = bench.run(job)
-    assert noted_in(bench, job.jid) == {
+    assert recorded_in(bench, job.jid) == {
         "message": "finished",
         "exit-code": "0",
         "finished": info.finished.isoformat() if info.finished else "",
@@ -95,18 +95,18 @@ def test_to_note_an_end_begins_no_second_run(bench: SwarmBench, workers: int) ->
     assert len(bench.tasks(job.jid)) == runs(place) == workers
 
 
-def test_the_end_of_the_largest_job_is_noted(bench: SwarmBench) -> None:
+def test_the_end_of_the_largest_job_is_recorded(bench: SwarmKit) -> None:
     """The swarm keeps a service as it was before its last update too: twice as many bytes."""
     job = bench.shell("exit 3", env={f"N{n}": "x" * 100_000 for n in range(3)})
     pman = bench.pman()
     pman.pman_validate(job)
     info = bench.run(job, pman)
-    assert noted_in(bench, job.jid)["reason"] == "exit-code"
+    assert recorded_in(bench, job.jid)["reason"] == "exit-code"
     assert bench.run(bench.shell("true")).status is Status.SUCCEEDED
     assert pman.pman_status(job.jid) == info
 
 
-def test_many_pmans_note_one_end(bench: SwarmBench) -> None:
+def test_many_pmans_record_one_end(bench: SwarmKit) -> None:
     place = bench.place()
     job = bench.shell("while [ ! -e /share/incoming/go ]; do sleep 0.1; done; exit 3", place)
     bench.pman().pman_submit(job)
@@ -120,7 +120,7 @@ def test_many_pmans_note_one_end(bench: SwarmBench) -> None:
     assert len(bench.tasks(job.jid)) == 1
 
 
-def test_the_note_holds_no_value_of_the_environment(bench: SwarmBench) -> None:
+def test_the_record_holds_no_value_of_the_environment(bench: SwarmKit) -> None:
     secret = "s3cr3t-t0k3n-value"  # noqa: S105 - not one
     info = bench.run(bench.job("/no/such", env={"TOKEN": secret}))
-    assert secret not in json.dumps(noted_in(bench, info.jid))
+    assert secret not in json.dumps(recorded_in(bench, info.jid))

@@ -6,10 +6,10 @@ import pytest
 from pman_core import Job, Resources
 from pman_core.contract.errors import InvalidJobError, UnsupportedError
 from pman_core.kit.settings import load
-from pman_docker.facts import EngineFacts
+from pman_docker.engine_info import EngineInfo
 from pman_swarm.backend import SwarmBackend
+from pman_swarm.client import Node
 from pman_swarm.settings import SwarmSettings
-from pman_swarm.swarm import Node
 from pman_swarm.validate import validate
 
 SETTINGS = load(SwarmSettings, {})
@@ -45,7 +45,7 @@ def test_a_job_is_large_where_a_few_could_overfill_a_message_of_the_managers() -
     validate(attrs.evolve(JOB, argv=("program", *["x" * 115_000] * 3)), SETTINGS)
 
 
-def test_each_worker_of_a_job_is_told_everything() -> None:
+def test_each_worker_of_a_job_has_a_copy_of_everything() -> None:
     def sized(workers: int) -> Job:
         resources = Resources(workers=workers, memory_mib=64)
         return attrs.evolve(JOB, argv=("program", LONG), resources=resources)
@@ -69,8 +69,10 @@ def test_what_no_container_can_be_is_refused_too() -> None:
 
 def test_a_manager_that_enforces_no_limits_gets_no_job_with_limits() -> None:
     pman = SwarmBackend({"DOCKER_HOST": "unix:///run/pman-no-engine.sock"})
-    facts = EngineFacts("Docker", "20.10", rootless=True, enforces_limits=False, limits_swap=False)
-    pman._engine._facts = facts
-    pman._swarm._node = Node("some-node", facts)
+    engine_info = EngineInfo(
+        "Docker", "20.10", rootless=True, enforces_limits=False, limits_swap=False
+    )
+    pman._engine._info = engine_info
+    pman._swarm._node = Node("some-node", engine_info)
     with pytest.raises(UnsupportedError, match="IGNORE_LIMITS=yes"):
         pman.pman_submit(JOB)

@@ -1,7 +1,7 @@
 """Several workers of one job."""
 
-from engine_bench import runs, until
-from swarm_bench import FOR_EVER, SwarmBench
+from engine_kit import runs, until
+from swarm_kit import FOR_EVER, SwarmKit
 from swarm_subjects import RealSwarm
 
 from pman_core import Reason, Status
@@ -16,8 +16,8 @@ exit $(cat /share/incoming/$name)
 """
 
 
-def test_a_failed_worker_is_told_when_all_have_ended_and_nobody_runs_again(
-    bench: SwarmBench,
+def test_a_failed_worker_is_reported_when_all_have_ended_and_nobody_runs_again(
+    bench: SwarmKit,
 ) -> None:
     place = bench.place()
     job = bench.sized(bench.shell(WAITS, place), workers=4)
@@ -48,14 +48,14 @@ def test_a_failed_worker_is_told_when_all_have_ended_and_nobody_runs_again(
     assert bench.pman().pman_status(job.jid) == info
 
 
-def test_workers_use_several_nodes(bench: SwarmBench, two_nodes: RealSwarm) -> None:
+def test_workers_use_several_nodes(bench: SwarmKit, two_nodes: RealSwarm) -> None:
     info = bench.run(bench.sized(bench.shell("hostname"), workers=4))
     assert info.status is Status.SUCCEEDED, info
     assert len({task["NodeID"] for task in bench.tasks(info.jid)}) == 2
     assert bench.log(info).count(b"\n") == 8
 
 
-def test_workers_that_find_no_room_end_the_job(bench: SwarmBench) -> None:
+def test_workers_that_find_no_room_end_the_job(bench: SwarmKit) -> None:
     """Each limit is of one worker: the swarm has three GPUs."""
     place = bench.place()
     script = f"echo run | tee -a /share/outgoing/runs; {FOR_EVER}"

@@ -2,51 +2,55 @@
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Callable, Mapping
-
-import attrs
+from collections.abc import Mapping
 
 from pman_core import (
     Capabilities,
-    Deviation,
     Job,
     JobFilter,
     JobInfo,
     JobPage,
-    Status,
     Storage,
     hookimpl,
 )
 from pman_core.contract.errors import (
     EngineUnavailableError,
-    InvalidJobError,
-    NameTakenError,
     UnknownJobError,
 )
+from pman_core.kit.job_info import running, waiting
+from pman_core.kit.job_labels import asked_labels, owner_in
 from pman_core.kit.names import JID_LABEL
 from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import load
-from pman_docker.cancelling import Canceller
-from pman_docker.dialect import DOCKER, PODMAN, Dialect
-from pman_docker.engine import Engine
-from pman_docker.errors import ImageMissing, NameInUse, NotThere, Refused, passing
-from pman_docker.facts import EngineFacts
-from pman_docker.find import Finder
+from pman_core.kit.submission import create_or_find
+from pman_docker.abandonment import Abandonment
+from pman_docker.cancel import Canceller
+from pman_docker.capabilities import with_settings
+from pman_docker.client import Engine
+from pman_docker.containers import Containers
+from pman_docker.creation import Creator
+from pman_docker.current_flavor import HINT, CurrentFlavor
+from pman_docker.engine_info import EngineInfo
+from pman_docker.errors import (
+    ImageMissingError,
+    NameInUseError,
+    NotFoundError,
+    RefusedError,
+    submission_error,
+)
+from pman_docker.flavors import DOCKER, PODMAN, Flavor
 from pman_docker.init import NO_INIT
-from pman_docker.labels import KIND, WAITING, asked_labels, owner_of
-from pman_docker.launch import Launcher
+from pman_docker.labels import KIND, WAITING
 from pman_docker.limits import refuse_unlimited
 from pman_docker.logs import log_end
+from pman_docker.placeholders import Placeholders
+from pman_docker.reconcile import Reconciler
+from pman_docker.removal import remove
+from pman_docker.resume import resume
 from pman_docker.settings import DockerSettings
-from pman_docker.spoken import HINT, Spoken
-from pman_docker.state import running_info
+from pman_docker.storage import volume_storage
 from pman_docker.validate import validate
-from pman_docker.volume import volume_storage
-
-#: How often a submit looks for a job that is removed whenever it has just been found.
-_ATTEMPTS = 5
 
 
 class DockerBackend:
@@ -58,27 +62,28 @@ class DockerBackend:
     """
 
     settings_class = DockerSettings
-    dialect: Dialect = DOCKER
+    flavor: Flavor = DOCKER
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._settings = load(DockerSettings, environ)
-        address = self._settings.docker_host or self.dialect.default_host(environ, os.getuid())
+        address = self._settings.docker_host or self.flavor.default_host(environ, os.getuid())
         self._engine = Engine(self._settings, address)
-        self._spoken = Spoken(self._engine, self.dialect)
-        self._launcher = Launcher(self._engine, self._spoken, self._settings)
-        self._finder = Finder(self._engine, self._launcher, self._settings)
-        self._canceller = Canceller(self._engine, self._launcher, self._finder, self._settings)
+        self._current = CurrentFlavor(self._engine, self.flavor)
+        self._abandonment = Abandonment(self._engine, self._settings)
+        creator = Creator(self._engine, self._current, self._settings)
+        self._placeholders = Placeholders(self._engine, creator, self._abandonment, self._settings)
+        self._containers = Containers(self._engine, creator, self._placeholders, self._settings)
+        self._reconciler = Reconciler(
+            self._engine, self._containers, self._placeholders, self._abandonment, self._settings
+        )
+        self._canceller = Canceller(
+            self._engine, self._placeholders, self._abandonment, self._reconciler, self._settings
+        )
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
-        """See ``dialect.py``; the same whatever engine is there."""
-        declared = self.dialect.capabilities
-        weaker = {}
-        if not self._settings.confine_jobs:
-            weaker[Deviation.PRIVILEGES_GAINABLE] = "CONFINE_JOBS is no"
-        if not self._settings.job_init:
-            weaker[Deviation.NO_INIT] = "JOB_INIT is no"
-        return attrs.evolve(declared, deviations={**declared.deviations, **weaker})
+        """See ``capabilities.py``."""
+        return with_settings(self.flavor.capabilities, self._settings)
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:
@@ -96,10 +101,10 @@ class DockerBackend:
     def pman_ping(self) -> str:
         """Ask the engine who it is."""
         self._engine.ping()
-        facts = self._facts()
-        swap = "" if facts.limits_swap else "; its kernel does not limit swap"
-        note = f"; note: {HINT}" if self._spoken.is_other(facts) else ""
-        return f"{facts.title} at {self._engine.address}{swap}{note}"
+        engine_info = self._engine_info()
+        swap = "" if engine_info.limits_swap else "; its kernel does not limit swap"
+        note = f"; note: {HINT}" if self._current.is_other(engine_info) else ""
+        return f"{engine_info.title} at {self._engine.address}{swap}{note}"
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
@@ -107,29 +112,20 @@ class DockerBackend:
 
         Three calls: create, a look for an object of the job that has another name now, start.
         """
-        refuse_unlimited(job, self._facts())
-        name = self._finder.members.name(job.jid)
-        for _ in range(_ATTEMPTS):
-            try:
-                container, started = self._launcher.run(name, job)
-            except ImageMissing:
-                info = self._wait_for_image(name, job)
-            except NameInUse:
-                info = self._finder.find(job.jid)
-            except Refused as refused:
-                raise _told(refused) from refused
-            else:
-                info = running_info(job, container) if started else self._finder.find(job.jid)
-            if info:
-                return info
-            if self._finder.members.is_foreign(job.jid):
-                raise NameTakenError(job.jid, name)
-        raise EngineUnavailableError(f"job {job.jid!r} is removed again and again")
+        refuse_unlimited(job, self._engine_info())
+        name = self._reconciler.objects.name(job.jid)
+        return create_or_find(
+            job.jid,
+            name,
+            create=lambda: self._create(name, job),
+            find=lambda: self._reconciler.find(job.jid),
+            is_foreign=lambda: self._reconciler.objects.is_foreign(job.jid),
+        )
 
     @hookimpl
     def pman_status(self, jid: str) -> JobInfo:
         """One inspect; two where the job's first object did not become the running job."""
-        info = self._finder.find(jid)
+        info = self._reconciler.find(jid)
         if info is None:
             raise UnknownJobError(jid)
         return info
@@ -145,129 +141,76 @@ class DockerBackend:
                 info.native,
                 tail_lines,
                 max_bytes,
-                splits_lines=self._spoken.dialect().splits_lines,
+                splits_lines=self._current.flavor().splits_lines,
             )
-        except NotThere:
+        except NotFoundError:
             raise UnknownJobError(info.jid) from None
-        except Refused as refused:
+        except RefusedError as refused:
             raise EngineUnavailableError(
                 f"the engine does not give the log: {refused}"
             ) from refused
 
     @hookimpl
     def pman_cancel(self, jid: str) -> JobInfo:
-        """See ``cancelling.py``."""
+        """See ``cancel.py``."""
         return self._canceller.cancel(jid)
 
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
-        """What runs ends first, so that no run is without its record.
-
-        The second object stays until the first is gone: its name keeps others from going on.
-        """
-        members = self._finder.members
-        first = members.named_first(jid)
-        try:
-            if first:
-                second = members.named_second(jid, first["Id"])
-                if second:
-                    self._engine.kill(second["Id"])
-                self._engine.remove_wholly(first["Id"])
-            # One that was made meanwhile is not started any more: its first object is gone.
-            renamed, seconds = self._finder.rest(jid)
-            for container in seconds if renamed else ():
-                self._engine.kill(container)
-            for container in (*renamed, *seconds):
-                self._engine.remove_wholly(container)
-        except Refused as refused:
-            raise EngineUnavailableError(f"job {jid!r} cannot be removed: {refused}") from refused
-        return bool(first or renamed or seconds)
+        """See ``removal.py``."""
+        return remove(self._engine, self._reconciler.objects, jid)
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """In the order of names."""
-        listed = self._finder.members.of_all()
-        summaries = self._finder.summaries(listed)
+        listed = self._reconciler.objects.of_all()
+        summaries = self._reconciler.objects.by_name(listed)
 
         def look(name: str) -> JobInfo | None:
             labels = summaries[name]["Labels"]
-            # A waiting job tells its labels only when it is looked at.
-            # Looking at it costs a call.
-            may_match = job_filter.may_match(owner_of(labels), asked_labels(labels))
+            # The labels of a waiting job are known only after a look at it, which is a call.
+            may_match = job_filter.may_match(owner_in(labels), asked_labels(labels, labels))
             if labels[KIND] != WAITING and not may_match:
                 return None
-            return self._finder.find(labels[JID_LABEL], listed)
+            return self._reconciler.find(labels[JID_LABEL], listed)
 
         return page_by_name(summaries, look, job_filter, limit, cursor)
 
     @hookimpl
     def pman_resume(self) -> float | None:
-        """Go on with what was left: jobs that wait or are half cancelled, and objects of no job.
+        """See ``resume.py``; an engine of another kind is reported at once."""
+        self._current.flavor()
+        waits = resume(self._engine, self._reconciler, self._canceller)
+        return self._abandonment.grace.total_seconds() if waits else None
 
-        What fails for one keeps none of the others. An engine of another kind is told at once.
-        As long as a job has not been started, another look may find that nobody starts it.
-        """
-        self._spoken.dialect()
-        listed = self._finder.members.of_all()
-        steps: list[Callable[[], object]] = [
-            functools.partial(self._engine.remove, orphan)
-            for orphan in self._finder.orphans(listed)
-        ]
-        steps += [
-            functools.partial(self._canceller.cancel, jid)
-            for jid in self._finder.half_cancelled(listed)
-        ]
-        steps += [
-            functools.partial(self._finder.find, summary["Labels"][JID_LABEL])
-            for summary in self._finder.summaries(listed).values()
-            if summary["State"] == "created"
-        ]
-        waits = False
-        fault: Exception | None = None
-        for step in steps:
-            try:
-                info = step()
-                waits |= isinstance(info, JobInfo) and info.status is Status.NOT_STARTED
-            except UnknownJobError:
-                pass  # it has been removed meanwhile
-            except (Refused, EngineUnavailableError) as error:
-                fault = error
-        if fault:
-            raise EngineUnavailableError(f"not every job can be gone on with: {fault}") from fault
-        return self._launcher.grace.total_seconds() if waits else None
-
-    def _facts(self) -> EngineFacts:
+    def _engine_info(self) -> EngineInfo:
         """What the engine is.
 
-        :raises EngineUnavailableError: it cannot run these jobs: see ``Spoken`` and ``NO_INIT``.
+        :raises EngineUnavailableError: it cannot run jobs; see ``CurrentFlavor`` and ``NO_INIT``.
         """
-        facts = self._spoken.facts()
-        if self._settings.job_init and not facts.has_init:
-            facts = self._engine.facts(anew=True)  # somebody may have installed one
-            if not facts.has_init:
+        engine_info = self._current.info()
+        if self._settings.job_init and not engine_info.has_init:
+            engine_info = self._engine.info(anew=True)  # somebody may have installed one
+            if not engine_info.has_init:
                 raise EngineUnavailableError(NO_INIT.wording)
-        return facts
+        return engine_info
 
-    def _wait_for_image(self, name: str, job: Job) -> JobInfo | None:
+    def _create(self, name: str, job: Job) -> JobInfo | None:
+        """The job, if it was started right now; ``None`` if it is to be looked up."""
         try:
-            self._launcher.note_waiting(name, job)
-        except NameInUse:
+            try:
+                container, started = self._containers.run(name, job)
+                return running(waiting(job, "", native=container)) if started else None
+            except ImageMissingError:
+                self._placeholders.create_waiting(name, job)
+        except NameInUseError:
             pass
-        except Refused as refused:
-            raise _told(refused) from refused
-        return self._finder.find(job.jid)
+        except RefusedError as refused:
+            raise submission_error(refused) from refused
+        return None
 
 
 class PodmanBackend(DockerBackend):
     """Jobs as containers of Podman; ``CONTAINER_ENV=podman``."""
 
-    dialect = PODMAN
-
-
-def _told(refused: Refused) -> InvalidJobError | EngineUnavailableError:
-    """What a refusal to create a container means: Podman has one code for nearly everything."""
-    cause = passing(refused)
-    if cause:
-        told = f"the engine cannot create containers now: {cause.wording} ({refused})"
-        return EngineUnavailableError(told)
-    return InvalidJobError(f"the engine refused the job: {refused}")
+    flavor = PODMAN

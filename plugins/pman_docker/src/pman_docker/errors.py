@@ -1,7 +1,7 @@
-"""What the engine's client raises, in our words: the only module that knows both.
+"""Maps the exceptions of the engine's client; no other module knows both sides.
 
-``Refused`` and its kinds are for this plugin alone: whoever called the engine knows what a
-refusal means there. What is nobody's fault becomes ``EngineUnavailableError`` here.
+``RefusedError`` and its kinds stay inside the plugins: the caller knows what a refusal means. An
+engine that does not answer is an ``EngineUnavailableError``.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import requests
 import requests.exceptions
 import urllib3.exceptions
 
-from pman_core.contract.errors import EngineUnavailableError
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
 from pman_core.kit.causes import Cause, passing_cause
 from pman_core.kit.engine_http import chain, why_no_answer
 from pman_docker.init import NO_INIT
-from pman_docker.sockets import who_may_use
+from pman_docker.socket_access import who_may_use
 
 #: Docker 20.10 to 28, of a version beyond those that it takes; Podman 4.3 to 5.8 takes any.
 _OTHER_VERSION = re.compile(r"client version \S+ is too (new|old)")
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The engine answered, and said no."""
 
     def __init__(self, code: int, words: str) -> None:
@@ -35,19 +35,19 @@ class Refused(Exception):
         self.code = code
 
 
-class NotThere(Refused):
+class NotFoundError(RefusedError):
     """There is no such container, volume or object."""
 
 
-class NotWritten(EngineUnavailableError):
-    """The engine took no note of how a job ended: that is not decided before it does."""
+class NotRecordedError(EngineUnavailableError):
+    """The engine did not record how a job ended; the end is not decided before it does."""
 
 
-class ImageMissing(Refused):
+class ImageMissingError(RefusedError):
     """The engine does not have the image."""
 
 
-class NameInUse(Refused):
+class NameInUseError(RefusedError):
     """Another container has that name."""
 
 
@@ -55,7 +55,7 @@ class NameInUse(Refused):
 def engine_errors(address: str) -> Iterator[None]:
     """Map every exception of the client's libraries.
 
-    :raises Refused: the engine answered with an error.
+    :raises RefusedError: the engine answered with an error.
     :raises EngineUnavailableError: it did not answer, or not in time.
     """
     try:
@@ -77,18 +77,18 @@ def engine_errors(address: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def look_errors(address: str, *, may_lack: bool = False) -> Iterator[None]:
-    """For looks, which an engine has no reason to refuse: whoever asked can only ask again.
+def query_errors(address: str, *, may_lack: bool = False) -> Iterator[None]:
+    """For queries, which an engine has no reason to refuse; the caller can only ask again.
 
     :param may_lack: whether one thing is looked for, which may not be there.
-    :raises NotThere: there is no such thing; ``ImageMissing`` of an image.
+    :raises NotFoundError: there is no such thing; ``ImageMissingError`` of an image.
     :raises EngineUnavailableError: the engine did not answer, or cannot tell.
     """
     try:
         with engine_errors(address):
             yield
-    except Refused as refused:
-        if may_lack and isinstance(refused, (NotThere, ImageMissing)):
+    except RefusedError as refused:
+        if may_lack and isinstance(refused, (NotFoundError, ImageMissingError)):
             raise
         raise EngineUnavailableError(f"the engine at {address} cannot tell: {refused}") from refused
 
@@ -110,24 +110,24 @@ def login_errors() -> Iterator[None]:
         ) from error
 
 
-def refusal(code: int, words: str) -> Refused:
+def refusal(code: int, words: str) -> RefusedError:
     """The kind of refusal that an answer is; Podman has one code for nearly everything.
 
     Words as of Docker 20.10 to 28 and Podman 4.3.
     """
     low = words.lower()
     if "already in use" in low and "name" in low:
-        return NameInUse(code, words)
+        return NameInUseError(code, words)
     if "no such image" in low or "image not known" in low:
-        return ImageMissing(code, words)
+        return ImageMissingError(code, words)
     # Podman answers 500 where a container goes away while it is looked at, Docker 409 where one is
     # removed while it is started.
     if code == 404 or "no such container" in low or "is marked for removal" in low:
-        return NotThere(code, words)
-    return Refused(code, words)
+        return NotFoundError(code, words)
+    return RefusedError(code, words)
 
 
-def passing(refused: Refused) -> Cause | None:
+def transient_cause(refused: RefusedError) -> Cause | None:
     """Why a container cannot be created or started *now*; ``None`` if that is final.
 
     Such a refusal says nothing of the job.
@@ -136,6 +136,16 @@ def passing(refused: Refused) -> Cause | None:
         return None
     words = str(refused)
     return NO_INIT if NO_INIT.words.search(words) else passing_cause(words)
+
+
+def submission_error(refused: RefusedError) -> InvalidJobError | EngineUnavailableError:
+    """What a refusal to create a container means: Podman has one code for nearly everything."""
+    cause = transient_cause(refused)
+    if cause:
+        return EngineUnavailableError(
+            f"the engine cannot create containers now: {cause.wording} ({refused})"
+        )
+    return InvalidJobError(f"the engine refused the job: {refused}")
 
 
 def is_other_version(error: docker.errors.APIError) -> bool:

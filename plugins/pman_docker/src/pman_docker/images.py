@@ -10,13 +10,13 @@ import docker.auth
 import docker.errors
 import docker.utils
 
-from pman_docker.engine import Engine
+from pman_docker.client import Engine
 from pman_docker.errors import accepted, engine_errors, login_errors
-from pman_docker.streams import news
+from pman_docker.framing import news
 
 
 def login(engine: Engine, image: str) -> str | None:
-    """What the registry of an image is told, from the files of Docker's own client.
+    """The login for the registry of an image, from the files of Docker's own client.
 
     They are read anew each time: some logins are good for hours only.
 
@@ -39,7 +39,7 @@ def pull(engine: Engine, image: str, news_within_s: float) -> None:
     """Pull an image, however long it takes, as long as there is news of it.
 
     :param news_within_s: seconds without any after which it is given up.
-    :raises Refused: it cannot be had, in the engine's words.
+    :raises RefusedError: it cannot be had, in the engine's words.
     """
     api, header = engine.api(), login(engine, image)
     repository, tag = docker.utils.parse_repository_tag(image)
@@ -65,8 +65,8 @@ def load(engine: Engine, archive: bytes) -> None:
 
 def _load(api: Any, archive: bytes) -> Iterable[dict[str, Any]]:
     """The SDK has no types here."""
-    told: Iterable[dict[str, Any]] = api.load_image(archive)
-    return told
+    messages: Iterable[dict[str, Any]] = api.load_image(archive)
+    return messages
 
 
 def _raise_error(messages: Iterable[dict[str, Any]]) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 
 from pman_core import Reason
 from pman_core.kit.causes import Cause
+from pman_core.kit.outcome import Outcome, cannot_start
 
-#: Where Podman mounts the init, which is then the program that it tells (4 and later; before).
+#: Where Podman mounts the init, which it then reports as the program (4 and later; before).
 _PODMAN_PATHS = ("/run/podman-init", "/dev/init")
 
 #: Exit codes of an init that could not run the program of a job, which a program may have as well.
@@ -78,6 +79,15 @@ def why_not_run(log: Iterable[tuple[int, bytes]], program: str) -> str | None:
     if found is None or found["program"] not in (None, program.encode()):
         return None
     return found["why"].decode(errors="replace")
+
+
+def not_run(program: str, why: str) -> Outcome:
+    """The end of a job whose init could not run the job's program.
+
+    :param why: what ``why_not_run`` returned.
+    """
+    # catatonit ends with 1 then; these are a shell's codes, and tini's
+    return cannot_start(f"{program}: {why}", 127 if "No such file" in why else 126)
 
 
 def log_size(program: str) -> int:

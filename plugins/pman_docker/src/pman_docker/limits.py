@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pman_core import Job
 from pman_core.contract.errors import UnsupportedError
-from pman_docker.facts import EngineFacts
+from pman_docker.engine_info import EngineInfo
 
 #: Words of the warnings of Docker 20.10 ("Limitation discarded", "Quota discarded") and Podman
 #: 4.3 ("not supported and ignored").
@@ -27,12 +27,12 @@ def dropped_limit(warnings: Iterable[str], job: Job) -> str | None:
     return None
 
 
-def refuse_unlimited(job: Job, facts: EngineFacts) -> None:
+def refuse_unlimited(job: Job, engine_info: EngineInfo) -> None:
     """Refuse a job that would run without the limits that it asks for.
 
     :raises UnsupportedError: the engine takes limits and does not enforce them.
     """
-    if _is_limited(job) and not facts.enforces_limits:
+    if _is_limited(job) and not engine_info.enforces_limits:
         raise UnsupportedError(
             "this engine takes CPU and memory limits and does not enforce them (it is rootless, "
             "or its kernel lacks them); set IGNORE_LIMITS=yes to run jobs without"

@@ -7,8 +7,8 @@ from collections.abc import Generator
 
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.logs import TailBuffer
-from pman_docker.engine import Engine
-from pman_docker.streams import PIECE
+from pman_docker.client import Engine
+from pman_docker.framing import PIECE
 
 #: How much of a log with a long line is read, where the engine cannot give the end of such a line.
 _MOST = 64 * 2**20
@@ -28,7 +28,7 @@ def log_end(
     where it is not too long; the others by their tail.
     """
     if not splits_lines:
-        enough = max_bytes if engine.facts().exact_tail else max(max_bytes, _READ_WHOLE)
+        enough = max_bytes if engine.info().exact_tail else max(max_bytes, _READ_WHOLE)
         whole = _whole(engine, container, tail_lines, max_bytes, enough)
         if whole is not None:
             return whole

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pman_core import HostPath, Job, Mount, NfsPath
+from pman_core import HostPath, Job, Mount
 from pman_core.contract.errors import UnsupportedError
-from pman_docker.settings import DockerSettings, HostSettings
-
-#: What a root job keeps: it must write folders that pfcon owns, and may become another user.
-_ROOT_KEEPS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID")
+from pman_docker.container_fields import confinement, docker_mount, user_words
+from pman_docker.settings import DockerSettings
 
 _MIB = 2**20
 _PERIOD_US = 100_000
@@ -28,7 +26,7 @@ def docker_payload(
 ) -> Payload:
     """The body of Docker's create request. argv takes the place of the image's ENTRYPOINT.
 
-    :param image_user: see ``users.py``.
+    :param image_user: see ``image_user.py``.
     """
     limits = job.resources
     drop, add = confinement(job, settings)
@@ -72,7 +70,7 @@ def podman_payload(
 ) -> Payload:
     """The body of Podman's own create request.
 
-    :param image_user: see ``users.py``.
+    :param image_user: see ``image_user.py``.
     :raises UnsupportedError: the job wants what Podman cannot do.
     """
     limits = job.resources
@@ -112,63 +110,19 @@ def podman_payload(
     return body
 
 
-def docker_note(image: str, labels: Mapping[str, str]) -> Payload:
-    """The body of Docker's create request for a note."""
+def docker_placeholder(image: str, labels: Mapping[str, str]) -> Payload:
+    """The body of Docker's create request for a placeholder."""
     return {"Image": image, "Cmd": ["note"], "Labels": dict(labels)}
 
 
-def podman_note(image: str, labels: Mapping[str, str]) -> Payload:
-    """The body of Podman's own create request for a note."""
+def podman_placeholder(image: str, labels: Mapping[str, str]) -> Payload:
+    """The body of Podman's own create request for a placeholder."""
     return {"image": image, "command": ["note"], "labels": dict(labels)}
-
-
-def confinement(job: Job, settings: HostSettings) -> tuple[list[str], list[str]]:
-    """The capabilities to drop, and those to keep all the same."""
-    if not settings.confine_jobs:
-        return [], []
-    is_root = job.user is None or not job.user.uid
-    return ["ALL"], [f"CAP_{name}" for name in _ROOT_KEEPS] if is_root else []
 
 
 def _process_limit(settings: DockerSettings) -> int:
     """The init is none of the processes that a job may have."""
     return settings.pids_limit + settings.job_init
-
-
-def user_words(job: Job, image_user: str = "") -> str:
-    """``uid``, ``uid:gid`` or nothing.
-
-    :param image_user: the image's own user, for a job with a group alone; root if it has none.
-    """
-    uid, gid = (job.user.uid, job.user.gid) if job.user else (None, None)
-    if gid is None:
-        return "" if uid is None else str(uid)
-    return f"{image_user or '0' if uid is None else uid}:{gid}"
-
-
-def docker_mount(mount: Mount) -> Payload:
-    """A mount in the words of Docker's API, for containers and services alike."""
-    match mount.source:
-        case HostPath(path):
-            return {
-                "Target": mount.target,
-                "Type": "bind",
-                "Source": path,
-                "ReadOnly": mount.read_only,
-            }
-        case NfsPath(server, path):
-            # Docker takes no ReadOnly for a volume without a name; the mount's own option is one.
-            access = "ro" if mount.read_only else "rw"
-            words = f"addr={server},nolock,soft,{access}"
-            options = {"type": "nfs", "o": words, "device": f":{path}"}
-            driver = {"Name": "local", "Options": options}
-            return {
-                "Target": mount.target,
-                "Type": "volume",
-                "VolumeOptions": {"DriverConfig": driver},
-            }
-        case other:
-            raise UnsupportedError(f"Docker cannot mount a {type(other).__name__}")
 
 
 def _podman_mount(mount: Mount) -> Payload:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-import attrs
-
 from pman_core import (
     Capabilities,
-    Deviation,
     Job,
     JobFilter,
     JobInfo,
@@ -19,30 +16,29 @@ from pman_core import (
 )
 from pman_core.contract.errors import (
     EngineUnavailableError,
-    InvalidJobError,
-    NameTakenError,
     UnknownJobError,
 )
 from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import load
-from pman_docker.engine import Engine
-from pman_docker.errors import NotThere, Refused
+from pman_core.kit.submission import create_or_find
+from pman_docker.client import Engine
+from pman_docker.errors import NameInUseError, NotFoundError, RefusedError
 from pman_docker.limits import refuse_unlimited
-from pman_docker.volume import volume_storage
-from pman_swarm.capabilities import CAPABILITIES
-from pman_swarm.find import Finder
+from pman_docker.storage import volume_storage
+from pman_swarm.cancel import cancel
+from pman_swarm.capabilities import capabilities
+from pman_swarm.client import SwarmClient
+from pman_swarm.errors import submission_error
 from pman_swarm.logs import log_end
 from pman_swarm.payload import service_payload
+from pman_swarm.reconcile import Reconciler
+from pman_swarm.removal import remove
 from pman_swarm.settings import SwarmSettings
-from pman_swarm.state import taken_info
-from pman_swarm.swarm import NameExists, Swarm
+from pman_swarm.status import taken_info
 from pman_swarm.validate import validate
 
-#: Where the engine listens if nobody says.
+#: Where the engine listens if ``DOCKER_HOST`` is unset.
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
-
-#: How often a submit looks for a job that is removed whenever it has just been found.
-_ATTEMPTS = 5
 
 
 class SwarmBackend:
@@ -58,16 +54,13 @@ class SwarmBackend:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._settings = load(SwarmSettings, environ)
         self._engine = Engine(self._settings, self._settings.docker_host or _DEFAULT_HOST)
-        self._swarm = Swarm(self._engine)
-        self._finder = Finder(self._swarm, self._engine, self._settings)
+        self._swarm = SwarmClient(self._engine)
+        self._reconciler = Reconciler(self._swarm, self._engine, self._settings)
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
         """See ``capabilities.py``."""
-        if self._settings.job_init:
-            return CAPABILITIES
-        weaker = {Deviation.NO_INIT: "JOB_INIT is no"}
-        return attrs.evolve(CAPABILITIES, deviations={**CAPABILITIES.deviations, **weaker})
+        return capabilities(self._settings)
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:
@@ -85,39 +78,41 @@ class SwarmBackend:
     def pman_ping(self) -> str:
         """Ask the engine who it is, and whether it manages a swarm."""
         self._engine.ping()
-        return f"swarm of {self._swarm.ask().facts.title} at {self._engine.address}"
+        return f"swarm of {self._swarm.ask().engine_info.title} at {self._engine.address}"
 
     @hookimpl
     def pman_resume(self) -> None:
-        """Nothing is left undone; but an engine that cannot be used is told at start."""
+        """Nothing is left undone; but an engine that cannot be used is reported at start."""
         self._swarm.ask()
 
     @hookimpl
     def pman_submit(self, job: Job) -> JobInfo:
         """Create is the lock, so nothing is looked up before it."""
-        # Of the other nodes nobody can be asked; see the notes of ``capabilities.py``.
-        refuse_unlimited(job, self._swarm.node().facts)
-        name = self._finder.name(job.jid)
+        # The other nodes cannot be asked; see the notes of ``capabilities.py``.
+        refuse_unlimited(job, self._swarm.node().engine_info)
+        name = self._reconciler.name(job.jid)
         body = service_payload(name, job, self._settings)
-        for _ in range(_ATTEMPTS):
+
+        def create() -> JobInfo | None:
             try:
-                service = self._swarm.create(body, job.image)
-            except NameExists:
-                info = self._finder.find(job.jid)
-            except Refused as refused:
-                raise _told(refused) from refused
-            else:
-                return taken_info(job, service)
-            if info:
-                return info
-            if self._finder.is_foreign(job.jid):
-                raise NameTakenError(job.jid, name)
-        raise EngineUnavailableError(f"job {job.jid!r} is removed again and again")
+                return taken_info(job, self._swarm.create(body, job.image))
+            except NameInUseError:
+                return None
+            except RefusedError as refused:
+                raise submission_error(refused) from refused
+
+        return create_or_find(
+            job.jid,
+            name,
+            create=create,
+            find=lambda: self._reconciler.find(job.jid),
+            is_foreign=lambda: self._reconciler.is_foreign(job.jid),
+        )
 
     @hookimpl
     def pman_status(self, jid: str) -> JobInfo:
         """Two calls: the service, and its tasks."""
-        info = self._finder.find(jid)
+        info = self._reconciler.find(jid)
         if info is None:
             raise UnknownJobError(jid)
         return info
@@ -127,13 +122,13 @@ class SwarmBackend:
         """The end of the log of each worker."""
         try:
             return log_end(self._swarm, info, tail_lines, max_bytes)
-        except NotThere:
+        except NotFoundError:
             raise UnknownJobError(info.jid) from None
 
     @hookimpl
     def pman_cancel(self, jid: str) -> JobInfo:
-        """One update notes the end and stops the containers, which are waited for."""
-        info = self._finder.cancel(jid)
+        """One update records the end and stops the containers; then their end is waited for."""
+        info = cancel(self._swarm, self._reconciler, jid, self._settings.engine_timeout_s)
         if info is None:
             raise UnknownJobError(jid)
         return info
@@ -141,28 +136,20 @@ class SwarmBackend:
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
         """The service goes at once; its containers are waited for."""
-        service = self._finder.service(jid)
+        service = self._reconciler.service(jid)
         if service is None:
             return False
         try:
-            self._finder.remove(service)
-        except Refused as refused:
+            remove(self._swarm, service, self._settings.engine_timeout_s)
+        except RefusedError as refused:
             raise EngineUnavailableError(f"job {jid!r} cannot be removed: {refused}") from refused
         return True
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """In the order of names."""
-        jobs = self._finder.all()
+        jobs = self._reconciler.all()
         now = functools.cache(self._engine.now)  # else each job that waits would ask for it
         return page_by_name(
-            jobs, lambda name: self._finder.look(jobs[name], now), job_filter, limit, cursor
+            jobs, lambda name: self._reconciler.look(jobs[name], now), job_filter, limit, cursor
         )
-
-
-def _told(refused: Refused) -> InvalidJobError | EngineUnavailableError:
-    """What a refusal to create a service means; 500 is also said of jobs that are too large."""
-    words = str(refused)
-    if refused.code >= 500 and not any(word in words for word in ("too large", "larger than")):
-        return EngineUnavailableError(f"the swarm cannot take jobs now: {words}")
-    return InvalidJobError(f"the swarm refused the job: {words}")

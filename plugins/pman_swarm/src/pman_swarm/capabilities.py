@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pman_core import Capabilities, Deviation, HostPath, NfsPath, Option
+import attrs
 
-CAPABILITIES = Capabilities(
+from pman_core import Capabilities, Deviation, HostPath, NfsPath, Option
+from pman_swarm.settings import SwarmSettings
+
+_CAPABILITIES = Capabilities(
     mounts={HostPath, NfsPath},
     default_storage="docker_local_volume",
     refusals={Option.TIME_LIMIT: "the swarm has no time limit for services"},
@@ -35,3 +38,11 @@ CAPABILITIES = Capabilities(
         "the others it is assumed.",
     ),
 )
+
+
+def capabilities(settings: SwarmSettings) -> Capabilities:
+    """What the backend declares with these settings."""
+    if settings.job_init:
+        return _CAPABILITIES
+    weaker = {Deviation.NO_INIT: "JOB_INIT is no"}
+    return attrs.evolve(_CAPABILITIES, deviations={**_CAPABILITIES.deviations, **weaker})

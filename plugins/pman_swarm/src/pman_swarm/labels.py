@@ -1,36 +1,27 @@
-"""What pman writes on a service; what is alike on containers stands in ``pman_docker``."""
+"""The labels that pman puts on a service and on its containers."""
 
 from __future__ import annotations
 
-import json
-
 from pman_core import Job, JobInfo
-from pman_core.kit.names import FINGERPRINT_LABEL, INSTANCE_LABEL, JID_LABEL, LABEL_PREFIX
-from pman_docker.labels import IMAGE, KEYS, MESSAGE, REASON
+from pman_core.kit.job_labels import identity_labels, job_labels
+from pman_core.kit.names import LABEL_PREFIX
 
-#: How the job ended, beside ``MESSAGE`` and, where it failed, ``REASON``. The swarm's own state of
-#: an ended job changes when somebody has it run again; these labels stay.
+#: How the job ended; ``REASON`` only where it failed. The swarm's own state of an ended job changes
+#: when somebody has it run again; these labels stay.
+MESSAGE = LABEL_PREFIX + "message"
+REASON = LABEL_PREFIX + "reason"
 EXIT_CODE = LABEL_PREFIX + "exit-code"
 FINISHED = LABEL_PREFIX + "finished"
-
-#: Who submitted the job, if somebody is known.
-OWNER = LABEL_PREFIX + "owner"
 
 
 def service_labels(job: Job, instance: str) -> dict[str, str]:
     """The labels of a job's service."""
-    labels = {
-        **container_labels(job, instance),
-        FINGERPRINT_LABEL: job.fingerprint,
-        IMAGE: job.image,
-        KEYS: json.dumps(sorted(job.labels)),
-    }
-    return labels if job.owner is None else {**labels, OWNER: job.owner}
+    return {**job.labels, **job_labels(job, instance)}
 
 
 def container_labels(job: Job, instance: str) -> dict[str, str]:
     """The labels of its containers: those that the job asked for, and whose it is."""
-    return {**job.labels, JID_LABEL: job.jid, INSTANCE_LABEL: instance}
+    return {**job.labels, **identity_labels(job.jid, instance)}
 
 
 def end_labels(end: JobInfo) -> dict[str, str]:

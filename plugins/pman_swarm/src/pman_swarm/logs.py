@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from pman_core import JobInfo
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.logs import tail_of_workers
-from pman_docker.errors import NotThere, Refused
-from pman_docker.streams import PIECE
-from pman_swarm.state import Task, attempts, is_given_up, is_over, is_waiting
-from pman_swarm.swarm import Swarm
+from pman_docker.errors import NotFoundError, RefusedError
+from pman_docker.framing import PIECE
+from pman_swarm.client import SwarmClient
+from pman_swarm.status import Task, attempts, is_given_up, is_over, is_waiting
 
 
-def log_end(swarm: Swarm, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
+def log_end(swarm: SwarmClient, info: JobInfo, tail_lines: int, max_bytes: int) -> bytes:
     """The last lines of all workers, and at most so many bytes.
 
-    :raises NotThere: there is no such job any more.
+    :raises NotFoundError: there is no such job any more.
     """
     workers = attempts(swarm.tasks(info.native))
 
@@ -26,12 +26,12 @@ def log_end(swarm: Swarm, info: JobInfo, tail_lines: int, max_bytes: int) -> byt
     return tail_of_workers(read, len(workers), tail_lines, max_bytes)
 
 
-def task_log(swarm: Swarm, task: Task, pieces: int) -> Iterator[bytes]:
+def task_log(swarm: SwarmClient, task: Task, pieces: int) -> Iterator[bytes]:
     """The log of one worker, piece by piece; ``pieces`` that the engine takes for lines.
 
     :raises EngineUnavailableError: its node does not give it.
     """
-    # A node starts a container first, and tells the swarm a moment later. A log with lines would
+    # A node starts a container, and reports it to the swarm a moment later. A log with lines would
     # contradict the status, which comes from the swarm.
     if is_waiting(task):
         return
@@ -44,7 +44,7 @@ def task_log(swarm: Swarm, task: Task, pieces: int) -> Iterator[bytes]:
             return
     try:
         yield from swarm.log(task["ID"], pieces)
-    except NotThere:
+    except NotFoundError:
         return
-    except Refused as refused:
+    except RefusedError as refused:
         raise EngineUnavailableError(f"the swarm does not give the log: {refused}") from refused

@@ -16,10 +16,10 @@ from typing import Any
 
 from pman_core import Job, Mount, Resources
 from pman_core.kit.names import INSTANCE_LABEL
-from pman_docker.payload import confinement, docker_mount, user_words
+from pman_docker.container_fields import confinement, docker_mount, user_words
+from pman_swarm.escaping import escaped
 from pman_swarm.labels import container_labels, service_labels
 from pman_swarm.settings import SwarmSettings
-from pman_swarm.templates import escaped
 
 #: Holds for no node: the swarm makes their ids itself.
 NOWHERE = "node.id==ended-by-pman"
@@ -143,6 +143,6 @@ def ended(spec: Payload, labels: Mapping[str, str]) -> Payload:
     }
 
 
-def noted(spec: Payload, labels: Mapping[str, str]) -> Payload:
+def recorded(spec: Payload, labels: Mapping[str, str]) -> Payload:
     """The specification of a service with more labels; its tasks stay as they are."""
     return {**spec, "Labels": {**spec["Labels"], **labels}}

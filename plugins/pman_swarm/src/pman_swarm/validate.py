@@ -1,4 +1,4 @@
-"""Which jobs a swarm cannot run, as far as that can be told without asking it."""
+"""Refuses jobs that a swarm cannot run, without asking it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,58 @@
+"""Parts of a payload that are the same for containers and services: user, mounts, capabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pman_core import HostPath, Job, Mount, NfsPath
+from pman_core.contract.errors import UnsupportedError
+from pman_docker.settings import HostSettings
+
+Payload = dict[str, Any]
+
+#: What a root job keeps: it must write folders that pfcon owns, and may become another user.
+_ROOT_KEEPS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID")
+
+
+def confinement(job: Job, settings: HostSettings) -> tuple[list[str], list[str]]:
+    """The capabilities to drop, and those to keep all the same."""
+    if not settings.confine_jobs:
+        return [], []
+    is_root = job.user is None or not job.user.uid
+    return ["ALL"], [f"CAP_{name}" for name in _ROOT_KEEPS] if is_root else []
+
+
+def user_words(job: Job, image_user: str = "") -> str:
+    """``uid``, ``uid:gid`` or nothing.
+
+    :param image_user: the image's own user, for a job with a group alone; root if it has none.
+    """
+    uid, gid = (job.user.uid, job.user.gid) if job.user else (None, None)
+    if gid is None:
+        return "" if uid is None else str(uid)
+    return f"{image_user or '0' if uid is None else uid}:{gid}"
+
+
+def docker_mount(mount: Mount) -> Payload:
+    """A mount in the words of Docker's API, for containers and services alike."""
+    match mount.source:
+        case HostPath(path):
+            return {
+                "Target": mount.target,
+                "Type": "bind",
+                "Source": path,
+                "ReadOnly": mount.read_only,
+            }
+        case NfsPath(server, path):
+            # Docker takes no ReadOnly for a volume without a name; the mount's own option is one.
+            access = "ro" if mount.read_only else "rw"
+            words = f"addr={server},nolock,soft,{access}"
+            options = {"type": "nfs", "o": words, "device": f":{path}"}
+            driver = {"Name": "local", "Options": options}
+            return {
+                "Target": mount.target,
+                "Type": "volume",
+                "VolumeOptions": {"DriverConfig": driver},
+            }
+        case other:
+            raise UnsupportedError(f"Docker cannot mount a {type(other).__name__}")

@@ -6,7 +6,9 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import nox
@@ -82,6 +84,37 @@ def tests(session: nox.Session, part: str) -> None:
     if part == "whole":
         used = sorted(set(report.read_text().split())) if report.exists() else []
         session.log(f"engines really used by all tests: {', '.join(used) or 'none'}")
+
+
+@nox.session
+def quick(session: nox.Session) -> None:
+    """Run the tests that need no engine and take no time; under a minute."""
+    session.install(*nox.project.dependency_groups(PROJECT, "tests", "wdl", "docs"))
+    session.install(*(word for folder in FOLDERS.values() for word in ("-e", folder)))
+    folders = session.posargs or [*FOLDERS.values(), STANDIN, "tests"]
+    session.run("pytest", "-q", "-p", "quick", *folders, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
+@nox.parametrize("part", [*FOLDERS])
+def lowest(session: nox.Session, part: str) -> None:
+    """Run the quick tests with the lowest versions that a distribution allows."""
+    names = [*dict.fromkeys([CORE, *NEEDS.get(part, []), part])]
+    groups = nox.project.dependency_groups(PROJECT, *_groups(part))
+    install(session, *names, more=["--upgrade", "--resolution=lowest-direct", *groups])
+    session.run("uv", "pip", "list", external=True)
+    command = ["pytest", "-q", "-p", "quick", f"{FOLDERS[part]}/tests", *session.posargs]
+    # A part may have no quick test: code 5.
+    session.run(*command, env={"PYTHONPATH": "tests"}, success_codes=[0, 5])
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Show how much of each distribution its own tests run; ``-- pman_docker`` measures that."""
+    session.install(*nox.project.dependency_groups(PROJECT, "tests", "wdl", "coverage"))
+    install(session, *FOLDERS)
+    network = _network(os.environ)
+    session.run(*network, "python", "tests/coverage_table.py", *session.posargs, external=True)
 
 
 @nox.session
@@ -173,8 +206,12 @@ def bench(session: nox.Session) -> None:
         session.run("python", f"bench/{BENCHMARKS.get(name, name)}.py")
 
 
-def install(session: nox.Session, *names: str) -> None:
-    """Install distributions from wheels, as their users get them."""
+def install(session: nox.Session, *names: str, more: Sequence[str] = ()) -> None:
+    """Install distributions from wheels, as their users get them.
+
+    :param more: options and requirements; with any, what the distributions need is named as well,
+        so that options for direct requirements hold for it.
+    """
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             session.run(
@@ -183,10 +220,20 @@ def install(session: nox.Session, *names: str) -> None:
             )  # fmt: skip
         wheels = {path.name.split("-")[0]: path for path in Path(folder).glob("*.whl")}
         extras = {CORE: "[testing]"}
+        needs = [need for name in names for need in _needs(wheels[name])] if more else []
         session.install(
+            *more,
+            *needs,
             *(f"--reinstall-package={name}" for name in names),
             *(f"{name}{extras.get(name, '')} @ {wheels[name].as_uri()}" for name in names),
         )
+
+
+def _needs(wheel: Path) -> list[str]:
+    """What a wheel needs of others, without its extras."""
+    (info,) = (path for path in zipfile.Path(wheel).iterdir() if path.name.endswith(".dist-info"))
+    needs = PathDistribution(info).requires or []
+    return [need for need in needs if not need.startswith("pman") and "extra ==" not in need]
 
 
 def _groups(part: str) -> list[str]:
@@ -203,9 +250,14 @@ def _engines(*names: str) -> dict[str, str]:
 
 
 def _pytest(environ: Mapping[str, str]) -> list[str]:
-    """Pytest, in the network of the engines: from its localhost they pull."""
+    """Pytest, in the network of the engines."""
+    return [*_network(environ), "pytest", "-q"]
+
+
+def _network(environ: Mapping[str, str]) -> list[str]:
+    """What puts a command into the network of the engines: from its localhost they pull."""
     network = environ.get("PMAN_ENGINES_NETNS")
-    return [*(["nsenter", f"--net={network}"] if network else []), "pytest", "-q"]
+    return ["nsenter", f"--net={network}"] if network else []
 
 
 def _option(arguments: list[str], name: str, default: str) -> str:

@@ -13,9 +13,9 @@ from proxies import Proxy, proxy
 from pman_core.testing.pytest_plugin import Engines
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def no_sockets_left() -> Iterator[None]:
-    """See ``forget_sockets``."""
+    """See ``forget_sockets``, lest a test of another module fails for them."""
     yield
     forget_sockets()
 

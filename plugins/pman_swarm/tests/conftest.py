@@ -14,9 +14,9 @@ from swarm_subjects import RealSwarm, real_swarm, why_missing
 from pman_core.testing.pytest_plugin import Engines
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def no_sockets_left() -> Iterator[None]:
-    """See ``forget_sockets``."""
+    """See ``forget_sockets``, lest a test of another module fails for them."""
     yield
     forget_sockets()
 

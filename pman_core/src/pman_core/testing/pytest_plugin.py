@@ -74,7 +74,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Add to a promise that is broken what became of its jobs."""
     report = yield
     account = getattr(getattr(item, "funcargs", {}).get("bench"), "account", None)
-    if report.when == "call" and report.failed and account:
+    if report.when == "call" and report.failed and callable(account):
         report.sections.append(("jobs of this test", account()))
     return report
 

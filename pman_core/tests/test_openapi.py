@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from pman_core import hookimpl
 from pman_core.rest.schema import FIELDS
 from pman_core.server import refusals
-from pman_core.server.refusals import Refusal
+from pman_core.server.refusals import RefusalError
 from pman_core.testing import MemoryBackend
 
 
@@ -155,7 +155,7 @@ def test_every_kind_of_answer_is_as_described(
     assert seen <= described, "every answer that the document describes was looked at"
 
 
-def every_refusal() -> Iterator[Refusal]:
+def every_refusal() -> Iterator[RefusalError]:
     """One of each kind of answer that the server itself gives."""
     for make in vars(refusals).values():
         if inspect.isfunction(make) and make.__module__ == refusals.__name__:

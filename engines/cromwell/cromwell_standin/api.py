@@ -11,7 +11,7 @@ from cromwell_standin.config import Site
 from cromwell_standin.engine import Engine
 from cromwell_standin.errors import ApiError, WorkflowError
 from cromwell_standin.query import Question
-from cromwell_standin.store import Duplicate, Record, Store
+from cromwell_standin.store import DuplicateError, Record, Store
 
 Answer = dict[str, Any] | list[dict[str, Any]]
 
@@ -34,7 +34,7 @@ class Api:
         records = submission.records(asked)
         try:
             self._store.add(records)
-        except Duplicate as error:
+        except DuplicateError as error:
             raise ApiError(400, self._duplicate(str(error))) from error
         answers = [
             {"id": one["metadata"]["id"], "status": one["metadata"]["status"]} for one in records

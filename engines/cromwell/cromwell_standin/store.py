@@ -28,7 +28,7 @@ create table if not exists workflow (
 """
 
 
-class Duplicate(Exception):
+class DuplicateError(Exception):
     """A workflow with that id is there already; it says which."""
 
 
@@ -44,7 +44,7 @@ class Store:
     def add(self, records: Sequence[Record]) -> None:
         """Keep new workflows, all or none.
 
-        :raises Duplicate: an id is in use.
+        :raises DuplicateError: an id is in use.
         """
         with self._lock:
             self._database.execute("begin immediate")
@@ -57,7 +57,7 @@ class Store:
                     )
             except sqlite3.IntegrityError as error:
                 self._database.execute("rollback")
-                raise Duplicate(record["metadata"]["id"]) from error
+                raise DuplicateError(record["metadata"]["id"]) from error
             self._database.execute("commit")
 
     def get(self, workflow: str) -> Record | None:

@@ -61,10 +61,10 @@ def test_what_it_refuses_and_what_it_does_less_well() -> None:
     assert found.deviations.keys() == {
         Deviation.LOG_ORDER,
         Deviation.SWAP_NOT_LIMITED,
-        Deviation.OOM_NOT_TOLD,
+        Deviation.OOM_NOT_REPORTED,
         Deviation.PULL_NOT_RETRIED,
         Deviation.WORKDIR_MADE,
-        Deviation.START_NOT_TOLD,
+        Deviation.START_NOT_REPORTED,
         Deviation.PRIVILEGES_GAINABLE,
     }
 

@@ -51,7 +51,7 @@ PODMAN = Capabilities(
         Deviation.SWAP_NOT_LIMITED: (
             "swap is limited only where the kernel accounts for it (podman info tells)"
         ),
-        Deviation.OOM_NOT_TOLD: (
+        Deviation.OOM_NOT_REPORTED: (
             "Podman before 5 does not know that a container ran out of memory; exit code 137 "
             "is told as killed, probably out of memory"
         ),

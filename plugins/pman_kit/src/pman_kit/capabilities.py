@@ -25,7 +25,7 @@ def capabilities() -> Capabilities:
             Deviation.INPUT_WRITABLE: "a process may write wherever pman's user may",
             Deviation.NO_ISOLATION: "a process sees all that pman's user may see",
             Deviation.MEMORY_PER_PROCESS: "it is RLIMIT_AS, which each process has for itself",
-            Deviation.OOM_NOT_TOLD: "the process is refused the memory and ends as it likes",
+            Deviation.OOM_NOT_REPORTED: "the process is refused the memory and ends as it likes",
         },
         notes=(
             f"Jobs run as pman's own user, {_user()}, with all that this user may do: whoever "

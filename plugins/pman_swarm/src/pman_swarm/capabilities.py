@@ -16,7 +16,7 @@ _CAPABILITIES = Capabilities(
         Deviation.SWAP_NOT_LIMITED: (
             "services have no limit of swap; a job may swap as much as its memory limit"
         ),
-        Deviation.OOM_NOT_TOLD: (
+        Deviation.OOM_NOT_REPORTED: (
             "a task does not know that it ran out of memory; pman sees it only where the job ran "
             "on the node that pman talks to, else exit code 137 is told as killed, probably out "
             "of memory"
@@ -26,7 +26,7 @@ _CAPABILITIES = Capabilities(
             "swarm would have to run all workers anew"
         ),
         Deviation.WORKDIR_MADE: "the engine makes it before it starts the container",
-        Deviation.START_NOT_TOLD: "the swarm keeps only the time of a task's last change",
+        Deviation.START_NOT_REPORTED: "the swarm keeps only the time of a task's last change",
         Deviation.PRIVILEGES_GAINABLE: "Docker before 25 (API 1.44) ignores the option of services",
     },
     notes=(

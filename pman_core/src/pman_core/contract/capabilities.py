@@ -62,8 +62,8 @@ class Deviation(enum.StrEnum):
         "the memory limit holds for each process of a job, not for their sum",
     )
     SWAP_NOT_LIMITED = ("swap-not-limited", "swap is not counted by the memory limit")
-    OOM_NOT_TOLD = (
-        "oom-not-told",
+    OOM_NOT_REPORTED = (
+        "oom-not-reported",
         "a job that is out of memory fails, but the message may not say why",
     )
     WHOLE_CPUS = ("whole-cpus", "a CPU limit is rounded up to whole CPUs")
@@ -94,8 +94,8 @@ class Deviation(enum.StrEnum):
         "pull-not-retried",
         "an image that cannot be had now fails its job at once, and the message may not say why",
     )
-    START_NOT_TOLD = (
-        "start-not-told",
+    START_NOT_REPORTED = (
+        "start-not-reported",
         "the start of a job is reported while it runs, and not after its end",
     )
     BROKEN_OFF_SUBMIT = (

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from pman_core.kit.deadline import within
 from pman_core.rest.without_engine import asks_no_engine
-from pman_core.server.refusals import Refusal, body_late, body_too_large, too_many_large_bodies
+from pman_core.server.refusals import RefusalError, body_late, body_too_large, too_many_large_bodies
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -32,7 +32,7 @@ LARGE_AT_ONCE = 4
 THREADS_WITHOUT_ENGINE = 2
 
 
-class ClientGone(Exception):
+class ClientGoneError(Exception):
     """The client hung up before it had sent its request."""
 
 
@@ -65,11 +65,11 @@ def application(flask: Flask, threads: int, engine_timeout_s: float) -> Applicat
         try:
             async with asyncio.timeout(BODY_S):
                 await body.read()
-        except ClientGone:
+        except ClientGoneError:
             return None
         except TimeoutError:
             return await _answer(body_late(BODY_S), send)
-        except Refusal as refusal:
+        except RefusalError as refusal:
             return await _answer(refusal, send)
         else:
             pool = behind if may_ask_engine(scope["path"], scope["method"]) else beside
@@ -103,14 +103,14 @@ class Body:
     async def read(self) -> None:
         """Read it whole.
 
-        :raises Refusal: it is too long, or too many are.
-        :raises ClientGone: the client hung up.
+        :raises RefusalError: it is too long, or too many are.
+        :raises ClientGoneError: the client hung up.
         """
         await self._make_room(self._announced)
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise ClientGone
+                raise ClientGoneError
             piece = message.get("body", b"")
             await self._make_room(len(self._content) + len(piece))
             self._content += piece
@@ -138,7 +138,7 @@ class Body:
             self._has_slot = True
 
 
-async def _answer(refusal: Refusal, send: Send) -> None:
+async def _answer(refusal: RefusalError, send: Send) -> None:
     start = {"status": refusal.status.value, "headers": refusal.headers()}
     await send({"type": "http.response.start", **start})
     await send({"type": "http.response.body", "body": refusal.body()})

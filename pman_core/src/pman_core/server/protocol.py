@@ -11,7 +11,7 @@ from typing import Any
 from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pman_core.server.refusals import Refusal, headers_late, headers_too_large, not_http
+from pman_core.server.refusals import RefusalError, headers_late, headers_too_large, not_http
 
 #: Seconds for the headers of a request, from its first byte; and for the first byte at all.
 HEADERS_S = 10.0
@@ -135,7 +135,7 @@ class PmanProtocol(HttpToolsProtocol):
         else:
             self.transport.close()  # nothing came at all
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: RefusalError) -> None:
         """Answer in place of the application, which has not seen the request."""
         self._unset_timer()
         self.transport.write(refusal.on_the_wire())

@@ -9,7 +9,7 @@ import attrs
 
 
 @attrs.frozen
-class Refusal(Exception):
+class RefusalError(Exception):
     """An answer in place of the application's.
 
     :param hangs_up: whether the connection ends at once. Where a client may still be sending, that
@@ -39,46 +39,46 @@ class Refusal(Exception):
         return b"\r\n".join([*lines, b"", self.body()])
 
 
-def headers_late(seconds: float) -> Refusal:
+def headers_late(seconds: float) -> RefusalError:
     """The headers of a request did not come in time."""
-    return Refusal(
+    return RefusalError(
         HTTPStatus.REQUEST_TIMEOUT, f"the headers of the request did not come within {seconds:g} s"
     )
 
 
-def body_late(seconds: float) -> Refusal:
+def body_late(seconds: float) -> RefusalError:
     """The body of a request did not come in time."""
-    return Refusal(
+    return RefusalError(
         HTTPStatus.REQUEST_TIMEOUT, f"the body of the request did not come within {seconds:g} s"
     )
 
 
-def headers_too_large(most: int) -> Refusal:
+def headers_too_large(most: int) -> RefusalError:
     """The request line and the headers are longer than any client needs."""
-    return Refusal(
+    return RefusalError(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
         f"the request line and the headers must not be longer than {most} bytes together",
     )
 
 
-def body_too_large(most: int) -> Refusal:
+def body_too_large(most: int) -> RefusalError:
     """The body is longer than MAX_BODY_BYTES."""
-    return Refusal(
+    return RefusalError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"the body is longer than {most} bytes, the most that this server reads",
         hangs_up=False,
     )
 
 
-def too_many_large_bodies() -> Refusal:
+def too_many_large_bodies() -> RefusalError:
     """Other clients are sending large bodies just now."""
-    return Refusal(
+    return RefusalError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "other requests with large bodies are being read just now; repeat the request later",
         hangs_up=False,
     )
 
 
-def not_http() -> Refusal:
+def not_http() -> RefusalError:
     """What came is no request."""
-    return Refusal(HTTPStatus.BAD_REQUEST, "that is no valid HTTP request")
+    return RefusalError(HTTPStatus.BAD_REQUEST, "that is no valid HTTP request")

@@ -104,12 +104,12 @@ class LifecyclePromises:
         again = bench.fresh().status(first.jid)
         assert bench.deviates(Deviation.RESTARTABLE) or end_of(again) == end_of(first)
 
-    @weakened_by(Deviation.START_NOT_TOLD)
+    @weakened_by(Deviation.START_NOT_REPORTED)
     def test_times_are_in_utc_and_in_order(self, bench: Workbench) -> None:
         """Created, started, finished."""
         info = bench.run(bench.place(), "exit", "0")
         times = [info.created, info.started, info.finished]
-        if bench.deviates(Deviation.START_NOT_TOLD) and info.started is None:
+        if bench.deviates(Deviation.START_NOT_REPORTED) and info.started is None:
             del times[1]
         assert all(moment and moment.utcoffset() == timedelta(0) for moment in times), info
         assert times == sorted(moment for moment in times if moment), info

@@ -47,7 +47,7 @@ class LimitPromises:
         else:
             assert info.status is Status.FAILED, info
 
-    @weakened_by(Deviation.OOM_NOT_TOLD)
+    @weakened_by(Deviation.OOM_NOT_REPORTED)
     def test_out_of_memory_is_reported(self, bench: Workbench) -> None:
         """By the reason for programs, and by the message for people; of no other end."""
         bench.needs(Option.MEMORY_LIMIT)
@@ -55,7 +55,7 @@ class LimitPromises:
         bench.submit(job)
         info = bench.end_of(job.jid)
         assert info.message
-        if bench.deviates(Deviation.OOM_NOT_TOLD):
+        if bench.deviates(Deviation.OOM_NOT_REPORTED):
             return
         assert info.reason is Reason.OUT_OF_MEMORY, info
         assert "memory" in info.message

@@ -45,7 +45,8 @@ def app_for(pman: Pman) -> Flask:
     if settings.secret_key:
         app.secret_key = settings.secret_key.reveal()
     level = logging.DEBUG if settings.application_mode == "development" else logging.INFO
-    for package in ("pman_core", *registry.packages()):
+    # pman_kit is no plugin: plugins are built on it.
+    for package in ("pman_core", "pman_kit", *registry.packages()):
         logging.getLogger(package).setLevel(level)
     install_error_handlers(app)
     app.register_blueprint(routes(pman))

@@ -14,7 +14,7 @@ from subjects import memory_subject
 from pman_core.contract.capabilities import Deviation
 from pman_core.contract.errors import PmanError
 from pman_core.testing import BackendConformance, MemoryEngine, Subject
-from pman_core.testing.conformance import Workbench
+from pman_core.testing.conformance import Harness
 from pman_core.testing.conformance.marks import WEAKENED_BY
 
 
@@ -45,12 +45,12 @@ def test_every_promise_has_a_backend_that_breaks_it() -> None:
 
 
 @pytest.fixture
-def broken_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workbench]:
-    bench = Workbench(BROKEN[request.param](tmp_path))
-    yield bench
+def broken_harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
+    harness = Harness(BROKEN[request.param](tmp_path))
+    yield harness
     # What a broken backend left running is ended through its engine.
     for record in (
-        getattr(bench.subject.factory, "keywords", {})
+        getattr(harness.subject.factory, "keywords", {})
         .get("engine", MemoryEngine())
         .records.values()
     ):
@@ -59,16 +59,16 @@ def broken_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Wor
 
 
 @pytest.mark.parametrize(
-    ("name", "broken_bench"),
+    ("name", "broken_harness"),
     [(name, name) for name in BROKEN],
-    indirect=["broken_bench"],
+    indirect=["broken_harness"],
     ids=list(BROKEN),
 )
 def test_a_broken_backend_is_rejected(
-    name: str, broken_bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    name: str, broken_harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promise = PROMISES[name]
-    given: dict[str, Any] = {**PARAMETERS, "bench": broken_bench, "monkeypatch": monkeypatch}
+    given: dict[str, Any] = {**PARAMETERS, "harness": broken_harness, "monkeypatch": monkeypatch}
     wanted = [word for word in inspect.signature(promise).parameters if word != "self"]
     with pytest.raises((AssertionError, Failed, PmanError)):
         promise(BackendConformance(), **{word: given[word] for word in wanted})
@@ -76,7 +76,7 @@ def test_a_broken_backend_is_rejected(
 
 def test_a_subclass_that_drops_a_promise_is_rejected() -> None:
     class Dropping(BackendConformance):
-        def test_success_is_reported(self, bench: Workbench) -> None:
+        def test_success_is_reported(self, harness: Harness) -> None:
             pass
 
     with pytest.raises(AssertionError, match="test_success_is_reported"):
@@ -86,7 +86,7 @@ def test_a_subclass_that_drops_a_promise_is_rejected() -> None:
 def test_a_subclass_may_drop_a_promise_that_it_explains() -> None:
     class Explaining(BackendConformance):
         @pytest.mark.xfail(reason="the engine has no exit codes")
-        def test_success_is_reported(self, bench: Workbench) -> None:
+        def test_success_is_reported(self, harness: Harness) -> None:
             pass
 
     Explaining().test_no_promise_is_overridden()

@@ -8,7 +8,7 @@ from cromwell_kit import Server, server, subject_of, why_missing
 from node_kit import Node
 from scripted_server import Script, scripted
 
-from pman_core.testing.conformance import Workbench
+from pman_core.testing.conformance import Harness
 from pman_core.testing.pytest_plugin import Engines
 
 
@@ -23,10 +23,10 @@ def cromwell(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def bench(cromwell: Server, tmp_path: Path) -> Iterator[Workbench]:
+def harness(cromwell: Server, tmp_path: Path) -> Iterator[Harness]:
     """The tools of a test; what they made is removed afterwards."""
     with subject_of(cromwell, tmp_path) as subject:
-        made = Workbench(subject)
+        made = Harness(subject)
         yield made
         made.clean_up()
 

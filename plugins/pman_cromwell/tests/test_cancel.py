@@ -14,7 +14,7 @@ from spec_samples import spec
 from pman_core import JobFilter, JobInfo, Reason, Status
 from pman_core.contract.errors import UnknownJobError
 from pman_core.kit.names import native_name
-from pman_core.testing.conformance import Workbench
+from pman_core.testing.conformance import Harness
 from pman_cromwell.backend import CromwellBackend
 from pman_cromwell.job_store import JobStore
 from pman_cromwell.run_files import Cancelled
@@ -22,9 +22,9 @@ from pman_cromwell.share.pman_slurm import outcome, reasons
 from pman_cromwell.share.pman_slurm import run_files as node_files
 
 
-def _begin(bench: Workbench, jid: str, reason: Reason | None = Reason.CANCELLED) -> Any:
+def _begin(harness: Harness, jid: str, reason: Reason | None = Reason.CANCELLED) -> Any:
     """What a pman does before it is killed: it writes down why it ends a job, and no more."""
-    backend: Any = bench.subject.factory(bench.subject.environ)
+    backend: Any = harness.subject.factory(harness.subject.environ)
     spec = backend._store.find(jid)
     backend._store.cancel(spec, Cancelled(reason, "cancelled", datetime.now(UTC)))
     return backend
@@ -42,68 +42,68 @@ def _in_slurm(jid: str) -> str:
     return slurm("squeue", "-h", "-o", "%A", f"--name={native_name(jid)}").stdout.strip()
 
 
-def _waiting(bench: Workbench) -> str:
+def _waiting(harness: Harness) -> str:
     """A job that SLURM has, and does not start."""
-    assert bench.subject.unplaceable
-    place = bench.place()
-    job = bench.subject.unplaceable(bench.job(place, "count", place.job_out))
-    bench.submit(job)
-    bench.until("SLURM to have it", lambda: _in_slurm(job.jid), bool)
+    assert harness.subject.unplaceable
+    place = harness.place()
+    job = harness.subject.unplaceable(harness.job(place, "count", place.job_out))
+    harness.submit(job)
+    harness.until("SLURM to have it", lambda: _in_slurm(job.jid), bool)
     return job.jid
 
 
-def test_a_job_whose_cancellation_was_begun_ends_without_any_pman(bench: Workbench) -> None:
-    place = bench.place()
-    info = bench.hold(place)
-    _begin(bench, info.jid)
-    bench.until("the process to end", place.is_held, lambda held: not held)
-    assert _is_cancelled(bench.end_of(info.jid))
+def test_a_job_whose_cancellation_was_begun_ends_without_any_pman(harness: Harness) -> None:
+    place = harness.place()
+    info = harness.hold(place)
+    _begin(harness, info.jid)
+    harness.until("the process to end", place.is_held, lambda held: not held)
+    assert _is_cancelled(harness.end_of(info.jid))
 
 
 @pytest.mark.parametrize("who", ["status", "list", "resume", "cancel"])
 def test_a_cancellation_that_was_begun_is_finished_by_the_next_call(
-    bench: Workbench, who: str
+    harness: Harness, who: str
 ) -> None:
-    jid = _waiting(bench)
-    backend = _begin(bench, jid)
+    jid = _waiting(harness)
+    backend = _begin(harness, jid)
     if who == "resume":
         backend.pman_resume()
     elif who == "list":
-        bench.fresh().list(JobFilter(), 10, None)
+        harness.fresh().list(JobFilter(), 10, None)
     else:
-        getattr(bench.fresh(), who)(jid)
-    bench.until("SLURM to have it no more", lambda: _in_slurm(jid), lambda left: not left)
-    info = bench.status(jid)
+        getattr(harness.fresh(), who)(jid)
+    harness.until("SLURM to have it no more", lambda: _in_slurm(jid), lambda left: not left)
+    info = harness.status(jid)
     assert _is_cancelled(info)
     assert info.started is None
 
 
-def test_a_cancelled_job_in_the_queue_leaves_slurm(bench: Workbench) -> None:
-    jid = _waiting(bench)
-    assert _is_cancelled(bench.cancel(jid))
-    bench.until("SLURM to have it no more", lambda: _in_slurm(jid), lambda left: not left)
+def test_a_cancelled_job_in_the_queue_leaves_slurm(harness: Harness) -> None:
+    jid = _waiting(harness)
+    assert _is_cancelled(harness.cancel(jid))
+    harness.until("SLURM to have it no more", lambda: _in_slurm(jid), lambda left: not left)
 
 
 def test_a_job_that_somebody_began_to_remove_is_removed_and_not_cancelled(
-    bench: Workbench,
+    harness: Harness,
 ) -> None:
-    info = bench.hold(bench.place())
-    _begin(bench, info.jid, None)
+    info = harness.hold(harness.place())
+    _begin(harness, info.jid, None)
     with pytest.raises(UnknownJobError):
-        bench.cancel(info.jid)
+        harness.cancel(info.jid)
     with pytest.raises(UnknownJobError):
-        bench.fresh().status(info.jid)
+        harness.fresh().status(info.jid)
 
 
-def test_a_job_that_was_cancelled_before_cromwell_had_it_is_not_posted(bench: Workbench) -> None:
+def test_a_job_that_was_cancelled_before_cromwell_had_it_is_not_posted(harness: Harness) -> None:
     """The pman that took it was killed in between; its client repeats the request."""
-    place = bench.place()
-    job = bench.job(place, "count", place.job_out)
-    backend: Any = bench.subject.factory(bench.subject.environ)
+    place = harness.place()
+    job = harness.job(place, "count", place.job_out)
+    backend: Any = harness.subject.factory(harness.subject.environ)
     spec = backend._submission.create(job)
-    bench._jobs.append((bench.backend, job.jid))
-    assert _is_cancelled(bench.cancel(job.jid))
-    assert _is_cancelled(bench.submit(job))
+    harness._jobs.append((harness.backend, job.jid))
+    assert _is_cancelled(harness.cancel(job.jid))
+    assert _is_cancelled(harness.submit(job))
     assert not backend._cromwell.abort(spec.workflow), "Cromwell has it"
     assert place.runs() == 0
 

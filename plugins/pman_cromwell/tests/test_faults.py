@@ -20,7 +20,7 @@ from cromwell_kit import (
 
 from pman_core.contract.info import JobInfo, Reason, Status
 from pman_core.kit.names import native_name
-from pman_core.testing.conformance import Workbench
+from pman_core.testing.conformance import Harness
 
 
 @contextlib.contextmanager
@@ -39,29 +39,29 @@ def _execution(cromwell: Server, info: JobInfo) -> Path:
     return cromwell.folder / "executions" / "pman" / info.native / "call-job" / "execution"
 
 
-def _held(bench: Workbench) -> tuple[JobInfo, Callable[[], JobInfo], str]:
+def _held(harness: Harness) -> tuple[JobInfo, Callable[[], JobInfo], str]:
     """A job that runs, what ends it, and its number in SLURM."""
-    place = bench.place()
-    info = bench.hold(place)
+    place = harness.place()
+    info = harness.hold(place)
 
     def release() -> JobInfo:
         place.release()
-        return bench.end_of(info.jid)
+        return harness.end_of(info.jid)
 
     return info, release, slurm_job(native_name(info.jid))
 
 
-def test_a_job_outlives_slurmd(bench: Workbench) -> None:
-    info, release, _ = _held(bench)
+def test_a_job_outlives_slurmd(harness: Harness) -> None:
+    info, release, _ = _held(harness)
     with without("slurmd"):
-        assert bench.status(info.jid).status is Status.STARTED
+        assert harness.status(info.jid).status is Status.STARTED
     assert release().status is Status.SUCCEEDED
 
 
-def test_a_job_outlives_slurmctld_and_ends_without_it(cromwell: Server, bench: Workbench) -> None:
+def test_a_job_outlives_slurmctld_and_ends_without_it(cromwell: Server, harness: Harness) -> None:
     """Its silence looks like no death, also to a Cromwell that starts meanwhile and asks once."""
-    info, release, number = _held(bench)
-    _, release_other, other = _held(bench)
+    info, release, number = _held(harness)
+    _, release_other, other = _held(harness)
     for one in (number, other):
         _until_saved(one)
     checked = _execution(cromwell, info) / "stderr.check"
@@ -73,58 +73,58 @@ def test_a_job_outlives_slurmctld_and_ends_without_it(cromwell: Server, bench: W
         assert release_other().status is Status.SUCCEEDED
     checked.unlink()
     until(checked.exists)  # Cromwell goes on asking: it has not given the job up
-    assert bench.status(info.jid).status is Status.STARTED
+    assert harness.status(info.jid).status is Status.STARTED
     assert release().status is Status.SUCCEEDED
 
 
-def test_a_job_outlives_cromwell(cromwell: Server, bench: Workbench) -> None:
-    running, release, _ = _held(bench)
-    place = bench.place()
-    other = bench.hold(place)
+def test_a_job_outlives_cromwell(cromwell: Server, harness: Harness) -> None:
+    running, release, _ = _held(harness)
+    place = harness.place()
+    other = harness.hold(place)
     cromwell.kill()
     try:
         place.release()
         until(lambda: not place.is_held())
     finally:
         cromwell.start()
-    assert bench.end_of(other.jid).status is Status.SUCCEEDED
-    assert bench.status(running.jid).status is Status.STARTED
+    assert harness.end_of(other.jid).status is Status.SUCCEEDED
+    assert harness.status(running.jid).status is Status.STARTED
     assert release().status is Status.SUCCEEDED
 
 
-def test_slurmctld_may_be_away_when_a_job_comes(cromwell: Server, bench: Workbench) -> None:
-    place = bench.place()
+def test_slurmctld_may_be_away_when_a_job_comes(cromwell: Server, harness: Harness) -> None:
+    place = harness.place()
     with without("slurmctld"):
-        info = bench.submit(bench.job(place, "count", place.job_out))
+        info = harness.submit(harness.job(place, "count", place.job_out))
         errors = _execution(cromwell, info) / "stderr.submit"
         until(lambda: errors.exists() and "Unable to contact" in errors.read_text())
-        assert bench.status(info.jid).status is Status.NOT_STARTED
-    assert bench.end_of(info.jid).status is Status.SUCCEEDED
+        assert harness.status(info.jid).status is Status.NOT_STARTED
+    assert harness.end_of(info.jid).status is Status.SUCCEEDED
     assert place.runs() == 1
 
 
-def test_a_job_that_has_ended_does_not_run_again(cromwell: Server, bench: Workbench) -> None:
-    place = bench.place()
-    info = bench.run(place, "count", place.job_out)
+def test_a_job_that_has_ended_does_not_run_again(cromwell: Server, harness: Harness) -> None:
+    place = harness.place()
+    info = harness.run(place, "count", place.job_out)
     run_again(cromwell, info)
     assert place.runs() == 1
-    assert bench.status(info.jid) == info
+    assert harness.status(info.jid) == info
 
 
-def test_a_job_can_be_removed_while_slurmctld_is_away(bench: Workbench) -> None:
-    place = bench.place()
-    info = bench.hold(place)
+def test_a_job_can_be_removed_while_slurmctld_is_away(harness: Harness) -> None:
+    place = harness.place()
+    info = harness.hold(place)
     _until_saved(slurm_job(native_name(info.jid)))
     with without("slurmctld"):
-        assert bench.backend.remove(info.jid)
-        bench.until("the process to end", place.is_held, lambda held: not held)
+        assert harness.backend.remove(info.jid)
+        harness.until("the process to end", place.is_held, lambda held: not held)
 
 
-def test_a_second_start_of_the_batch_job_runs_nothing(cromwell: Server, bench: Workbench) -> None:
+def test_a_second_start_of_the_batch_job_runs_nothing(cromwell: Server, harness: Harness) -> None:
     """As after slurmctld forgot that it began, or Cromwell that it submitted."""
-    place = bench.place()
-    info = bench.submit(bench.job(place, "count", place.job_out))
-    first = bench.end_of(info.jid)
+    place = harness.place()
+    info = harness.submit(harness.job(place, "count", place.job_out))
+    first = harness.end_of(info.jid)
     script = _execution(cromwell, info) / "script"
     # The batch job writes it after the outcome.
     until((script.parent / "rc").exists)
@@ -134,113 +134,113 @@ def test_a_second_start_of_the_batch_job_runs_nothing(cromwell: Server, bench: W
     slurm(*words)
     assert (script.parent / "rc").read_text().strip() == "0"
     assert place.runs() == 1
-    assert bench.status(info.jid) == first
+    assert harness.status(info.jid) == first
 
 
 def test_a_second_start_beside_the_first_waits_for_its_end(
-    cromwell: Server, bench: Workbench
+    cromwell: Server, harness: Harness
 ) -> None:
-    info, release, _ = _held(bench)
+    info, release, _ = _held(harness)
     script = _execution(cromwell, info) / "script"
     node = f"PMAN_NODE={SHARE / 'pman-slurm'},PMAN_RUNTIME=none"
     slurm("sbatch", f"--export={node}", "--mem=64", "--output=/dev/null", str(script))
-    begun = bench.subject.storebase / ".pman" / "pman" / "runs" / info.native / "begun"
+    begun = harness.subject.storebase / ".pman" / "pman" / "runs" / info.native / "begun"
     until(lambda: _has_waiter(begun))
-    assert bench.status(info.jid).status is Status.STARTED
+    assert harness.status(info.jid).status is Status.STARTED
     assert release().status is Status.SUCCEEDED
 
 
-def test_an_administrators_scancel_is_reported(bench: Workbench) -> None:
-    info, _, number = _held(bench)
+def test_an_administrators_scancel_is_reported(harness: Harness) -> None:
+    info, _, number = _held(harness)
     slurm("scancel", number)
-    ended = bench.end_of(info.jid)
+    ended = harness.end_of(info.jid)
     assert (ended.status, ended.reason) == (Status.FAILED, Reason.KILLED)
     assert "cancelled in SLURM" in ended.message
 
 
-def test_an_administrators_scancel_of_a_waiting_job_is_reported(bench: Workbench) -> None:
-    backend = bench.fresh(SLURM_PARTITION="closed")
-    info = bench.submit(bench.job(bench.place(), "exit", "0"), backend)
-    waiting = bench.until(
-        "SLURM's reason", lambda: bench.status(info.jid), lambda seen: "Partition" in seen.message
+def test_an_administrators_scancel_of_a_waiting_job_is_reported(harness: Harness) -> None:
+    backend = harness.fresh(SLURM_PARTITION="closed")
+    info = harness.submit(harness.job(harness.place(), "exit", "0"), backend)
+    waiting = harness.until(
+        "SLURM's reason", lambda: harness.status(info.jid), lambda seen: "Partition" in seen.message
     )
     assert (waiting.status, waiting.reason) == (Status.NOT_STARTED, Reason.QUEUED)
     slurm("scancel", slurm_job(native_name(info.jid)))
-    ended = bench.end_of(info.jid)
+    ended = harness.end_of(info.jid)
     assert (ended.status, ended.reason) == (Status.FAILED, Reason.KILLED)
     assert "cancelled in SLURM" in ended.message
 
 
-def test_what_slurm_can_never_run_fails_with_slurms_message(bench: Workbench) -> None:
-    job = bench.resources(bench.job(bench.place(), "exit", "0"), memory_mib=10**8)
-    bench.submit(job)
-    ended = bench.end_of(job.jid)
+def test_what_slurm_can_never_run_fails_with_slurms_message(harness: Harness) -> None:
+    job = harness.resources(harness.job(harness.place(), "exit", "0"), memory_mib=10**8)
+    harness.submit(job)
+    ended = harness.end_of(job.jid)
     assert (ended.status, ended.reason) == (Status.FAILED, Reason.CANNOT_START)
     assert "Memory" in ended.message
 
 
-def test_slurms_own_time_limit_is_reported(bench: Workbench) -> None:
-    info, _, number = _held(bench)
+def test_slurms_own_time_limit_is_reported(harness: Harness) -> None:
+    info, _, number = _held(harness)
     slurm("scontrol", "update", f"jobid={number}", "EndTime=now")
-    ended = bench.end_of(info.jid)
+    ended = harness.end_of(info.jid)
     assert (ended.status, ended.reason) == (Status.FAILED, Reason.TIME_LIMIT), ended
 
 
-def test_a_lost_node_is_reported_and_what_runs_there_ends(bench: Workbench) -> None:
-    place = bench.place()
-    info = bench.hold(place)
+def test_a_lost_node_is_reported_and_what_runs_there_ends(harness: Harness) -> None:
+    place = harness.place()
+    info = harness.hold(place)
     number = slurm_job(native_name(info.jid))
     node = slurm("squeue", "-h", "-o", "%N", "-j", number).stdout.strip()
     try:
         slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-        ended = bench.end_of(info.jid)
+        ended = harness.end_of(info.jid)
     finally:
         slurm("scontrol", "update", f"nodename={node}", "state=resume", check=False)
         until(lambda: "down" not in slurm("sinfo", "-h", "-o", "%T", "-p", "main").stdout)
     assert (ended.status, ended.reason) == (Status.FAILED, Reason.LOST), ended
-    bench.until("the process to end", place.is_held, lambda held: not held)
+    harness.until("the process to end", place.is_held, lambda held: not held)
 
 
-def test_a_run_that_was_killed_without_an_outcome_is_reported(bench: Workbench) -> None:
-    info, _, number = _held(bench)
+def test_a_run_that_was_killed_without_an_outcome_is_reported(harness: Harness) -> None:
+    info, _, number = _held(harness)
     kill_processes(number)
-    ended = bench.end_of(info.jid)
+    ended = harness.end_of(info.jid)
     assert (ended.status, ended.reason) == (Status.FAILED, Reason.KILLED), ended
     assert "SLURM says that it failed" in ended.message
 
 
-def test_a_record_that_was_lost_is_written_anew(bench: Workbench) -> None:
-    place = bench.place()
-    job = bench.job(place, "count", place.job_out)
-    first = bench.submit(job)
-    bench.end_of(job.jid)
-    record = bench.subject.storebase / ".pman" / "pman" / "jobs" / f"{job.jid}.json"
+def test_a_record_that_was_lost_is_written_anew(harness: Harness) -> None:
+    place = harness.place()
+    job = harness.job(place, "count", place.job_out)
+    first = harness.submit(job)
+    harness.end_of(job.jid)
+    record = harness.subject.storebase / ".pman" / "pman" / "jobs" / f"{job.jid}.json"
     record.unlink()
-    again = bench.submit(job)
+    again = harness.submit(job)
     assert (again.native, again.status) == (first.native, Status.SUCCEEDED)
     assert place.runs() == 1
 
 
-def test_a_jid_that_was_removed_runs_again_as_another_workflow(bench: Workbench) -> None:
-    place = bench.place()
-    job = bench.job(place, "count", place.job_out)
+def test_a_jid_that_was_removed_runs_again_as_another_workflow(harness: Harness) -> None:
+    place = harness.place()
+    job = harness.job(place, "count", place.job_out)
     natives = set()
     for _ in range(3):
-        natives.add(bench.submit(job).native)
-        assert bench.end_of(job.jid).status is Status.SUCCEEDED
-        assert bench.backend.remove(job.jid)
+        natives.add(harness.submit(job).native)
+        assert harness.end_of(job.jid).status is Status.SUCCEEDED
+        assert harness.backend.remove(job.jid)
     assert len(natives) == 3
     assert place.runs() == 3
-    assert not os.listdir(bench.subject.storebase / ".pman" / "pman" / "runs")
+    assert not os.listdir(harness.subject.storebase / ".pman" / "pman" / "runs")
 
 
 def test_a_pman_with_another_runtime_than_the_cluster_fails_its_jobs_with_the_reason(
-    bench: Workbench,
+    harness: Harness,
 ) -> None:
-    backend = bench.fresh(CROMWELL_RUNTIME="apptainer")
-    job = bench.job(bench.place(), "exit", "0")
-    bench.submit(job, backend)
-    ended = bench.end_of(job.jid)
+    backend = harness.fresh(CROMWELL_RUNTIME="apptainer")
+    job = harness.job(harness.place(), "exit", "0")
+    harness.submit(job, backend)
+    ended = harness.end_of(job.jid)
     assert ended.reason is Reason.CANNOT_START
     assert "CROMWELL_RUNTIME" in ended.message
 

@@ -21,7 +21,7 @@ from cromwell_kit import (
 from pman_core import User
 from pman_core.contract.info import JobInfo, Reason, Status
 from pman_core.kit.names import native_name
-from pman_core.testing.conformance import Workbench
+from pman_core.testing.conformance import Harness
 from pman_core.testing.conformance.argv import ArgvPromises
 from pman_core.testing.conformance.cancelling import CancelPromises
 from pman_core.testing.conformance.directories import DirectoryPromises
@@ -44,10 +44,10 @@ def podman(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def bench(podman: Server, tmp_path: Path) -> Iterator[Workbench]:
+def harness(podman: Server, tmp_path: Path) -> Iterator[Harness]:
     """The tools of a test; what they made is removed afterwards."""
     with subject_of(podman, tmp_path) as subject:
-        made = Workbench(subject)
+        made = Harness(subject)
         yield made
         made.clean_up()
 
@@ -128,15 +128,15 @@ class TestPodmanOnSlurm:
         [(None, 0b11001011), (User(uid=0, gid=0), 0b11001011), (User(uid=1001, gid=1002), 0)],
     )
     def test_a_job_keeps_no_capability_that_it_does_not_need(
-        self, bench: Workbench, user: User | None, kept: int
+        self, harness: Harness, user: User | None, kept: int
     ) -> None:
-        info = bench.run(bench.place(), "read", "/proc/self/status", user=user)
-        seen = _status_of(bench, info)
+        info = harness.run(harness.place(), "read", "/proc/self/status", user=user)
+        seen = _status_of(harness, info)
         assert [int(seen[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")] == [kept] * 3
         assert seen["NoNewPrivs"] == "1"
 
     def test_a_user_of_the_image_keeps_no_capability(
-        self, bench: Workbench, tmp_path: Path
+        self, harness: Harness, tmp_path: Path
     ) -> None:
         image = f"localhost/pman-user-{uuid.uuid4().hex[:8]}:1"
         file = tmp_path / "Containerfile"
@@ -144,15 +144,15 @@ class TestPodmanOnSlurm:
         built = _podman("build", "--quiet", "--tag", image, "--file", str(file), str(tmp_path))
         assert built.returncode == 0, built.stderr
         try:
-            info = bench.run(bench.place(), "read", "/proc/self/status", image=image)
-            seen = _status_of(bench, info)
+            info = harness.run(harness.place(), "read", "/proc/self/status", image=image)
+            seen = _status_of(harness, info)
         finally:
             _podman("rmi", "--force", image)
         assert seen["Uid"].split() == ["1000"] * 4
         assert [int(seen[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")] == [0] * 3
 
-    def test_an_exit_code_is_reported(self, bench: Workbench) -> None:
-        info = bench.run(bench.place(), "exit", "3")
+    def test_an_exit_code_is_reported(self, harness: Harness) -> None:
+        info = harness.run(harness.place(), "exit", "3")
         assert (info.status, info.exit_code, info.reason) == (
             Status.FAILED,
             3,
@@ -160,104 +160,108 @@ class TestPodmanOnSlurm:
         )
 
     def test_a_process_that_ran_out_of_memory_is_reported_whatever_the_exit_code(
-        self, bench: Workbench
+        self, harness: Harness
     ) -> None:
         """Also where it is not the main one, and in the first moment of a container."""
         words = ["sh", "-c", "python3 -c 'bytearray(2**30)[::4096]=b\"x\"*2**18' || exit 3"]
-        job = bench.job(bench.place(), "exit", "0", argv=tuple(words))
-        bench.submit(job)
-        info = bench.end_of(job.jid)
+        job = harness.job(harness.place(), "exit", "0", argv=tuple(words))
+        harness.submit(job)
+        info = harness.end_of(job.jid)
         assert (info.reason, info.exit_code) == (Reason.OUT_OF_MEMORY, 3), info
 
     def test_a_container_that_somebody_kills_is_not_reported_as_out_of_memory(
-        self, bench: Workbench
+        self, harness: Harness
     ) -> None:
-        info = bench.hold(bench.place())
+        info = harness.hold(harness.place())
         containers = _containers(slurm_job(native_name(info.jid)))
         assert _podman("kill", *containers).returncode == 0
-        info = bench.end_of(info.jid)
+        info = harness.end_of(info.jid)
         assert (info.reason, info.exit_code) == (Reason.KILLED, 137)
         assert info.message == "killed by signal 9 (SIGKILL, exit code 137)"
 
-    def test_a_bad_executable_is_reported(self, bench: Workbench) -> None:
-        job = bench.job(bench.place(), "exit", "0", argv=("no-such-executable",))
-        bench.submit(job)
-        info = bench.end_of(job.jid)
+    def test_a_bad_executable_is_reported(self, harness: Harness) -> None:
+        job = harness.job(harness.place(), "exit", "0", argv=("no-such-executable",))
+        harness.submit(job)
+        info = harness.end_of(job.jid)
         assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
         assert "no-such-executable" in info.message
 
     def test_a_working_directory_in_a_directory_of_the_job_is_not_made(
-        self, bench: Workbench
+        self, harness: Harness
     ) -> None:
-        place = bench.place()
+        place = harness.place()
         workdir = f"{place.job_out}/missing"
-        info = bench.run(place, "exit", "0", workdir=workdir)
+        info = harness.run(place, "exit", "0", workdir=workdir)
         assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
         assert workdir in info.message
         assert not (place.local_out / "missing").exists()
         (place.local_out / "missing").mkdir()
-        info = bench.run(place, "dump", place.job_out, workdir=workdir)
+        info = harness.run(place, "dump", place.job_out, workdir=workdir)
         assert place.dump()["cwd"] == workdir, info
 
-    def test_a_removed_job_leaves_no_container(self, bench: Workbench) -> None:
-        place = bench.place()
-        info = bench.hold(place)
+    def test_a_removed_job_leaves_no_container(self, harness: Harness) -> None:
+        place = harness.place()
+        info = harness.hold(place)
         number = slurm_job(native_name(info.jid))
-        assert bench.backend.remove(info.jid)
-        bench.until("the process to end", place.is_held, lambda held: not held)
-        bench.until("no container", lambda: _containers(number), lambda left: not left)
+        assert harness.backend.remove(info.jid)
+        harness.until("the process to end", place.is_held, lambda held: not held)
+        harness.until("no container", lambda: _containers(number), lambda left: not left)
 
-    def test_a_suspended_container_stands_still(self, bench: Workbench) -> None:
-        place = bench.place()
-        info = bench.hold(place)
+    def test_a_suspended_container_stands_still(self, harness: Harness) -> None:
+        place = harness.place()
+        info = harness.hold(place)
         number = slurm_job(native_name(info.jid))
         slurm("scontrol", "suspend", number)
         try:
-            bench.until("it stands still", lambda: _states(number), lambda seen: seen == ["paused"])
+            harness.until(
+                "it stands still", lambda: _states(number), lambda seen: seen == ["paused"]
+            )
         finally:  # what is removed while it is suspended leaves its container
             slurm("scontrol", "resume", number)
-        bench.until("it goes on", lambda: _states(number), lambda seen: seen == ["running"])
+        harness.until("it goes on", lambda: _states(number), lambda seen: seen == ["running"])
         place.release()
-        assert bench.end_of(info.jid).status is Status.SUCCEEDED
+        assert harness.end_of(info.jid).status is Status.SUCCEEDED
 
     def test_the_epilog_removes_a_container_whose_job_was_cancelled_while_suspended(
-        self, bench: Workbench
+        self, harness: Harness
     ) -> None:
         """SLURM kills such a job at once, so nobody else can."""
-        place = bench.place()
-        info = bench.hold(place)
+        place = harness.place()
+        info = harness.hold(place)
         number = slurm_job(native_name(info.jid))
         try:
             slurm("scontrol", "suspend", number)
-            bench.until("it stands still", lambda: _states(number), lambda seen: seen == ["paused"])
+            harness.until(
+                "it stands still", lambda: _states(number), lambda seen: seen == ["paused"]
+            )
             slurm("scancel", number)
-            assert bench.end_of(info.jid).status is Status.FAILED
+            assert harness.end_of(info.jid).status is Status.FAILED
             _srun("sh", "-c", _EPILOG, "epilog", number)
-            bench.until("the process to end", place.is_held, lambda held: not held)
+            harness.until("the process to end", place.is_held, lambda held: not held)
             assert _containers(number) == []
         finally:
             for container in _containers(number):
                 _podman("rm", "--force", container)
 
-    def test_the_epilog_removes_what_outlived_its_job(self, bench: Workbench) -> None:
-        place = bench.place()
-        info = bench.hold(place)
+    def test_the_epilog_removes_what_outlived_its_job(self, harness: Harness) -> None:
+        place = harness.place()
+        info = harness.hold(place)
         number = slurm_job(native_name(info.jid))
         try:
             kill_processes(number)
-            assert bench.end_of(info.jid).status is Status.FAILED
+            assert harness.end_of(info.jid).status is Status.FAILED
             assert place.is_held()
             _srun("sh", "-c", _EPILOG, "epilog", number)
-            bench.until("the process to end", place.is_held, lambda held: not held)
+            harness.until("the process to end", place.is_held, lambda held: not held)
             assert _containers(number) == []
         finally:
             for container in _containers(number):
                 _podman("rm", "--force", container)
 
 
-def _status_of(bench: Workbench, info: JobInfo) -> dict[str, str]:
+def _status_of(harness: Harness, info: JobInfo) -> dict[str, str]:
     """What a job showed of its ``/proc/self/status``."""
-    lines = bench.logs_with(info, b"NoNewPrivs").decode().splitlines()
+    lines = harness.logs_with(info, b"NoNewPrivs").decode().splitlines()
     return dict(line.split(":\t", 1) for line in lines)
 
 

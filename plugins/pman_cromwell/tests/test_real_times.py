@@ -9,7 +9,7 @@ from cromwell_kit import Server, server, slurm, slurm_job, subject_of, why_missi
 from pman_core.contract.errors import UnknownJobError
 from pman_core.contract.info import JobFilter, Reason, Status
 from pman_core.kit.names import native_name
-from pman_core.testing.conformance import Workbench
+from pman_core.testing.conformance import Harness
 from pman_core.testing.pytest_plugin import Engines
 
 #: What the shipped configuration makes faster, at Cromwell's defaults; and Cromwell asks for a job
@@ -27,39 +27,39 @@ def slow(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def bench(slow: Server, tmp_path: Path) -> Iterator[Workbench]:
+def harness(slow: Server, tmp_path: Path) -> Iterator[Harness]:
     """The tools of a test; what they made is removed afterwards."""
     with subject_of(slow, tmp_path) as subject:
-        made = Workbench(subject)
+        made = Harness(subject)
         yield made
         made.clean_up()
 
 
-def test_a_job_is_seen_at_once_and_its_end_before_cromwell_looks(bench: Workbench) -> None:
-    place = bench.place()
-    job = bench.job(place, "count", place.job_out, "3")
-    first = bench.submit(job)
+def test_a_job_is_seen_at_once_and_its_end_before_cromwell_looks(harness: Harness) -> None:
+    place = harness.place()
+    job = harness.job(place, "count", place.job_out, "3")
+    first = harness.submit(job)
     assert (first.status, first.reason) == (Status.NOT_STARTED, Reason.QUEUED)
-    assert bench.fresh().status(job.jid).fingerprint == job.fingerprint
-    assert [one.jid for one in bench.fresh().list(JobFilter(), 10, None).jobs] == [job.jid]
-    again = bench.submit(job, bench.fresh())
+    assert harness.fresh().status(job.jid).fingerprint == job.fingerprint
+    assert [one.jid for one in harness.fresh().list(JobFilter(), 10, None).jobs] == [job.jid]
+    again = harness.submit(job, harness.fresh())
     assert again.native == first.native
-    assert bench.end_of(job.jid).exit_code == 3
+    assert harness.end_of(job.jid).exit_code == 3
     assert place.runs() == 1
 
 
-def test_a_job_is_ended_before_and_while_it_runs(slow: Server, bench: Workbench) -> None:
-    early = bench.submit(bench.job(bench.place(), "exit", "0"))
-    assert bench.backend.remove(early.jid)
+def test_a_job_is_ended_before_and_while_it_runs(slow: Server, harness: Harness) -> None:
+    early = harness.submit(harness.job(harness.place(), "exit", "0"))
+    assert harness.backend.remove(early.jid)
     with pytest.raises(UnknownJobError):
-        bench.fresh().status(early.jid)
-    place = bench.place()
-    running = bench.hold(place)
+        harness.fresh().status(early.jid)
+    place = harness.place()
+    running = harness.hold(place)
     slurm("scancel", slurm_job(native_name(running.jid)))
     # What runs there writes it, once nothing runs any more: Cromwell has not asked for the job.
-    assert "cancelled in SLURM" in bench.end_of(running.jid).message
+    assert "cancelled in SLURM" in harness.end_of(running.jid).message
     assert not list(slow.folder.glob(f"executions/pman/{running.native}/*/*/script.check"))
     assert not place.is_held()
-    assert bench.backend.remove(running.jid)
+    assert harness.backend.remove(running.jid)
     with pytest.raises(UnknownJobError):
-        bench.fresh().status(running.jid)
+        harness.fresh().status(running.jid)

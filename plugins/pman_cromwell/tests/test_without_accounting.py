@@ -10,7 +10,7 @@ from cromwell_kit import Server, slurm, slurm_job, subject_of, why_missing
 
 from pman_core.contract.info import Reason, Status
 from pman_core.kit.names import native_name
-from pman_core.testing.conformance import Workbench
+from pman_core.testing.conformance import Harness
 from pman_core.testing.conformance.lifecycle import LifecyclePromises
 from pman_core.testing.conformance.limits import LimitPromises
 from pman_core.testing.pytest_plugin import Engines
@@ -27,10 +27,10 @@ def _no_accounting(engines: Engines) -> Iterator[None]:
 
 
 @pytest.fixture
-def bench(_no_accounting: None, cromwell: Server, tmp_path: Path) -> Iterator[Workbench]:
+def harness(_no_accounting: None, cromwell: Server, tmp_path: Path) -> Iterator[Harness]:
     """The tools of a test; what they made is removed afterwards."""
     with subject_of(cromwell, tmp_path) as subject:
-        made = Workbench(subject)
+        made = Harness(subject)
         yield made
         made.clean_up()
 
@@ -46,13 +46,13 @@ class TestWithoutAccounting:
     test_out_of_memory_is_reported = LimitPromises.test_out_of_memory_is_reported
     test_time_limit_ends_a_job = LimitPromises.test_time_limit_ends_a_job
 
-    def test_accounting_is_off(self, bench: Workbench) -> None:
+    def test_accounting_is_off(self, harness: Harness) -> None:
         assert slurm("sacct", check=False).returncode
 
-    def test_a_cancelled_job_is_reported(self, bench: Workbench) -> None:
-        info = bench.hold(bench.place())
+    def test_a_cancelled_job_is_reported(self, harness: Harness) -> None:
+        info = harness.hold(harness.place())
         slurm("scancel", "--signal=KILL", "--full", slurm_job(native_name(info.jid)))
-        ended = bench.end_of(info.jid)
+        ended = harness.end_of(info.jid)
         assert (ended.status, ended.reason) == (Status.FAILED, Reason.KILLED)
 
 

@@ -47,14 +47,14 @@ def docker(engines: Engines) -> Iterator[RealEngine]:
 
 
 @pytest.fixture
-def bench(engine: RealEngine, tmp_path: Path) -> Iterator[EngineKit]:
+def harness(engine: RealEngine, tmp_path: Path) -> Iterator[EngineKit]:
     """The tools of a test on each engine; all that it made goes away with it."""
     with kit_on(engine, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def docker_bench(docker: RealEngine, tmp_path: Path) -> Iterator[EngineKit]:
+def docker_harness(docker: RealEngine, tmp_path: Path) -> Iterator[EngineKit]:
     """Likewise, on Docker alone."""
     with kit_on(docker, tmp_path) as made:
         yield made

@@ -149,9 +149,9 @@ def until(look: Callable[[], T], enough: Callable[[T], bool]) -> T:
 
 @contextlib.contextmanager
 def kit_on(engine: RealEngine, folder: Path, **environ: str) -> Iterator[EngineKit]:
-    """A bench whose containers are removed in the end."""
-    bench = EngineKit(engine, folder, f"test-{uuid.uuid4().hex[:8]}", environ)
+    """A harness whose containers are removed in the end."""
+    harness = EngineKit(engine, folder, f"test-{uuid.uuid4().hex[:8]}", environ)
     try:
-        yield bench
+        yield harness
     finally:
-        bench.clean_up()
+        harness.clean_up()

@@ -46,77 +46,79 @@ def never_started(made: Play) -> None:
 # ------------------------------------------------------------------ on the real engines
 
 
-def test_a_job_that_waits_for_its_image_and_is_cancelled_never_starts(bench: EngineKit) -> None:
-    place, pman = bench.place(), bench.pman()
-    waits = bench.count(place, image="localhost:1/no-such-image:1")
+def test_a_job_that_waits_for_its_image_and_is_cancelled_never_starts(harness: EngineKit) -> None:
+    place, pman = harness.place(), harness.pman()
+    waits = harness.count(place, image="localhost:1/no-such-image:1")
     assert pman.pman_submit(waits).status is Status.NOT_STARTED
     info = pman.pman_cancel(waits.jid)
     assert is_cancelled(info), info
     assert (info.started, pman.pman_logs(info, 10, 1000)) == (None, b"")
-    assert bench.pman().pman_submit(waits) == bench.pman().pman_status(waits.jid) == info
-    bench.until_quiet()
+    assert harness.pman().pman_submit(waits) == harness.pman().pman_status(waits.jid) == info
+    harness.until_quiet()
     assert runs(place) == 0
     assert pman.pman_remove(waits.jid)
-    assert bench.objects() == []
+    assert harness.objects() == []
 
 
-def test_a_job_whose_container_somebody_made_anew_is_cancelled(bench: EngineKit) -> None:
+def test_a_job_whose_container_somebody_made_anew_is_cancelled(harness: EngineKit) -> None:
     """It is the second object then."""
-    place, pman = bench.place(), bench.pman(ENGINE_TIMEOUT="5")
-    held = bench.shell(HOLD, place)
-    bench.never_started(held)
+    place, pman = harness.place(), harness.pman(ENGINE_TIMEOUT="5")
+    held = harness.shell(HOLD, place)
+    harness.never_started(held)
     until(lambda: pman.pman_status(held.jid).status, lambda seen: seen is Status.STARTED)
     until(lambda: runs(place), bool)
     info = pman.pman_cancel(held.jid)
     assert is_cancelled(info), info
-    bench.until_quiet()
-    assert bench.pman().pman_status(held.jid) == info
+    harness.until_quiet()
+    assert harness.pman().pman_status(held.jid) == info
     assert runs(place) == 1
     assert pman.pman_remove(held.jid)
-    assert bench.objects() == []
+    assert harness.objects() == []
 
 
-def test_a_job_that_somebody_paused_is_cancelled(bench: EngineKit) -> None:
-    pman, held = bench.pman(), bench.shell(HOLD)
+def test_a_job_that_somebody_paused_is_cancelled(harness: EngineKit) -> None:
+    pman, held = harness.pman(), harness.shell(HOLD)
     container = pman.pman_submit(held).native
-    bench.engine.api.pause(container)
+    harness.engine.api.pause(container)
     assert is_cancelled(pman.pman_cancel(held.jid))
-    assert bench.inspect(container)["State"]["Running"] is False
+    assert harness.inspect(container)["State"]["Running"] is False
 
 
-def test_a_renamed_job_is_cancelled_and_renamed_placeholders_still_count(bench: EngineKit) -> None:
-    pman, held = bench.pman(), bench.shell(HOLD)
+def test_a_renamed_job_is_cancelled_and_renamed_placeholders_still_count(
+    harness: EngineKit,
+) -> None:
+    pman, held = harness.pman(), harness.shell(HOLD)
     pman.pman_submit(held)
-    bench.engine.api.rename(bench.name(held.jid), f"by-hand-{held.jid}")
+    harness.engine.api.rename(harness.name(held.jid), f"by-hand-{held.jid}")
     info = pman.pman_cancel(held.jid)
     assert is_cancelled(info), info
     for kind in (CANCEL, CANCELLED):
         by_hand = f"by-hand-{held.jid}-{kind}"
-        bench.engine.api.rename(second_name(bench.name(held.jid), kind), by_hand)
+        harness.engine.api.rename(second_name(harness.name(held.jid), kind), by_hand)
     assert pman.pman_status(held.jid) == pman.pman_cancel(held.jid) == info
     assert list(pman.pman_list(JobFilter(), 10, None).jobs) == [info]
     assert pman.pman_remove(held.jid)
-    assert bench.objects() == []
+    assert harness.objects() == []
 
 
-def test_a_job_that_was_killed_before_it_was_cancelled_was_killed(bench: EngineKit) -> None:
-    pman, held = bench.pman(), bench.shell(HOLD)
-    bench.engine.api.kill(pman.pman_submit(held).native)
+def test_a_job_that_was_killed_before_it_was_cancelled_was_killed(harness: EngineKit) -> None:
+    pman, held = harness.pman(), harness.shell(HOLD)
+    harness.engine.api.kill(pman.pman_submit(held).native)
     info = pman.pman_status(held.jid)
     assert info.reason is Reason.KILLED
     pman._reconciler.cancellations.record(held.jid, info.native)  # as one who saw it running did
     assert pman.pman_status(held.jid) == pman.pman_cancel(held.jid) == info
     assert pman.pman_remove(held.jid)
-    assert bench.objects() == []
+    assert harness.objects() == []
 
 
-def test_a_new_pman_ends_a_job_whose_cancellation_was_cut_off(bench: EngineKit) -> None:
-    pman, held = bench.pman(), bench.shell(HOLD)
+def test_a_new_pman_ends_a_job_whose_cancellation_was_cut_off(harness: EngineKit) -> None:
+    pman, held = harness.pman(), harness.shell(HOLD)
     info = pman.pman_submit(held)
     pman._reconciler.cancellations.record(held.jid, info.native)
-    assert bench.pman().pman_status(held.jid).status is Status.STARTED
-    bench.pman().pman_resume()
-    assert is_cancelled(bench.pman().pman_status(held.jid))
+    assert harness.pman().pman_status(held.jid).status is Status.STARTED
+    harness.pman().pman_resume()
+    assert is_cancelled(harness.pman().pman_status(held.jid))
 
 
 # ------------------------------------------------------------------ on engines that are played

@@ -28,31 +28,31 @@ def cancels_starts(engine: RealEngine) -> bool:
     return engine.name == "docker" and (int(major), int(minor)) >= (1, 44)
 
 
-def was_cancelled(bench: EngineKit, job: Job) -> bool:
+def was_cancelled(harness: EngineKit, job: Job) -> bool:
     """Wait for what became of a start; whether it was cancelled."""
     state = until(
-        lambda: bench.inspect(bench.name(job.jid))["State"],
+        lambda: harness.inspect(harness.name(job.jid))["State"],
         lambda state: state["Status"] != "created" or state["Error"],
     )
     return bool(state["Status"] == "created")
 
 
-def test_a_start_whose_client_goes_away_is_one_run(bench: EngineKit) -> None:
+def test_a_start_whose_client_goes_away_is_one_run(harness: EngineKit) -> None:
     """Docker 26 keeps a cancelled start as an error of the container; others go on with it."""
     places, jobs, cancelled = [], [], 0
     for moment in itertools.cycle(MOMENTS):
-        places.append(bench.place())
-        jobs.append(bench.count(places[-1]))
-        go_away_during_start(bench.engine, bench.never_started(jobs[-1]), moment)
-        cancelled += was_cancelled(bench, jobs[-1])
-        if len(jobs) >= len(MOMENTS) and (cancelled >= 2 or not cancels_starts(bench.engine)):
+        places.append(harness.place())
+        jobs.append(harness.count(places[-1]))
+        go_away_during_start(harness.engine, harness.never_started(jobs[-1]), moment)
+        cancelled += was_cancelled(harness, jobs[-1])
+        if len(jobs) >= len(MOMENTS) and (cancelled >= 2 or not cancels_starts(harness.engine)):
             break
         assert len(jobs) < 100, "no start was cancelled"
-    pman = bench.pman(ENGINE_TIMEOUT="5")  # what was not started counts as abandoned after ten
+    pman = harness.pman(ENGINE_TIMEOUT="5")  # what was not started counts as abandoned after ten
     pman.pman_resume()
-    ends = [bench.end_of(pman, job.jid) for job in jobs]
+    ends = [harness.end_of(pman, job.jid) for job in jobs]
     assert {info.status for info in ends} == {Status.SUCCEEDED}, ends
-    bench.until_quiet()
+    harness.until_quiet()
     assert [runs(place) for place in places] == [1] * len(places)
     assert all(pman.pman_remove(job.jid) for job in jobs)
-    assert bench.objects() == []
+    assert harness.objects() == []

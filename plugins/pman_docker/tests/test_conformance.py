@@ -60,7 +60,7 @@ class TestPodman(BackendConformance):
 class TestDockerOnPodman(SurroundingsPromises, DirectoryPromises, LimitPromises, LogPromises):
     """Where the two differ; the whole class, which passes as well, would take too long."""
 
-    bench = BackendConformance.bench
+    harness = BackendConformance.harness
 
     @pytest.fixture
     def subject(self, tmp_path: Path, engines: Engines) -> Iterator[Subject]:

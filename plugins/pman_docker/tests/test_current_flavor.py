@@ -174,7 +174,7 @@ def test_podman_is_looked_for_where_pman_6_looked(
 
 
 @pytest.fixture
-def podman_bench(engines: Engines, tmp_path: Path) -> Iterator[EngineKit]:
+def podman_harness(engines: Engines, tmp_path: Path) -> Iterator[EngineKit]:
     """``CONTAINER_ENV=docker`` at Podman's socket."""
     engines.need("podman", why_missing("podman"))
     engine = attrs.evolve(real_engine("podman"), name="docker")
@@ -184,9 +184,9 @@ def podman_bench(engines: Engines, tmp_path: Path) -> Iterator[EngineKit]:
     forget_sockets()
 
 
-def test_podman_runs_the_jobs_of_docker(podman_bench: EngineKit) -> None:
-    place = podman_bench.place()
-    assert podman_bench.run(podman_bench.count(place)).status is Status.SUCCEEDED
+def test_podman_runs_the_jobs_of_docker(podman_harness: EngineKit) -> None:
+    place = podman_harness.place()
+    assert podman_harness.run(podman_harness.count(place)).status is Status.SUCCEEDED
     assert runs(place) == 1
 
 

@@ -47,19 +47,19 @@ os.kill(os.getpid(), number)
 """
 
 
-def test_processes_without_a_parent_do_not_fill_the_limit(bench: EngineKit) -> None:
-    info = bench.run(bench.job("python3", "-c", ORPHANS), bench.pman(PIDS_LIMIT="30"))
-    assert info.status is Status.SUCCEEDED, bench.log(info)
+def test_processes_without_a_parent_do_not_fill_the_limit(harness: EngineKit) -> None:
+    info = harness.run(harness.job("python3", "-c", ORPHANS), harness.pman(PIDS_LIMIT="30"))
+    assert info.status is Status.SUCCEEDED, harness.log(info)
 
 
-def test_the_init_is_none_of_the_processes_that_a_job_may_have(bench: EngineKit) -> None:
-    info = bench.run(bench.shell("exit 5"), bench.pman(PIDS_LIMIT="1"))
-    assert info.exit_code == 5, (info, bench.log(info))
+def test_the_init_is_none_of_the_processes_that_a_job_may_have(harness: EngineKit) -> None:
+    info = harness.run(harness.shell("exit 5"), harness.pman(PIDS_LIMIT="1"))
+    assert info.exit_code == 5, (info, harness.log(info))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_signal_that_a_job_sends_itself_ends_it(bench: EngineKit, number: int) -> None:
-    info = bench.run(bench.job("python3", "-c", KILL_SELF, str(int(number))))
+def test_a_signal_that_a_job_sends_itself_ends_it(harness: EngineKit, number: int) -> None:
+    info = harness.run(harness.job("python3", "-c", KILL_SELF, str(int(number))))
     assert (info.status, info.exit_code) == (Status.FAILED, 128 + number), info
 
 
@@ -73,17 +73,17 @@ def test_a_signal_that_a_job_sends_itself_ends_it(bench: EngineKit, number: int)
     ],
 )
 def test_a_program_that_cannot_be_run_is_reported(
-    bench: EngineKit, program: str, words: str, init: str
+    harness: EngineKit, program: str, words: str, init: str
 ) -> None:
-    made = bench.job(program, "argument")
-    info = bench.run(made, bench.pman(JOB_INIT=init))
+    made = harness.job(program, "argument")
+    info = harness.run(made, harness.pman(JOB_INIT=init))
     assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START), info
     assert info.exit_code == (126 if "denied" in words else 127), info
     assert program in info.message
     assert words in info.message.lower()
     assert info.argv == made.argv
     assert info.started is None
-    again = bench.pman().pman_status(made.jid)  # any pman tells the same
+    again = harness.pman().pman_status(made.jid)  # any pman tells the same
     assert (again.message, again.exit_code) == (info.message, info.exit_code)
 
 
@@ -97,20 +97,20 @@ def test_a_program_that_cannot_be_run_is_reported(
         "echo first >&2; echo 'ERROR (catatonit:6): failed to exec pid1: No such file' >&2; exit 1",
     ],
 )
-def test_a_job_that_ends_like_an_init_has_run(bench: EngineKit, script: str) -> None:
-    info = bench.run(bench.shell(script))
+def test_a_job_that_ends_like_an_init_has_run(harness: EngineKit, script: str) -> None:
+    info = harness.run(harness.shell(script))
     assert (info.status, info.reason) == (Status.FAILED, Reason.EXIT_CODE), info
     assert info.exit_code in (1, 127)
     assert info.started
 
 
-def test_without_an_init_that_is_declared(bench: EngineKit) -> None:
+def test_without_an_init_that_is_declared(harness: EngineKit) -> None:
     for init in ("yes", "no"):
-        declared = bench.pman(JOB_INIT=init).pman_capabilities().deviations
+        declared = harness.pman(JOB_INIT=init).pman_capabilities().deviations
         assert (Deviation.NO_INIT in declared) == (init == "no")
-        with_init = bench.shell("tr '\\0' ' ' < /proc/1/cmdline")
-        info = bench.run(with_init, bench.pman(JOB_INIT=init))
-        assert (b"init" in bench.log(info)) == (init == "yes")
+        with_init = harness.shell("tr '\\0' ' ' < /proc/1/cmdline")
+        info = harness.run(with_init, harness.pman(JOB_INIT=init))
+        assert (b"init" in harness.log(info)) == (init == "yes")
         assert info.argv == with_init.argv
 
 

@@ -29,12 +29,12 @@ def jids(pman: Any) -> list[str]:
 # ------------------------------------------------------------------ on the real engines
 
 
-def test_a_renamed_job_goes_on_and_is_removed(bench: EngineKit) -> None:
-    place = bench.place()
-    held = bench.shell(HOLD, place)
-    submitted = bench.pman().pman_submit(held)
-    bench.engine.api.rename(bench.name(held.jid), f"by-hand-{held.jid}")
-    pman = bench.pman()
+def test_a_renamed_job_goes_on_and_is_removed(harness: EngineKit) -> None:
+    place = harness.place()
+    held = harness.shell(HOLD, place)
+    submitted = harness.pman().pman_submit(held)
+    harness.engine.api.rename(harness.name(held.jid), f"by-hand-{held.jid}")
+    pman = harness.pman()
     assert pman.pman_status(held.jid).native == submitted.native
     again = pman.pman_submit(held)
     assert (again.status, again.native) == (Status.STARTED, submitted.native)
@@ -42,63 +42,63 @@ def test_a_renamed_job_goes_on_and_is_removed(bench: EngineKit) -> None:
     assert pman.pman_submit(absent).fingerprint == held.fingerprint
     assert jids(pman) == [held.jid]
     (place / "out" / "go").touch()
-    assert bench.end_of(pman, held.jid).status is Status.SUCCEEDED
+    assert harness.end_of(pman, held.jid).status is Status.SUCCEEDED
     assert runs(place) == 1
     assert pman.pman_remove(held.jid)
-    assert bench.objects() == []
+    assert harness.objects() == []
     with pytest.raises(UnknownJobError):
         pman.pman_status(held.jid)
 
 
-def test_a_running_job_that_was_renamed_is_ended_by_its_removal(bench: EngineKit) -> None:
-    pman, held = bench.pman(), bench.shell(HOLD)
+def test_a_running_job_that_was_renamed_is_ended_by_its_removal(harness: EngineKit) -> None:
+    pman, held = harness.pman(), harness.shell(HOLD)
     pman.pman_submit(held)
-    bench.engine.api.rename(bench.name(held.jid), f"by-hand-{held.jid}")
+    harness.engine.api.rename(harness.name(held.jid), f"by-hand-{held.jid}")
     assert pman.pman_remove(held.jid) is True
-    assert bench.objects() == []
+    assert harness.objects() == []
     assert pman.pman_remove(held.jid) is False
 
 
-def test_what_took_the_name_of_a_renamed_job_is_left_alone(bench: EngineKit) -> None:
-    pman, done = bench.pman(), bench.shell("true")
-    bench.run(done, pman)
-    bench.engine.api.rename(bench.name(done.jid), f"by-hand-{done.jid}")
-    host = bench.engine.api.create_host_config(mem_limit="64m")
-    foreign = bench.engine.api.create_container(
-        IMAGE, ["x"], name=bench.name(done.jid), host_config=host
+def test_what_took_the_name_of_a_renamed_job_is_left_alone(harness: EngineKit) -> None:
+    pman, done = harness.pman(), harness.shell("true")
+    harness.run(done, pman)
+    harness.engine.api.rename(harness.name(done.jid), f"by-hand-{done.jid}")
+    host = harness.engine.api.create_host_config(mem_limit="64m")
+    foreign = harness.engine.api.create_container(
+        IMAGE, ["x"], name=harness.name(done.jid), host_config=host
     )["Id"]
     try:
         assert pman.pman_submit(done).status is Status.SUCCEEDED
         assert pman.pman_remove(done.jid)
-        assert bench.inspect(foreign)
+        assert harness.inspect(foreign)
         with pytest.raises(UnknownJobError):
             pman.pman_status(done.jid)
     finally:
-        bench.engine.api.remove_container(foreign, force=True)
+        harness.engine.api.remove_container(foreign, force=True)
 
 
 @contextlib.contextmanager
-def copy_of(bench: EngineKit, container: str) -> Iterator[str]:
+def copy_of(harness: EngineKit, container: str) -> Iterator[str]:
     """A container that somebody makes by hand of an image that was made of another container."""
     repository = f"localhost/copy-{uuid.uuid4().hex[:8]}"
-    bench.engine.api.commit(container, repository, "1")
+    harness.engine.api.commit(container, repository, "1")
     made = "none"
     try:
-        host = bench.engine.api.create_host_config(mem_limit="64m")
-        made = bench.engine.api.create_container(f"{repository}:1", ["x"], host_config=host)["Id"]
-        assert bench.inspect(made)["Config"]["Labels"][INSTANCE_LABEL] == bench.instance
+        host = harness.engine.api.create_host_config(mem_limit="64m")
+        made = harness.engine.api.create_container(f"{repository}:1", ["x"], host_config=host)["Id"]
+        assert harness.inspect(made)["Config"]["Labels"][INSTANCE_LABEL] == harness.instance
         yield made
     finally:
         with contextlib.suppress(docker.errors.NotFound):  # a pman with a fault has removed it
-            bench.engine.api.remove_container(made, force=True)
-        bench.engine.api.remove_image(f"{repository}:1", force=True)
+            harness.engine.api.remove_container(made, force=True)
+        harness.engine.api.remove_image(f"{repository}:1", force=True)
 
 
-def test_a_container_that_has_inherited_a_jobs_labels_is_no_job(bench: EngineKit) -> None:
-    pman, place = bench.pman(), bench.place()
-    counted = bench.count(place)
-    info = bench.run(counted, pman)
-    with copy_of(bench, info.native) as copy:
+def test_a_container_that_has_inherited_a_jobs_labels_is_no_job(harness: EngineKit) -> None:
+    pman, place = harness.pman(), harness.place()
+    counted = harness.count(place)
+    info = harness.run(counted, pman)
+    with copy_of(harness, info.native) as copy:
         assert jids(pman) == [counted.jid]
         assert pman.pman_status(counted.jid).native == info.native
         assert pman.pman_remove(counted.jid) is True
@@ -106,10 +106,10 @@ def test_a_container_that_has_inherited_a_jobs_labels_is_no_job(bench: EngineKit
         assert pman.pman_remove(counted.jid) is False
         with pytest.raises(UnknownJobError):
             pman.pman_status(counted.jid)
-        again = bench.run(counted, pman)
+        again = harness.run(counted, pman)
         assert (again.status, runs(place)) == (Status.SUCCEEDED, 2)
         pman.pman_resume()
-        assert bench.inspect(copy)["State"]["Status"] == "created"
+        assert harness.inspect(copy)["State"]["Status"] == "created"
 
 
 # ------------------------------------------------------------------ on an engine that is played

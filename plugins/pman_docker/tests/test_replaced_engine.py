@@ -69,41 +69,41 @@ def test_what_an_engine_is_is_asked_again_where_it_was_replaced() -> None:
 # ------------------------------------------------------------------ real engines
 
 
-def use(bench: EngineKit, proxy: Proxy, other: str) -> str:
+def use(harness: EngineKit, proxy: Proxy, other: str) -> str:
     """Jobs on an engine, then on another one, then on the first again; what the other one is."""
-    pman = bench.pman(DOCKER_HOST=f"unix://{proxy._listen}")
-    place = bench.place()
-    submitted = bench.count(place)
-    assert bench.run(submitted, pman).status is Status.SUCCEEDED
+    pman = harness.pman(DOCKER_HOST=f"unix://{proxy._listen}")
+    place = harness.place()
+    submitted = harness.count(place)
+    assert harness.run(submitted, pman).status is Status.SUCCEEDED
     proxy.lead_to(other.removeprefix("unix://"))
     with pytest.raises(UnknownJobError):
         pman.pman_status(submitted.jid)
     assert pman.pman_list(JobFilter(), 10, None).jobs == ()
     told = pman._engine.info().title
-    proxy.lead_to(bench.engine.host.removeprefix("unix://"))
+    proxy.lead_to(harness.engine.host.removeprefix("unix://"))
     assert pman.pman_status(submitted.jid).status is Status.SUCCEEDED
     assert pman.pman_submit(submitted).status is Status.SUCCEEDED
-    assert bench.run(bench.count(place), pman).status is Status.SUCCEEDED
+    assert harness.run(harness.count(place), pman).status is Status.SUCCEEDED
     return told
 
 
 def test_docker_and_podman_behind_one_address(
-    bench: EngineKit, engine_proxy: Proxy, engines: Engines
+    harness: EngineKit, engine_proxy: Proxy, engines: Engines
 ) -> None:
-    other = {"docker": "podman", "podman": "docker"}[bench.engine.name]
+    other = {"docker": "podman", "podman": "docker"}[harness.engine.name]
     engines.need(other, why_missing(other))
-    assert use(bench, engine_proxy, address(other)).lower().startswith(other)
+    assert use(harness, engine_proxy, address(other)).lower().startswith(other)
 
 
-def test_two_dockers_behind_one_address(docker_bench: EngineKit, engines: Engines) -> None:
+def test_two_dockers_behind_one_address(docker_harness: EngineKit, engines: Engines) -> None:
     """Of different versions, where DOCKER_HOST is a newer one than the swarm's."""
     other = os.environ.get("PMAN_SWARM_HOST")
     engines.need("swarm", None if other else "PMAN_SWARM_HOST is not set; run engines/up swarm")
     assert other
-    listen = f"/tmp/{docker_bench.instance}.sock"
-    proxy = Proxy(docker_bench.engine.host.removeprefix("unix://"), listen)
+    listen = f"/tmp/{docker_harness.instance}.sock"
+    proxy = Proxy(docker_harness.engine.host.removeprefix("unix://"), listen)
     try:
-        assert use(docker_bench, proxy, other).startswith("Docker")
+        assert use(docker_harness, proxy, other).startswith("Docker")
     finally:
         proxy.close()
         os.unlink(listen)

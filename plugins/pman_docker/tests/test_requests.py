@@ -27,27 +27,27 @@ JOBS = "/api/v1/"
 ENTRY = EntryPoint("docker", "pman_docker.backend:DockerBackend", "pman.backends")
 
 
-def client_of(bench: EngineKit, **environ: str) -> FlaskClient:
+def client_of(harness: EngineKit, **environ: str) -> FlaskClient:
     """pman as it is served."""
     served = {
-        "CONTAINER_ENV": bench.engine.name,
+        "CONTAINER_ENV": harness.engine.name,
         "STORAGE_TYPE": "host",
-        "STOREBASE": str(bench.folder),
+        "STOREBASE": str(harness.folder),
         **environ,
     }
-    offer = Offer(bench.engine.name, ENTRY, "pman-docker", "0")
-    pman = compose({**bench.environ, **served}, offer, bench.pman(**served))
+    offer = Offer(harness.engine.name, ENTRY, "pman-docker", "0")
+    pman = compose({**harness.environ, **served}, offer, harness.pman(**served))
     return app_for(pman).test_client()
 
 
 @pytest.fixture
-def client(bench: EngineKit) -> FlaskClient:
-    return client_of(bench)
+def client(harness: EngineKit) -> FlaskClient:
+    return client_of(harness)
 
 
-def request(bench: EngineKit, script: str = "true", **changes: Any) -> dict[str, Any]:
+def request(harness: EngineKit, script: str = "true", **changes: Any) -> dict[str, Any]:
     """A request as pfcon makes it, with a hard memory limit."""
-    name = bench.place().name
+    name = harness.place().name
     asked = {
         "jid": f"rest-{name}",
         "auid": "cube",
@@ -73,16 +73,16 @@ def end_of(client: FlaskClient, jid: str) -> dict[str, Any]:
     return dict(answer)
 
 
-def container(bench: EngineKit, jid: str) -> dict[str, Any]:
-    return bench.inspect(bench.name(jid))
+def container(harness: EngineKit, jid: str) -> dict[str, Any]:
+    return harness.inspect(harness.name(jid))
 
 
 # ------------------------------------------------------------------ what the job gets
 
 
-def test_output_is_kept_where_it_is_also_the_input(bench: EngineKit, client: FlaskClient) -> None:
-    asked = request(bench, "cat /share/incoming/given > /share/outgoing/made && ls /share")
-    folder = bench.folder / asked["input_dir"]
+def test_output_is_kept_where_it_is_also_the_input(harness: EngineKit, client: FlaskClient) -> None:
+    asked = request(harness, "cat /share/incoming/given > /share/outgoing/made && ls /share")
+    folder = harness.folder / asked["input_dir"]
     asked["output_dir"] = asked["input_dir"]
     (folder / "given").write_text("words")
     assert client.post(JOBS, json=asked).status_code == 201
@@ -90,17 +90,17 @@ def test_output_is_kept_where_it_is_also_the_input(bench: EngineKit, client: Fla
     assert (folder / "made").read_text() == "words"
 
 
-def test_memory_and_swap_are_hard_limits(bench: EngineKit, client: FlaskClient) -> None:
-    asked = request(bench)
+def test_memory_and_swap_are_hard_limits(harness: EngineKit, client: FlaskClient) -> None:
+    asked = request(harness)
     client.post(JOBS, json=asked)
-    host = container(bench, asked["jid"])["HostConfig"]
+    host = container(harness, asked["jid"])["HostConfig"]
     assert host["Memory"] == host["MemorySwap"] == 128 * 2**20
     assert not host["MemoryReservation"]
 
 
-def test_the_group_is_the_jobs_own(bench: EngineKit) -> None:
-    client = client_of(bench, CONTAINER_USER="1001:1002")
-    asked = request(bench, "id -u; id -g; id -G")
+def test_the_group_is_the_jobs_own(harness: EngineKit) -> None:
+    client = client_of(harness, CONTAINER_USER="1001:1002")
+    asked = request(harness, "id -u; id -g; id -G")
     client.post(JOBS, json=asked)
     assert end_of(client, asked["jid"])["logs"] == "1001\n1002\n1002\n"
 
@@ -109,36 +109,36 @@ def test_the_group_is_the_jobs_own(bench: EngineKit) -> None:
     ("image_user", "uid"), [("", "0"), ("1001", "1001"), ("1001:1003", "1001"), ("nobody", "65534")]
 )
 def test_a_group_alone_leaves_the_user_to_the_image(
-    bench: EngineKit, image_user: str, uid: str
+    harness: EngineKit, image_user: str, uid: str
 ) -> None:
-    client = client_of(bench, CONTAINER_USER=":1002")
-    with image_of(bench, f"USER {image_user}" if image_user else "LABEL x=y") as image:
-        asked = {**request(bench, "id -u; id -g; id -G"), "image": image}
+    client = client_of(harness, CONTAINER_USER=":1002")
+    with image_of(harness, f"USER {image_user}" if image_user else "LABEL x=y") as image:
+        asked = {**request(harness, "id -u; id -g; id -G"), "image": image}
         client.post(JOBS, json=asked)
         assert end_of(client, asked["jid"])["logs"] == f"{uid}\n1002\n1002\n"
         client.delete(f"{JOBS}{asked['jid']}/")
 
 
-def test_no_user_at_all_leaves_both_to_the_image(bench: EngineKit) -> None:
-    client = client_of(bench, CONTAINER_USER=":")
-    with image_of(bench, "USER 1001:1003") as image:
-        asked = {**request(bench, "id -u; id -g"), "image": image}
+def test_no_user_at_all_leaves_both_to_the_image(harness: EngineKit) -> None:
+    client = client_of(harness, CONTAINER_USER=":")
+    with image_of(harness, "USER 1001:1003") as image:
+        asked = {**request(harness, "id -u; id -g"), "image": image}
         client.post(JOBS, json=asked)
         assert end_of(client, asked["jid"])["logs"] == "1001\n1003\n"
         client.delete(f"{JOBS}{asked['jid']}/")
 
 
-def test_a_group_alone_is_no_500_where_there_is_no_image(bench: EngineKit) -> None:
-    client = client_of(bench, CONTAINER_USER=":1002")
+def test_a_group_alone_is_no_500_where_there_is_no_image(harness: EngineKit) -> None:
+    client = client_of(harness, CONTAINER_USER=":1002")
     for image in ("localhost:1/no-such-image:1", "../info", "Not An Image", "a@b"):
-        answer = client.post(JOBS, json={**request(bench), "image": image})
+        answer = client.post(JOBS, json={**request(harness), "image": image})
         assert answer.status_code in (201, 400), (image, answer.text)
 
 
 @contextlib.contextmanager
-def image_of(bench: EngineKit, change: str) -> Iterator[str]:
+def image_of(harness: EngineKit, change: str) -> Iterator[str]:
     """The image of the tests, changed in one instruction."""
-    api, name = bench.engine.api, f"localhost/{bench.instance}"
+    api, name = harness.engine.api, f"localhost/{harness.instance}"
     made = api.create_container(IMAGE, ["true"])  # it is never started
     try:
         api.commit(made["Id"], repository=name, tag="1", changes=[change])
@@ -150,20 +150,20 @@ def image_of(bench: EngineKit, change: str) -> Iterator[str]:
         api.remove_image(f"{name}:1", force=True)
 
 
-def test_shared_memory_is_exact(bench: EngineKit) -> None:
-    client = client_of(bench, SHM_SIZE="16")
-    asked = request(bench, "grep ' /dev/shm ' /proc/mounts")
+def test_shared_memory_is_exact(harness: EngineKit) -> None:
+    client = client_of(harness, SHM_SIZE="16")
+    asked = request(harness, "grep ' /dev/shm ' /proc/mounts")
     client.post(JOBS, json=asked)
-    assert container(bench, asked["jid"])["HostConfig"]["ShmSize"] == 16777216
+    assert container(harness, asked["jid"])["HostConfig"]["ShmSize"] == 16777216
     assert "size=16384k" in end_of(client, asked["jid"])["logs"]
 
 
 # ------------------------------------------------------------------ what cannot be done
 
 
-def test_a_missing_image_is_no_500(bench: EngineKit) -> None:
-    client = client_of(bench, START_DEADLINE="3")  # its registry may answer later
-    asked = request(bench, image="localhost:1/no-such/image:1")
+def test_a_missing_image_is_no_500(harness: EngineKit) -> None:
+    client = client_of(harness, START_DEADLINE="3")  # its registry may answer later
+    asked = request(harness, image="localhost:1/no-such/image:1")
     answer = client.post(JOBS, json=asked)
     assert (answer.status_code, answer.get_json()["status"]) == (201, "notstarted")
     end = end_of(client, asked["jid"])
@@ -172,34 +172,34 @@ def test_a_missing_image_is_no_500(bench: EngineKit) -> None:
 
 
 @pytest.mark.parametrize("image", ["lower/UPPER:1", "a b", "x:y:z", "-"])
-def test_an_impossible_image_is_no_500(bench: EngineKit, client: FlaskClient, image: str) -> None:
-    asked = request(bench, image=image)
+def test_an_impossible_image_is_no_500(harness: EngineKit, client: FlaskClient, image: str) -> None:
+    asked = request(harness, image=image)
     answer = client.post(JOBS, json=asked)
     if answer.status_code != 400:
         assert answer.status_code == 201
         assert end_of(client, asked["jid"])["status"] == "finishedWithError"
 
 
-def test_a_bad_entrypoint_is_an_error_of_the_job(bench: EngineKit, client: FlaskClient) -> None:
-    asked = request(bench, entrypoint=["/no/such/program"])
+def test_a_bad_entrypoint_is_an_error_of_the_job(harness: EngineKit, client: FlaskClient) -> None:
+    asked = request(harness, entrypoint=["/no/such/program"])
     assert client.post(JOBS, json=asked).status_code == 201
     end = end_of(client, asked["jid"])
     assert end["status"] == "finishedWithError"
     assert "/no/such/program" in end["message"]
-    fresh = bench.pman().pman_status(asked["jid"])
+    fresh = harness.pman().pman_status(asked["jid"])
     assert (fresh.status, fresh.reason) == (Status.FAILED, Reason.CANNOT_START)
     assert fresh.message == end["message"]
     assert client.delete(f"{JOBS}{asked['jid']}/").status_code == 204
-    assert bench.objects() == []
+    assert harness.objects() == []
 
 
 def test_a_name_in_use_is_409_and_its_owner_is_untouched(
-    bench: EngineKit, client: FlaskClient
+    harness: EngineKit, client: FlaskClient
 ) -> None:
-    asked = request(bench)
-    host = bench.engine.api.create_host_config(mem_limit="64m")
-    foreign = bench.engine.api.create_container(
-        IMAGE, ["x"], name=bench.name(asked["jid"]), host_config=host
+    asked = request(harness)
+    host = harness.engine.api.create_host_config(mem_limit="64m")
+    foreign = harness.engine.api.create_container(
+        IMAGE, ["x"], name=harness.name(asked["jid"]), host_config=host
     )["Id"]
     try:
         assert client.get(f"{JOBS}{asked['jid']}/").status_code == 404
@@ -209,15 +209,15 @@ def test_a_name_in_use_is_409_and_its_owner_is_untouched(
         assert "did not create" in str(answer.get_json())
         asked["image"] = "localhost:1/no-such/image:1"  # also where it must be pulled
         assert client.post(JOBS, json=asked).status_code == 409
-        assert bench.inspect(foreign)["State"]["Status"] == "created"
+        assert harness.inspect(foreign)["State"]["Status"] == "created"
     finally:
-        bench.engine.api.remove_container(foreign, force=True)
+        harness.engine.api.remove_container(foreign, force=True)
 
 
 def test_a_missing_input_directory_is_reported_and_not_created(
-    bench: EngineKit, client: FlaskClient
+    harness: EngineKit, client: FlaskClient
 ) -> None:
-    asked = request(bench, input_dir="no/such/folder")
+    asked = request(harness, input_dir="no/such/folder")
     answer = client.post(JOBS, json=asked)
     words = str(answer.get_json())
     if answer.status_code == 201:
@@ -226,33 +226,37 @@ def test_a_missing_input_directory_is_reported_and_not_created(
     else:
         assert answer.status_code == 400
     assert "no/such/folder" in words
-    assert not (bench.folder / "no").exists()
+    assert not (harness.folder / "no").exists()
 
 
-def test_a_dead_daemon_is_503(bench: EngineKit, engine_proxy: Proxy, tmp_path: Any) -> None:
+def test_a_dead_daemon_is_503(harness: EngineKit, engine_proxy: Proxy, tmp_path: Any) -> None:
     address = f"unix://{engine_proxy._listen}"
-    client = client_of(bench, DOCKER_HOST=address)
-    asked = request(bench)
+    client = client_of(harness, DOCKER_HOST=address)
+    asked = request(harness)
     assert client.post(JOBS, json=asked).status_code == 201
     engine_proxy.cut()
     assert client.get(f"{JOBS}{asked['jid']}/").status_code == 503
     assert client.delete(f"{JOBS}{asked['jid']}/").status_code == 503
-    assert client.post(JOBS, json=request(bench)).status_code == 503
+    assert client.post(JOBS, json=request(harness)).status_code == 503
     engine_proxy.up()
     assert end_of(client, asked["jid"])["status"] == "finishedSuccessfully"
     assert client.delete(f"{JOBS}{asked['jid']}/").status_code == 204
 
 
-def test_more_cpu_than_there_is_does_not_break_pman(bench: EngineKit, client: FlaskClient) -> None:
+def test_more_cpu_than_there_is_does_not_break_pman(
+    harness: EngineKit, client: FlaskClient
+) -> None:
     """Docker refuses it, Podman gives what there is."""
-    asked = request(bench, cpu_limit=9999000)
+    asked = request(harness, cpu_limit=9999000)
     answer = client.post(JOBS, json=asked)
-    assert answer.status_code == (400 if bench.engine.name == "docker" else 201), answer.text
+    assert answer.status_code == (400 if harness.engine.name == "docker" else 201), answer.text
 
 
-def test_values_of_the_environment_are_in_no_answer(bench: EngineKit, client: FlaskClient) -> None:
+def test_values_of_the_environment_are_in_no_answer(
+    harness: EngineKit, client: FlaskClient
+) -> None:
     secret = "s3cr3t-t0k3n-value"  # noqa: S105 - not one
-    asked = request(bench, entrypoint=["/no/such"], env=[f"TOKEN={secret}"])
+    asked = request(harness, entrypoint=["/no/such"], env=[f"TOKEN={secret}"])
     answers = [client.post(JOBS, json=asked).text]
     end_of(client, asked["jid"])
     answers += [client.get(f"{JOBS}{asked['jid']}/").text, client.get(JOBS + "jobs/").text]
@@ -265,21 +269,21 @@ def test_values_of_the_environment_are_in_no_answer(bench: EngineKit, client: Fl
 PATIENT = "60"
 
 
-def test_eight_removals_at_once_are_no_error(bench: EngineKit) -> None:
+def test_eight_removals_at_once_are_no_error(harness: EngineKit) -> None:
     for script in ("true", "sleep 100", "sleep 100"):
-        job = bench.shell(script)
-        bench.pman().pman_submit(job)
-        pmans = [bench.pman(ENGINE_TIMEOUT=PATIENT) for _ in range(8)]
+        job = harness.shell(script)
+        harness.pman().pman_submit(job)
+        pmans = [harness.pman(ENGINE_TIMEOUT=PATIENT) for _ in range(8)]
         with ThreadPoolExecutor(8) as pool:
             removed = list(pool.map(lambda pman, jid=job.jid: pman.pman_remove(jid), pmans))
         assert any(removed)
-        assert bench.objects() == []
+        assert harness.objects() == []
 
 
-def test_eight_removals_over_rest_are_204_or_404(bench: EngineKit) -> None:
-    asked = request(bench, "sleep 100")
-    client_of(bench).post(JOBS, json=asked)
-    clients = [client_of(bench, ENGINE_TIMEOUT=PATIENT) for _ in range(8)]
+def test_eight_removals_over_rest_are_204_or_404(harness: EngineKit) -> None:
+    asked = request(harness, "sleep 100")
+    client_of(harness).post(JOBS, json=asked)
+    clients = [client_of(harness, ENGINE_TIMEOUT=PATIENT) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         codes = list(
             pool.map(lambda client: client.delete(f"{JOBS}{asked['jid']}/").status_code, clients)
@@ -288,35 +292,35 @@ def test_eight_removals_over_rest_are_204_or_404(bench: EngineKit) -> None:
     assert 204 in codes
 
 
-def test_a_job_that_just_ends_can_be_removed(bench: EngineKit) -> None:
-    pman = bench.pman()
+def test_a_job_that_just_ends_can_be_removed(harness: EngineKit) -> None:
+    pman = harness.pman()
     for _ in range(6):
-        job = bench.shell("true")
+        job = harness.shell("true")
         pman.pman_submit(job)
         assert pman.pman_remove(job.jid)
-    assert bench.objects() == []
+    assert harness.objects() == []
 
 
 # ------------------------------------------------------------------ limits that are not kept
 
 
 @contextlib.contextmanager
-def pretending(bench: EngineKit, **engine_info: Any) -> Iterator[Any]:
+def pretending(harness: EngineKit, **engine_info: Any) -> Iterator[Any]:
     """A pman whose engine says something else of itself."""
-    pman = bench.pman()
+    pman = harness.pman()
     real = pman._engine.info()
     pman._engine._info = attrs.evolve(real, **engine_info)
     assert isinstance(pman._engine.info(), EngineInfo)
     yield pman
 
 
-def test_a_limit_that_the_engine_drops_is_refused(bench: EngineKit) -> None:
-    place = bench.place()
-    limited = bench.count(place)
-    with pretending(bench, enforces_limits=False, rootless=True) as pman:
+def test_a_limit_that_the_engine_drops_is_refused(harness: EngineKit) -> None:
+    place = harness.place()
+    limited = harness.count(place)
+    with pretending(harness, enforces_limits=False, rootless=True) as pman:
         for resources in (Resources(memory_mib=64), Resources(cpu_millicores=500)):
             refused: Job = attrs.evolve(limited, resources=resources)
             with pytest.raises(UnsupportedError, match="IGNORE_LIMITS=yes"):
                 pman.pman_submit(refused)
-    assert bench.objects() == []
+    assert harness.objects() == []
     assert runs(place) == 0

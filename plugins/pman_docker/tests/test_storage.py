@@ -15,91 +15,91 @@ from pman_core.contract.errors import EngineUnavailableError
 
 
 @pytest.fixture
-def volume(bench: EngineKit) -> Iterator[str]:
+def volume(harness: EngineKit) -> Iterator[str]:
     name = f"pman-test-{uuid.uuid4().hex[:8]}"
-    bench.engine.api.create_volume(name)
+    harness.engine.api.create_volume(name)
     try:
         yield name
     finally:
-        bench.clean_up()
-        bench.engine.api.remove_volume(name, force=True)
+        harness.clean_up()
+        harness.engine.api.remove_volume(name, force=True)
 
 
-def storage(bench: EngineKit, **environ: str) -> Storage:
-    found = bench.pman(**environ).pman_resolve_storage("docker_local_volume")
+def storage(harness: EngineKit, **environ: str) -> Storage:
+    found = harness.pman(**environ).pman_resolve_storage("docker_local_volume")
     assert found
     return found
 
 
 @contextlib.contextmanager
-def pfcon(bench: EngineKit, volume: str, label: str, target: str) -> Iterator[None]:
+def pfcon(harness: EngineKit, volume: str, label: str, target: str) -> Iterator[None]:
     """A container that mounts the volume as pfcon does; it is never started."""
     key, _, value = label.partition("=")
-    host = bench.engine.api.create_host_config(mem_limit="64m", binds=[f"{volume}:{target}"])
-    made = bench.engine.api.create_container(
+    host = harness.engine.api.create_host_config(mem_limit="64m", binds=[f"{volume}:{target}"])
+    made = harness.engine.api.create_container(
         IMAGE, ["x"], labels={key: value}, host_config=host, volumes=[target]
     )
     try:
         yield
     finally:
-        bench.engine.api.remove_container(made["Id"], force=True)
+        harness.engine.api.remove_container(made["Id"], force=True)
 
 
-def run_on(bench: EngineKit, found: Storage, volume: str) -> None:
+def run_on(harness: EngineKit, found: Storage, volume: str) -> None:
     """A job that copies from its input to its output."""
-    folder = Path(bench.engine.api.inspect_volume(volume)["Mountpoint"])
+    folder = Path(harness.engine.api.inspect_volume(volume)["Mountpoint"])
     for part in ("some where/in", "some where/out"):
         (folder / part).mkdir(parents=True)
     (folder / "some where/in/given").write_text("words")
-    job = bench.shell("cat /share/incoming/given > /share/outgoing/made")
+    job = harness.shell("cat /share/incoming/given > /share/outgoing/made")
     job = attrs.evolve(job, mounts=found.mounts("some where/in", "some where/out"))
-    info = bench.run(job)
+    info = harness.run(job)
     assert info.status is Status.SUCCEEDED, info
     assert (folder / "some where/out/made").read_text() == "words"
 
 
-def test_a_volume_is_found_by_its_name(bench: EngineKit, volume: str) -> None:
-    found = storage(bench, VOLUME_NAME=volume)
+def test_a_volume_is_found_by_its_name(harness: EngineKit, volume: str) -> None:
+    found = storage(harness, VOLUME_NAME=volume)
     assert found.kind is HostPath
     assert volume in found.description
     found.check()
-    run_on(bench, found, volume)
+    run_on(harness, found, volume)
 
 
-def test_a_volume_is_found_by_pfcons_container(bench: EngineKit, volume: str) -> None:
+def test_a_volume_is_found_by_pfcons_container(harness: EngineKit, volume: str) -> None:
     label = f"org.example.{uuid.uuid4().hex[:8]}=pfcon"
-    found = storage(bench, PFCON_SELECTOR=label)
+    found = storage(harness, PFCON_SELECTOR=label)
     with pytest.raises(EngineUnavailableError, match=label):
         found.check()  # pfcon is not there yet: the next look may find it
-    with pfcon(bench, volume, label, "/var/local/storeBase"):
+    with pfcon(harness, volume, label, "/var/local/storeBase"):
         found.check()
-        run_on(bench, found, volume)
+        run_on(harness, found, volume)
     found.mounts("a", "b")  # what has been found stays
 
 
-def test_pfcon_without_the_mount_is_reported(bench: EngineKit, volume: str) -> None:
+def test_pfcon_without_the_mount_is_reported(harness: EngineKit, volume: str) -> None:
     label = f"org.example.{uuid.uuid4().hex[:8]}=pfcon"
     with (
-        pfcon(bench, volume, label, "/elsewhere"),
+        pfcon(harness, volume, label, "/elsewhere"),
         pytest.raises(EngineUnavailableError, match="1 with that label, none with that mount"),
     ):
-        storage(bench, PFCON_SELECTOR=label).mounts("a", "b")
+        storage(harness, PFCON_SELECTOR=label).mounts("a", "b")
 
 
-def test_a_volume_that_is_not_there_is_reported_and_not_created(bench: EngineKit) -> None:
-    found = storage(bench, VOLUME_NAME="pman-no-such-volume")
+def test_a_volume_that_is_not_there_is_reported_and_not_created(harness: EngineKit) -> None:
+    found = storage(harness, VOLUME_NAME="pman-no-such-volume")
     with pytest.raises(EngineUnavailableError, match="no volume 'pman-no-such-volume'"):
         found.mounts("a", "b")
-    names = [made["Name"] for made in bench.engine.api.volumes()["Volumes"] or ()]
+    names = [made["Name"] for made in harness.engine.api.volumes()["Volumes"] or ()]
     assert "pman-no-such-volume" not in names
 
 
-def test_nothing_is_asked_before_a_job_needs_it(bench: EngineKit) -> None:
-    pman = bench.pman(DOCKER_HOST="unix:///no/such/socket")
+def test_nothing_is_asked_before_a_job_needs_it(harness: EngineKit) -> None:
+    pman = harness.pman(DOCKER_HOST="unix:///no/such/socket")
     found = pman.pman_resolve_storage("docker_local_volume")
     assert found
     assert "org.chrisproject.role=pfcon" in found.description
 
 
-def test_other_types_are_others(bench: EngineKit) -> None:
-    assert bench.pman().pman_resolve_storage("host") is None
+def test_other_types_are_others(harness: EngineKit) -> None:
+    assert harness.pman().pman_resolve_storage("host") is None

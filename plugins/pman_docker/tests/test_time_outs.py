@@ -46,9 +46,9 @@ ENGINE_CALLS: dict[str, Callable[[Engine], object]] = {
 NO_CALLS = {"api", "address", "ask", "images.login"}
 
 
-def behind(bench: EngineKit, proxy: Proxy) -> DockerBackend:
+def behind(harness: EngineKit, proxy: Proxy) -> DockerBackend:
     """A pman that gives up soon: too soon to run jobs on a busy engine."""
-    return bench.pman(DOCKER_HOST=f"unix://{proxy._listen}", ENGINE_TIMEOUT="5", PULL_TIMEOUT="5")
+    return harness.pman(DOCKER_HOST=f"unix://{proxy._listen}", ENGINE_TIMEOUT="5", PULL_TIMEOUT="5")
 
 
 def test_every_call_of_the_client_is_tested() -> None:
@@ -64,9 +64,9 @@ def test_every_call_of_the_client_is_tested() -> None:
 @pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.drip])
 @pytest.mark.parametrize("known", [False, True], ids=["unconnected", "connected"])
 def test_every_call_has_a_time_out(
-    bench: EngineKit, engine_proxy: Proxy, known: bool, fault: Callable[[Proxy], None]
+    harness: EngineKit, engine_proxy: Proxy, known: bool, fault: Callable[[Proxy], None]
 ) -> None:
-    pman = behind(bench, engine_proxy)
+    pman = behind(harness, engine_proxy)
     if known:
         pman._engine.ping()
     fault(engine_proxy)
@@ -81,11 +81,11 @@ def test_every_call_has_a_time_out(
 
 @pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.drip])
 def test_every_hook_has_a_time_out(
-    bench: EngineKit, engine_proxy: Proxy, fault: Callable[[Proxy], None]
+    harness: EngineKit, engine_proxy: Proxy, fault: Callable[[Proxy], None]
 ) -> None:
-    job, late = bench.shell("true"), bench.shell("true")
-    info = bench.run(job)
-    pman = behind(bench, engine_proxy)
+    job, late = harness.shell("true"), harness.shell("true")
+    info = harness.run(job)
+    pman = behind(harness, engine_proxy)
     pman.pman_ping()  # now it knows the engine, and each hook gets as far as its own calls
     fault(engine_proxy)
     hooks: list[Callable[[], object]] = [
@@ -102,13 +102,15 @@ def test_every_hook_has_a_time_out(
         told = [type(future.exception(timeout=60)) for future in asked]
     assert told == [EngineUnavailableError] * len(hooks)
     engine_proxy.thaw()
-    assert bench.end_of(bench.pman(), job.jid).status is Status.SUCCEEDED
+    assert harness.end_of(harness.pman(), job.jid).status is Status.SUCCEEDED
 
 
-def test_a_log_that_stops_in_the_middle_is_given_up(bench: EngineKit, engine_proxy: Proxy) -> None:
-    job = bench.job("python3", "-c", "for _ in range(50): print('x' * 100000)")
-    info = bench.run(job)
-    pman = behind(bench, engine_proxy)
+def test_a_log_that_stops_in_the_middle_is_given_up(
+    harness: EngineKit, engine_proxy: Proxy
+) -> None:
+    job = harness.job("python3", "-c", "for _ in range(50): print('x' * 100000)")
+    info = harness.run(job)
+    pman = behind(harness, engine_proxy)
     pman.pman_ping()
     engine_proxy.rate = 1_000_000
     frozen = threading.Timer(0.5, engine_proxy.freeze)
@@ -117,9 +119,9 @@ def test_a_log_that_stops_in_the_middle_is_given_up(bench: EngineKit, engine_pro
         pman.pman_logs(info, 1000, 5_000_000)
 
 
-def test_a_log_that_comes_too_slowly_is_given_up(bench: EngineKit, engine_proxy: Proxy) -> None:
-    info = bench.run(bench.job("python3", "-c", "print('x' * 1_000_000)"))
-    pman = behind(bench, engine_proxy)
+def test_a_log_that_comes_too_slowly_is_given_up(harness: EngineKit, engine_proxy: Proxy) -> None:
+    info = harness.run(harness.job("python3", "-c", "print('x' * 1_000_000)"))
+    pman = behind(harness, engine_proxy)
     pman.pman_ping()
     engine_proxy.rate = 100_000
     with pytest.raises(EngineUnavailableError, match="in time"):
@@ -127,11 +129,11 @@ def test_a_log_that_comes_too_slowly_is_given_up(bench: EngineKit, engine_proxy:
 
 
 def test_many_threads_do_not_wait_for_each_other(
-    bench: EngineKit, engine_proxy: Proxy, tmp_path: Path
+    harness: EngineKit, engine_proxy: Proxy, tmp_path: Path
 ) -> None:
     """Eight requests to an engine that never answers take one time-out, not eight."""
     engine_proxy.freeze()
-    pman = bench.pman(DOCKER_HOST=f"unix://{engine_proxy._listen}", ENGINE_TIMEOUT="10")
+    pman = harness.pman(DOCKER_HOST=f"unix://{engine_proxy._listen}", ENGINE_TIMEOUT="10")
     begun = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(pman.pman_status, "x") for _ in range(8)]

@@ -28,7 +28,7 @@ class Place:
         return self.folder / "out" / name
 
     def runs(self) -> int:
-        """How often a job of ``K8sBench.count`` ran."""
+        """How often a job of ``K8sKit.count`` ran."""
         file = self.path("runs")
         return len(file.read_text().splitlines()) if file.exists() else 0
 

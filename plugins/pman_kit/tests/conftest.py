@@ -10,15 +10,15 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))  # with --import-mode=importlib nobody else does this
 
-from jobs_kit import Workbench, job_processes, until
+from jobs_kit import Harness, job_processes, until
 
 from pman_kit.testing import remove_all, supervisors
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Workbench]:
-    workbench = Workbench(tmp_path)
-    yield workbench
-    remove_all(workbench.jobs.page, workbench.jobs.remove)
+def harness(tmp_path: Path) -> Iterator[Harness]:
+    harness = Harness(tmp_path)
+    yield harness
+    remove_all(harness.jobs.page, harness.jobs.remove)
     assert job_processes(tmp_path) == []
     until(lambda: not supervisors(tmp_path), "no supervisor of the test to be left")

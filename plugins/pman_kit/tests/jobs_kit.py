@@ -38,7 +38,7 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 
 @attrs.frozen
-class Workbench:
+class Harness:
     """A store, a storebase, and the jobs of one test; their supervisors are spawned."""
 
     root: Path

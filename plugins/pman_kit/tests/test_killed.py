@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from jobs_kit import Workbench, job_processes
+from jobs_kit import Harness, job_processes
 
 import pman_kit
 from pman_core import Reason, Status
@@ -54,22 +54,22 @@ def _killed_after(lines: int, act: Callable[[], object]) -> bool:
 
 @pytest.mark.parametrize("again", [False, True], ids=["looked at", "submitted again"])
 def test_a_pman_that_is_killed_at_any_line_of_a_submit_neither_loses_nor_doubles_the_job(
-    bench: Workbench, again: bool
+    harness: Harness, again: bool
 ) -> None:
-    job = bench.shell(_COUNT)
+    job = harness.shell(_COUNT)
     there = 0
     for line in range(2000):
-        backend = bench.jobs
+        backend = harness.jobs
         lived = _killed_after(line, lambda backend=backend: backend.submit(job))  # type: ignore[misc]
         if again:
             backend.submit(job)
-        if again or bench.exists():
+        if again or harness.exists():
             there += 1
-            assert bench.end().status is Status.SUCCEEDED
-        assert bench.runs() == int(again or bench.exists())
-        assert backend.remove(job.jid) is bool(bench.runs())
-        assert list((bench.root / "state" / "spare").iterdir()) == []
-        (bench.out / "runs").unlink(missing_ok=True)
+            assert harness.end().status is Status.SUCCEEDED
+        assert harness.runs() == int(again or harness.exists())
+        assert backend.remove(job.jid) is bool(harness.runs())
+        assert list((harness.root / "state" / "spare").iterdir()) == []
+        (harness.out / "runs").unlink(missing_ok=True)
         if lived:
             break
     else:
@@ -78,7 +78,7 @@ def test_a_pman_that_is_killed_at_any_line_of_a_submit_neither_loses_nor_doubles
     assert there > 10
 
 
-def _traced_supervisor(bench: Workbench, line: int) -> str:
+def _traced_supervisor(harness: Harness, line: int) -> str:
     """The program of a supervisor that is killed at so many lines after its fork."""
     return f"""
 import os, signal, sys
@@ -109,28 +109,28 @@ open(sys.argv[2] + "/lived", "w").close()
 
 
 def test_a_supervisor_that_is_killed_at_any_line_never_runs_the_job_twice(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = bench.shell(_COUNT)
+    job = harness.shell(_COUNT)
     whole = supervise._MAIN
     reasons = set()
     for line in range(2000):
-        monkeypatch.setattr(supervise, "_MAIN", _traced_supervisor(bench, line))
+        monkeypatch.setattr(supervise, "_MAIN", _traced_supervisor(harness, line))
         try:
-            bench.jobs.submit(job)
+            harness.jobs.submit(job)
         except EngineUnavailableError:
             reasons.add("not started")
         # Where the job has not begun yet, the next look starts a supervisor that is not killed.
         monkeypatch.setattr(supervise, "_MAIN", whole)
-        info = bench.end()
+        info = harness.end()
         reasons.add(str(info.reason))
         assert info.reason in (None, Reason.LOST)
-        assert bench.runs() <= 1
-        assert bench.runs() == 1 or info.reason is Reason.LOST
-        assert job_processes(bench.root) == []
-        lived = (bench.folders / job.jid / "lived").exists()
-        assert bench.jobs.remove(job.jid)
-        (bench.out / "runs").unlink(missing_ok=True)
+        assert harness.runs() <= 1
+        assert harness.runs() == 1 or info.reason is Reason.LOST
+        assert job_processes(harness.root) == []
+        lived = (harness.folders / job.jid / "lived").exists()
+        assert harness.jobs.remove(job.jid)
+        (harness.out / "runs").unlink(missing_ok=True)
         if lived:
             break
     assert reasons == {"not started", "None", "lost"}

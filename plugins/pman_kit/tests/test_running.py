@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from jobs_kit import Workbench
+from jobs_kit import Harness
 
 import pman_kit
 from pman_core import Reason, Resources, Status
@@ -30,22 +30,22 @@ json.dump({
 """
 
 
-def _seen(bench: Workbench) -> dict[str, object]:
-    found: dict[str, object] = json.loads((bench.out / "seen").read_text())
+def _seen(harness: Harness) -> dict[str, object]:
+    found: dict[str, object] = json.loads((harness.out / "seen").read_text())
     return found
 
 
 def test_a_job_gets_its_environment_a_few_chosen_variables_and_no_other(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "hidden")
     monkeypatch.setenv("LANG", "of this process, not of pman's settings")
     environ = {"SECRET_KEY": "hidden", "TZ": "Europe/Berlin", "HOME": "/root", "CHOSEN": "yes"}
     environ["PATH"] = path = f"{Path(sys.executable).parent}:{os.defpath}"
     chosen = base_environment(["PATH", "TZ", "CHOSEN"], environ)
-    bench = attrs.evolve(bench, environment=chosen)
-    assert bench.run(bench.python(_LOOK, env={"ASKED": "for", "TZ": "UTC"})).exit_code == 0
-    seen = _seen(bench)["env"]
+    harness = attrs.evolve(harness, environment=chosen)
+    assert harness.run(harness.python(_LOOK, env={"ASKED": "for", "TZ": "UTC"})).exit_code == 0
+    seen = _seen(harness)["env"]
     assert isinstance(seen, dict)
     assert len(seen.pop("PMAN_PROCESS_JOB")) == 32
     seen.pop("LC_CTYPE", None)  # Python itself sets it where there is no locale
@@ -53,22 +53,22 @@ def test_a_job_gets_its_environment_a_few_chosen_variables_and_no_other(
         "ASKED": "for",
         "CHOSEN": "yes",
         "PATH": path,
-        "PMAN_TEST": str(bench.root),
+        "PMAN_TEST": str(harness.root),
         "TZ": "UTC",
     }
 
 
-def test_a_job_starts_from_a_clean_state(bench: Workbench) -> None:
+def test_a_job_starts_from_a_clean_state(harness: Harness) -> None:
     old = os.umask(0o077)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
-        job = bench.python(_LOOK)
-        assert bench.run(job).status is Status.SUCCEEDED
+        job = harness.python(_LOOK)
+        assert harness.run(job).status is Status.SUCCEEDED
     finally:
         os.umask(old)
         signal.signal(signal.SIGUSR1, signal.SIG_DFL)
-    seen = _seen(bench)
-    assert seen["cwd"] == str(bench.out)
+    seen = _seen(harness)
+    assert seen["cwd"] == str(harness.out)
     assert seen["stdin"] == ""
     assert seen["fds"] == ["0", "1", "2", "3"], "3 is how listdir looks"
     assert seen["umask"] == 0o022
@@ -81,14 +81,14 @@ def test_a_job_starts_from_a_clean_state(bench: Workbench) -> None:
     assert ignored & ~(1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1) == 0, "Python's own two"
 
 
-def test_ten_thousand_arguments_arrive_byte_for_byte(bench: Workbench) -> None:
+def test_ten_thousand_arguments_arrive_byte_for_byte(harness: Harness) -> None:
     args = ("", "a b", "line\nbreak", "ünïcödé ☃", "$HOME `id` $(id)", "\\") * 1667
-    assert bench.run(bench.python(_LOOK, *args)).status is Status.SUCCEEDED
-    assert _seen(bench)["argv"] == list(args)
+    assert harness.run(harness.python(_LOOK, *args)).status is Status.SUCCEEDED
+    assert _seen(harness)["argv"] == list(args)
 
 
-def test_more_arguments_than_linux_takes_fail_the_job(bench: Workbench) -> None:
-    info = bench.run(bench.job("true", *["x" * 100_000] * 100))
+def test_more_arguments_than_linux_takes_fail_the_job(harness: Harness) -> None:
+    info = harness.run(harness.job("true", *["x" * 100_000] * 100))
     assert (info.reason, info.exit_code) == (Reason.CANNOT_START, 126)
     assert "too long" in info.message
 
@@ -102,13 +102,13 @@ def test_more_arguments_than_linux_takes_fail_the_job(bench: Workbench) -> None:
     ],
 )
 def test_an_executable_that_cannot_be_run_is_named(
-    bench: Workbench, content: str | None, mode: int, code: int, words: str
+    harness: Harness, content: str | None, mode: int, code: int, words: str
 ) -> None:
-    program = bench.root / "program"
+    program = harness.root / "program"
     if content is not None:
         program.write_text(content)
         program.chmod(mode)
-    info = bench.run(bench.job(str(program)))
+    info = harness.run(harness.job(str(program)))
     assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START)
     assert info.exit_code == code
     assert words in info.message
@@ -118,85 +118,85 @@ def test_an_executable_that_cannot_be_run_is_named(
 
 @pytest.mark.parametrize(("missing", "role"), [("in", "input"), ("out", "output")])
 def test_a_missing_directory_is_reported_and_not_created(
-    bench: Workbench, missing: str, role: str
+    harness: Harness, missing: str, role: str
 ) -> None:
-    job = bench.shell("echo ran > ran")
-    folder = bench.root / "store" / missing
+    job = harness.shell("echo ran > ran")
+    folder = harness.root / "store" / missing
     folder.rmdir()
-    info = bench.run(job)
+    info = harness.run(job)
     assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START)
     assert info.message == f"cannot start: no such directory: the {role} directory {folder}"
     assert not folder.exists()
 
 
-def test_a_signal_is_reported_by_number_and_name(bench: Workbench) -> None:
-    info = bench.run(bench.shell("kill -SEGV $$"))
+def test_a_signal_is_reported_by_number_and_name(harness: Harness) -> None:
+    info = harness.run(harness.shell("kill -SEGV $$"))
     assert (info.reason, info.exit_code) == (Reason.KILLED, 139)
     assert info.message == "killed by signal 11 (SIGSEGV, exit code 139)"
 
 
-def test_a_job_that_signals_its_whole_group_is_reported_as_killed(bench: Workbench) -> None:
-    info = bench.run(bench.shell("kill -TERM 0; sleep 1000"))
+def test_a_job_that_signals_its_whole_group_is_reported_as_killed(harness: Harness) -> None:
+    info = harness.run(harness.shell("kill -TERM 0; sleep 1000"))
     assert info.message == "killed by signal 15 (SIGTERM, exit code 143)"
 
 
-def test_the_time_limit_ends_the_whole_tree(bench: Workbench) -> None:
-    info = bench.run(bench.shell("setsid sleep 1000 & setsid sleep 1000", time_limit_s=1))
+def test_the_time_limit_ends_the_whole_tree(harness: Harness) -> None:
+    info = harness.run(harness.shell("setsid sleep 1000 & setsid sleep 1000", time_limit_s=1))
     assert (info.status, info.reason) == (Status.FAILED, Reason.TIME_LIMIT)
     assert info.message == "ended: it ran for longer than its time limit of 1 s"
-    assert bench.processes() == []
+    assert harness.processes() == []
 
 
-def test_the_memory_limit_holds_for_each_process(bench: Workbench) -> None:
+def test_the_memory_limit_holds_for_each_process(harness: Harness) -> None:
     program = "import os; os.fork(); bytearray(400 << 20)"
-    assert bench.run(bench.python(program)).status is Status.SUCCEEDED
-    less = bench.python(program, jid="job-2", resources=Resources(memory_mib=300))
-    info = bench.run(less)
+    assert harness.run(harness.python(program)).status is Status.SUCCEEDED
+    less = harness.python(program, jid="job-2", resources=Resources(memory_mib=300))
+    info = harness.run(less)
     assert info.status is Status.FAILED
-    assert bench.log("job-2").count(b"MemoryError") == 2
+    assert harness.log("job-2").count(b"MemoryError") == 2
 
 
-def test_a_memory_limit_that_no_program_can_start_with_is_a_failed_job(bench: Workbench) -> None:
-    info = bench.run(bench.job("true", resources=Resources(memory_mib=1)))
+def test_a_memory_limit_that_no_program_can_start_with_is_a_failed_job(harness: Harness) -> None:
+    info = harness.run(harness.job("true", resources=Resources(memory_mib=1)))
     assert info.status is Status.FAILED
     assert info.message
 
 
-def test_a_job_of_no_limits_runs(bench: Workbench) -> None:
-    info = bench.run(bench.shell("ulimit -v", resources=Resources(memory_mib=2048)))
+def test_a_job_of_no_limits_runs(harness: Harness) -> None:
+    info = harness.run(harness.shell("ulimit -v", resources=Resources(memory_mib=2048)))
     assert info.status is Status.SUCCEEDED
-    assert bench.log() == b"2097152\n"
+    assert harness.log() == b"2097152\n"
 
 
-def test_without_mounts_a_job_starts_in_the_root_directory(bench: Workbench) -> None:
-    assert bench.run(bench.job("sh", "-c", "pwd", mounts=())).exit_code == 0
-    assert bench.log() == b"/\n"
+def test_without_mounts_a_job_starts_in_the_root_directory(harness: Harness) -> None:
+    assert harness.run(harness.job("sh", "-c", "pwd", mounts=())).exit_code == 0
+    assert harness.log() == b"/\n"
 
 
-def test_the_path_of_the_job_finds_its_program(bench: Workbench) -> None:
-    tools = bench.root / "tools"
+def test_the_path_of_the_job_finds_its_program(harness: Harness) -> None:
+    tools = harness.root / "tools"
     tools.mkdir()
     (tools / "tool").symlink_to("/bin/true")
-    info = bench.run(bench.job("tool", env={"PATH": str(tools)}))
+    info = harness.run(harness.job("tool", env={"PATH": str(tools)}))
     assert info.status is Status.SUCCEEDED
 
 
-def test_secrets_are_gone_from_the_disk_once_the_job_has_begun(bench: Workbench) -> None:
-    bench.jobs.submit(bench.shell("touch running; sleep 1000", env={"TOKEN": "hidden"}))
-    bench.wait_for("running")
-    files = [path for path in bench.folders.rglob("*") if path.is_file()]
+def test_secrets_are_gone_from_the_disk_once_the_job_has_begun(harness: Harness) -> None:
+    harness.jobs.submit(harness.shell("touch running; sleep 1000", env={"TOKEN": "hidden"}))
+    harness.wait_for("running")
+    files = [path for path in harness.folders.rglob("*") if path.is_file()]
     assert files
     assert all(b"hidden" not in path.read_bytes() for path in files)
-    assert all(path.stat().st_mode & 0o077 == 0 for path in [*files, bench.folders])
+    assert all(path.stat().st_mode & 0o077 == 0 for path in [*files, harness.folders])
 
 
-def test_the_storage_of_the_core_is_seen_at_its_real_place(bench: Workbench) -> None:
-    (bench.root / "store" / "deep" / "in").mkdir(parents=True)
-    (bench.root / "store" / "deep" / "out").mkdir()
-    mounts = host_storage(str(bench.root / "store")).mounts("/deep/in/", "deep/out")
-    assert bench.run(bench.shell("pwd > here", mounts=mounts)).exit_code == 0
-    here = Path(bench.root / "store/deep/out/here").read_text().strip()
-    assert here == str(bench.root / "store/deep/out")
+def test_the_storage_of_the_core_is_seen_at_its_real_place(harness: Harness) -> None:
+    (harness.root / "store" / "deep" / "in").mkdir(parents=True)
+    (harness.root / "store" / "deep" / "out").mkdir()
+    mounts = host_storage(str(harness.root / "store")).mounts("/deep/in/", "deep/out")
+    assert harness.run(harness.shell("pwd > here", mounts=mounts)).exit_code == 0
+    here = Path(harness.root / "store/deep/out/here").read_text().strip()
+    assert here == str(harness.root / "store/deep/out")
 
 
 def test_the_supervisor_needs_nothing_but_the_standard_library() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jobs_kit import Workbench, until
+from jobs_kit import Harness, until
 
 from pman_core import JobFilter, Status
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, SettingsError
@@ -17,13 +17,13 @@ from pman_kit import reconcile, supervise
 from pman_kit.store import JobStore
 
 
-def test_the_state_folder_is_created_for_its_owner_only(bench: Workbench) -> None:
+def test_the_state_folder_is_created_for_its_owner_only(harness: Harness) -> None:
     old = os.umask(0)
     try:
-        bench.jobs.check()
+        harness.jobs.check()
     finally:
         os.umask(old)
-    for path in (bench.folders, bench.folders.parent):
+    for path in (harness.folders, harness.folders.parent):
         assert path.stat().st_mode & 0o777 == 0o700
 
 
@@ -49,13 +49,13 @@ def test_a_state_folder_that_cannot_be_made_fails_the_start(tmp_path: Path) -> N
         JobStore(tmp_path / "file" / "state", "STATE_DIR").prepare()
 
 
-def test_a_state_folder_that_is_away_is_an_engine_that_is_down(bench: Workbench) -> None:
-    backend = bench.jobs
-    backend.submit(bench.shell("touch running; sleep 1000"))
-    bench.wait_for("running")
-    state, away = bench.folders.parent, bench.root / "away"
+def test_a_state_folder_that_is_away_is_an_engine_that_is_down(harness: Harness) -> None:
+    backend = harness.jobs
+    backend.submit(harness.shell("touch running; sleep 1000"))
+    harness.wait_for("running")
+    state, away = harness.folders.parent, harness.root / "away"
     state.rename(away)
-    job = bench.shell("true", jid="job-2")
+    job = harness.shell("true", jid="job-2")
     info = None
     for ask in (
         backend.check,
@@ -73,22 +73,24 @@ def test_a_state_folder_that_is_away_is_an_engine_that_is_down(bench: Workbench)
 
 
 def test_pages_are_in_the_order_of_names_and_hold_nothing_foreign(
-    bench: Workbench,
+    harness: Harness,
 ) -> None:
     for number in range(5):
-        bench.run(bench.shell(f"exit {number}", jid=f"job-{number}", labels={"n": str(number % 2)}))
-    (bench.folders / "a-file").touch()
-    (bench.folders / "job-00").mkdir()
-    (bench.folders / "job-01").mkdir()
-    (bench.folders / "job-01" / "job.json").write_text('{"jid": "job-01"}')
-    backend = bench.jobs
+        harness.run(
+            harness.shell(f"exit {number}", jid=f"job-{number}", labels={"n": str(number % 2)})
+        )
+    (harness.folders / "a-file").touch()
+    (harness.folders / "job-00").mkdir()
+    (harness.folders / "job-01").mkdir()
+    (harness.folders / "job-01" / "job.json").write_text('{"jid": "job-01"}')
+    backend = harness.jobs
     page, seen = backend.page(JobFilter(), 2, None), []
     while True:
         assert len(page.jobs) <= 2
         seen += [info.jid for info in page.jobs]
         if page.cursor is None:
             break
-        page = bench.jobs.page(JobFilter(), 2, page.cursor)
+        page = harness.jobs.page(JobFilter(), 2, page.cursor)
     assert seen == [f"job-{number}" for number in range(5)]
     odd = backend.page(JobFilter(status=Status.FAILED, labels={"n": "1"}), 100, None)
     assert [info.jid for info in odd.jobs] == ["job-1", "job-3"]
@@ -98,26 +100,26 @@ def test_pages_are_in_the_order_of_names_and_hold_nothing_foreign(
 
 
 def test_what_a_killed_pman_left_half_made_or_half_deleted_is_cleaned_on_sight(
-    bench: Workbench,
+    harness: Harness,
 ) -> None:
-    backend = bench.jobs
+    backend = harness.jobs
     for name in ("half-made", "half-deleted"):
-        (bench.root / "state" / "spare" / name).mkdir()
-        (bench.root / "state" / "spare" / name / "environment.json").write_text("{}")
-    bench.run(bench.job("true"))
-    assert list((bench.root / "state" / "spare").iterdir()) == []
+        (harness.root / "state" / "spare" / name).mkdir()
+        (harness.root / "state" / "spare" / name / "environment.json").write_text("{}")
+    harness.run(harness.job("true"))
+    assert list((harness.root / "state" / "spare").iterdir()) == []
     assert backend.remove("job-1")
 
 
 def test_a_job_that_cannot_be_begun_now_costs_the_others_nothing(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backend = bench.jobs
+    backend = harness.jobs
     with monkeypatch.context() as patch:
         patch.setattr(supervise, "_MAIN", "raise SystemExit(3)")
         for name in "abc":
             with pytest.raises(EngineUnavailableError):
-                backend.submit(bench.shell(f"touch {name}", jid=name))
+                backend.submit(harness.shell(f"touch {name}", jid=name))
         listed = backend.page(JobFilter(), 10, None).jobs
         assert [(one.jid, one.status) for one in listed] == [
             (name, Status.NOT_STARTED) for name in "abc"
@@ -132,4 +134,4 @@ def test_a_job_that_cannot_be_begun_now_costs_the_others_nothing(
     monkeypatch.setattr(jobs_module, "reconcile", once_stale)
     with pytest.raises(EngineUnavailableError, match="stale"):
         backend.resume()
-    until(lambda: len(list(bench.out.iterdir())) == 2, "the other two")
+    until(lambda: len(list(harness.out.iterdir())) == 2, "the other two")

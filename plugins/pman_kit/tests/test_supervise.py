@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from jobs_kit import Workbench, until
+from jobs_kit import Harness, until
 
 from pman_core import Job, Reason, Status
 from pman_core.kit.outcome import cancelled, lost
@@ -24,22 +24,22 @@ from pman_kit.testing import supervisor_of
 
 
 @pytest.fixture
-def patient(bench: Workbench) -> Workbench:
-    """A workbench whose jobs wait for whoever runs their supervisors."""
-    bench.store.prepare()
-    return bench
+def patient(harness: Harness) -> Harness:
+    """A harness whose jobs wait for whoever runs their supervisors."""
+    harness.store.prepare()
+    return harness
 
 
-def create(bench: Workbench, job: Job) -> Path:
+def create(harness: Harness, job: Job) -> Path:
     """A job that nobody has launched; its folder."""
     record = record_of(job, "pman", datetime.now(UTC), 2**20)
     environment = environment_of(job, {"PATH": os.defpath}, record)
-    with bench.store.create(job.jid, record, environment) as created:
+    with harness.store.create(job.jid, record, environment) as created:
         assert created is not None
         return created[0]
 
 
-def test_the_program_stays_until_the_end_of_the_job_is_written_down(patient: Workbench) -> None:
+def test_the_program_stays_until_the_end_of_the_job_is_written_down(patient: Harness) -> None:
     folder = create(patient, patient.shell("echo run >> runs; echo text; (sleep 1000 &); exit 3"))
     ran = subprocess.run(
         [sys.executable, "-m", "pman_kit.supervise", folder.name], cwd=folder.parent, check=True
@@ -51,7 +51,7 @@ def test_the_program_stays_until_the_end_of_the_job_is_written_down(patient: Wor
     assert patient.processes() == []
 
 
-def test_of_many_supervisors_of_a_job_one_runs_it(patient: Workbench) -> None:
+def test_of_many_supervisors_of_a_job_one_runs_it(patient: Harness) -> None:
     folder = create(patient, patient.shell("echo run >> runs; sleep 0.2"))
     started = [subprocess.Popen(supervise_command(folder)) for _ in range(8)]
     assert [process.wait(60) for process in started] == [0] * 8
@@ -61,7 +61,7 @@ def test_of_many_supervisors_of_a_job_one_runs_it(patient: Workbench) -> None:
 
 
 @pytest.mark.parametrize("how", ["removed", "cancelled", "ended"])
-def test_a_job_that_is_not_due_any_more_is_not_run(patient: Workbench, how: str) -> None:
+def test_a_job_that_is_not_due_any_more_is_not_run(patient: Harness, how: str) -> None:
     folder = create(patient, patient.shell("echo run >> runs"))
     if how == "removed":
         assert patient.jobs.remove("job-1") is True
@@ -75,7 +75,7 @@ def test_a_job_that_is_not_due_any_more_is_not_run(patient: Workbench, how: str)
         assert patient.jobs.status("job-1").reason is Reason.CANCELLED
 
 
-def test_a_job_at_which_a_pman_looks_is_begun_afterwards(patient: Workbench) -> None:
+def test_a_job_at_which_a_pman_looks_is_begun_afterwards(patient: Harness) -> None:
     folder = create(patient, patient.shell("echo run >> runs"))
     with JobFolder(folder) as held, held.lock() as lock:
         assert lock is not None
@@ -87,7 +87,7 @@ def test_a_job_at_which_a_pman_looks_is_begun_afterwards(patient: Workbench) -> 
     assert (patient.out / "runs").exists()
 
 
-def test_a_job_gets_nothing_of_the_scheduler(patient: Workbench) -> None:
+def test_a_job_gets_nothing_of_the_scheduler(patient: Harness) -> None:
     held = os.open(patient.root, os.O_RDONLY)
     os.set_inheritable(held, True)
     look = "import os; found = os.listdir('/proc/self/fd'); open('fds', 'w').write(str(found))"
@@ -104,7 +104,7 @@ def test_a_job_gets_nothing_of_the_scheduler(patient: Workbench) -> None:
     assert sorted(ast.literal_eval(seen)) == ["0", "1", "2", "3"], "3 is how listdir looks"
 
 
-def test_a_scheduler_that_ends_the_program_ends_the_job(patient: Workbench) -> None:
+def test_a_scheduler_that_ends_the_program_ends_the_job(patient: Harness) -> None:
     folder = create(patient, patient.shell("touch running; sleep 1000"))
     process = subprocess.Popen(supervise_command(folder))
     patient.wait_for("running")
@@ -114,10 +114,10 @@ def test_a_scheduler_that_ends_the_program_ends_the_job(patient: Workbench) -> N
     assert patient.processes() == []
 
 
-def test_alive_is_what_has_a_supervisor_and_nothing_else(bench: Workbench) -> None:
-    bench.jobs.submit(bench.shell("touch running; sleep 1000"))
-    bench.wait_for("running")
-    with JobFolder(bench.folders / "job-1") as folder:
+def test_alive_is_what_has_a_supervisor_and_nothing_else(harness: Harness) -> None:
+    harness.jobs.submit(harness.shell("touch running; sleep 1000"))
+    harness.wait_for("running")
+    with JobFolder(harness.folders / "job-1") as folder:
         assert folder.is_alive()
         os.kill(supervisor_of(folder.path), signal.SIGKILL)
         until(lambda: not folder.is_alive(), "the supervisor's end to be seen")
@@ -126,7 +126,7 @@ def test_alive_is_what_has_a_supervisor_and_nothing_else(bench: Workbench) -> No
             assert not folder.is_alive(), "a pman that looks at a job does not run it"
 
 
-def test_the_first_end_stays(patient: Workbench) -> None:
+def test_the_first_end_stays(patient: Harness) -> None:
     folder = create(patient, patient.shell("true"))
     with JobFolder(folder) as held, held.lock():
         assert held.write_end(cancelled()) is True
@@ -134,7 +134,7 @@ def test_the_first_end_stays(patient: Workbench) -> None:
     assert patient.jobs.status("job-1").reason is Reason.CANCELLED
 
 
-def test_of_many_claims_one_wins(patient: Workbench) -> None:
+def test_of_many_claims_one_wins(patient: Harness) -> None:
     folder = create(patient, patient.shell("true"))
     with JobFolder(folder) as one, JobFolder(folder) as other, one.lock() as lock:
         assert lock is not None

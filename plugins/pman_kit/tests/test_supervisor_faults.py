@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from jobs_kit import Workbench, until
+from jobs_kit import Harness, until
 
 from pman_core import Status
 from pman_kit import supervise
@@ -57,24 +57,24 @@ main.main(*sys.argv[2:])
 
 
 def test_a_full_disk_costs_the_log_but_neither_the_job_nor_its_end(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervise, "_MAIN", _FULL_DISK)
-    bench.jobs.submit(bench.shell("seq 100000; touch whole; exit 4"))
-    folder = bench.folders / "job-1"
+    harness.jobs.submit(harness.shell("seq 100000; touch whole; exit 4"))
+    folder = harness.folders / "job-1"
     until((folder / "tried").exists, "the supervisor to find the disk full")
-    assert (bench.out / "whole").exists()
-    assert bench.jobs.status("job-1").status is Status.STARTED
+    assert (harness.out / "whole").exists()
+    assert harness.jobs.status("job-1").status is Status.STARTED
     (folder / "room").touch()
-    info = bench.end()
+    info = harness.end()
     assert info.exit_code == 4
     assert info.message == ("exited with code 4 (its log is incomplete: No space left on device)")
 
 
 def test_a_job_whose_end_cannot_be_written_down_can_be_removed(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervise, "_MAIN", _FULL_DISK)
-    bench.jobs.submit(bench.shell("true"))
-    until((bench.folders / "job-1" / "tried").exists, "the supervisor to find the disk full")
-    assert bench.jobs.remove("job-1") is True
+    harness.jobs.submit(harness.shell("true"))
+    until((harness.folders / "job-1" / "tried").exists, "the supervisor to find the disk full")
+    assert harness.jobs.remove("job-1") is True

@@ -46,7 +46,7 @@ def two_nodes(swarm: RealSwarm, engines: Engines) -> RealSwarm:
 
 
 @pytest.fixture
-def bench(swarm: RealSwarm, tmp_path: Path) -> Iterator[SwarmKit]:
+def harness(swarm: RealSwarm, tmp_path: Path) -> Iterator[SwarmKit]:
     """The tools of a test; all that it made goes away with it."""
     with kit_on_swarm(swarm, tmp_path) as made:
         yield made

@@ -98,11 +98,11 @@ class SwarmKit(EngineKit):
 
 @contextlib.contextmanager
 def kit_on_swarm(swarm: RealSwarm, folder: Path) -> Iterator[SwarmKit]:
-    """A bench whose services are removed in the end."""
+    """A harness whose services are removed in the end."""
     engine = RealEngine("swarm", swarm.host, swarm.manager)
     instance = f"test-{uuid.uuid4().hex[:8]}"
-    bench = SwarmKit(engine, folder, instance, {"GPU_RESOURCE": GPU}, swarm=swarm)
+    harness = SwarmKit(engine, folder, instance, {"GPU_RESOURCE": GPU}, swarm=swarm)
     try:
-        yield bench
+        yield harness
     finally:
-        bench.clean_up()
+        harness.clean_up()

@@ -16,17 +16,19 @@ JOBS = "/api/v1/"
 ENTRY = EntryPoint("swarm", "pman_swarm.backend:SwarmBackend", "pman.backends")
 
 
-def client_of(bench: SwarmKit, **environ: str) -> FlaskClient:
+def client_of(harness: SwarmKit, **environ: str) -> FlaskClient:
     """A client of a pman with this environment."""
-    storage = {"STORAGE_TYPE": "host", "STOREBASE": str(bench.folder)}
+    storage = {"STORAGE_TYPE": "host", "STOREBASE": str(harness.folder)}
     served = {"CONTAINER_ENV": "swarm", **storage, **environ}
     offer = Offer("swarm", ENTRY, "pman-swarm", "0")
-    return app_for(compose({**bench.environ, **served}, offer, bench.pman(**served))).test_client()
+    return app_for(
+        compose({**harness.environ, **served}, offer, harness.pman(**served))
+    ).test_client()
 
 
-def request(bench: SwarmKit, script: str = "true", **changes: Any) -> dict[str, Any]:
+def request(harness: SwarmKit, script: str = "true", **changes: Any) -> dict[str, Any]:
     """A request as pfcon makes it, with a hard memory limit."""
-    name = bench.place().name
+    name = harness.place().name
     command = {"image": IMAGE, "entrypoint": ["/bin/sh", "-c"], "args": [script]}
     folders = {"input_dir": f"{name}/in", "output_dir": f"{name}/out"}
     limits = {"memory_limit": 64, "cpu_limit": 500, "number_of_workers": 1, "gpu_limit": 0}

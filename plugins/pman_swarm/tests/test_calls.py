@@ -46,14 +46,14 @@ def asked_by(pman: Any) -> list[str]:
     return asked
 
 
-def test_the_engine_is_asked_little(bench: SwarmKit) -> None:
-    pman = bench.pman()
-    bench.run(bench.shell("true"), pman)  # the first one also finds out what the engine is
+def test_the_engine_is_asked_little(harness: SwarmKit) -> None:
+    pman = harness.pman()
+    harness.run(harness.shell("true"), pman)  # the first one also finds out what the engine is
     asked = asked_by(pman)
-    job = bench.shell("echo x")
+    job = harness.shell("echo x")
     pman.pman_submit(job)
     assert asked == ["POST /services/create"]
-    info = bench.end_of(pman, job.jid)
+    info = harness.end_of(pman, job.jid)
     asked.clear()
     pman.pman_status(job.jid)
     assert asked == ["GET /services/X", "GET /tasks"]
@@ -65,17 +65,17 @@ def test_the_engine_is_asked_little(bench: SwarmKit) -> None:
     assert asked == ["POST /services/create", "GET /services/X", "GET /tasks"]
 
 
-def test_a_list_takes_two_calls_and_one_for_the_time(bench: SwarmKit) -> None:
+def test_a_list_takes_two_calls_and_one_for_the_time(harness: SwarmKit) -> None:
     """However many jobs there are, and though some of them wait."""
-    pman = bench.pman()
+    pman = harness.pman()
     for _ in range(3):
-        bench.run(bench.shell("true"), pman)
+        harness.run(harness.shell("true"), pman)
     asked = asked_by(pman)
     assert len(pman.pman_list(JobFilter(), 100, None).jobs) == 3
     assert asked == ["GET /tasks", "GET /services"]
-    nowhere = bench.pman(NODE_SELECTOR="pman.no=such")
+    nowhere = harness.pman(NODE_SELECTOR="pman.no=such")
     for _ in range(3):
-        nowhere.pman_submit(bench.shell("true"))
+        nowhere.pman_submit(harness.shell("true"))
     asked.clear()
     assert len(pman.pman_list(JobFilter(), 100, None).jobs) == 6
     assert asked == ["GET /tasks", "GET /services", "GET /info"]
@@ -85,8 +85,8 @@ def test_every_call_of_the_client_is_tested() -> None:
     assert SWARM_CALLS.keys() == {name for name in vars(SwarmClient) if not name.startswith("_")}
 
 
-def behind(bench: SwarmKit, proxy: Proxy, timeout_s: int = 30) -> Any:
-    return bench.pman(DOCKER_HOST=f"unix://{proxy._listen}", ENGINE_TIMEOUT=str(timeout_s))
+def behind(harness: SwarmKit, proxy: Proxy, timeout_s: int = 30) -> Any:
+    return harness.pman(DOCKER_HOST=f"unix://{proxy._listen}", ENGINE_TIMEOUT=str(timeout_s))
 
 
 def hurry(pman: Any) -> None:
@@ -96,9 +96,9 @@ def hurry(pman: Any) -> None:
 
 @pytest.mark.parametrize("fault", [Proxy.freeze, Proxy.drip])
 def test_every_call_has_a_time_out(
-    bench: SwarmKit, manager_proxy: Proxy, fault: Callable[[Proxy], None]
+    harness: SwarmKit, manager_proxy: Proxy, fault: Callable[[Proxy], None]
 ) -> None:
-    pman = behind(bench, manager_proxy)
+    pman = behind(harness, manager_proxy)
     hurry(pman)
     fault(manager_proxy)
     with ThreadPoolExecutor(len(SWARM_CALLS)) as pool:
@@ -111,10 +111,10 @@ def test_every_call_has_a_time_out(
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["unconnected", "connected"])
-def test_every_hook_has_a_time_out(bench: SwarmKit, manager_proxy: Proxy, known: bool) -> None:
-    job, late = bench.shell("true"), bench.shell("true")
-    info = bench.run(job)
-    pman = behind(bench, manager_proxy, 30 if known else 2)
+def test_every_hook_has_a_time_out(harness: SwarmKit, manager_proxy: Proxy, known: bool) -> None:
+    job, late = harness.shell("true"), harness.shell("true")
+    info = harness.run(job)
+    pman = behind(harness, manager_proxy, 30 if known else 2)
     if known:
         pman.pman_ping()
         hurry(pman)
@@ -133,4 +133,4 @@ def test_every_hook_has_a_time_out(bench: SwarmKit, manager_proxy: Proxy, known:
         told = [type(future.exception(timeout=60)) for future in asked]
     assert told == [EngineUnavailableError] * len(hooks)
     manager_proxy.thaw()
-    assert until(lambda: bench.pman().pman_status(job.jid), bool).status is Status.SUCCEEDED
+    assert until(lambda: harness.pman().pman_status(job.jid), bool).status is Status.SUCCEEDED

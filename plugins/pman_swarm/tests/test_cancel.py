@@ -22,67 +22,67 @@ RUNS = f"echo run | tee -a /share/outgoing/runs; {FOR_EVER}"
 
 @pytest.mark.parametrize("label", [FIRST, SECOND], ids=["first", "second"])
 def test_when_a_cancellation_answers_nothing_runs_and_the_log_is_there(
-    bench: SwarmKit, two_nodes: RealSwarm, label: str
+    harness: SwarmKit, two_nodes: RealSwarm, label: str
 ) -> None:
     """On every node, and also if the job ignores signals."""
-    place = bench.place()
-    job = bench.shell(RUNS, place)
-    pman = bench.pman(NODE_SELECTOR=label)
+    place = harness.place()
+    job = harness.shell(RUNS, place)
+    pman = harness.pman(NODE_SELECTOR=label)
     pman.pman_submit(job)
     until(lambda: runs(place), bool)
     info = pman.pman_cancel(job.jid)
-    assert bench.containers(ended=False) == []
-    bench.run(bench.shell("true"), pman)  # the swarm has had time to remove something
-    assert (info.reason, bench.log(info)) == (Reason.CANCELLED, b"run\n")
+    assert harness.containers(ended=False) == []
+    harness.run(harness.shell("true"), pman)  # the swarm has had time to remove something
+    assert (info.reason, harness.log(info)) == (Reason.CANCELLED, b"run\n")
 
 
-def test_workers_that_had_ended_keep_their_logs_too(bench: SwarmKit) -> None:
-    place = bench.place()
+def test_workers_that_had_ended_keep_their_logs_too(harness: SwarmKit) -> None:
+    place = harness.place()
     script = f"echo one; mkdir /share/outgoing/first 2>/dev/null && exit 0; {FOR_EVER}"
-    job = bench.sized(bench.shell(script, place), workers=4)
-    pman = bench.pman()
+    job = harness.sized(harness.shell(script, place), workers=4)
+    pman = harness.pman()
     pman.pman_submit(job)
     until(lambda: pman.pman_status(job.jid), lambda info: info.message.startswith("3 of 4"))
     until(lambda: pman.pman_status(job.jid), lambda info: info.message.endswith("1 ended"))
     info = pman.pman_cancel(job.jid)
-    assert bench.containers(ended=False) == []
-    assert (info.message, bench.log(info).count(b"one\n")) == ("cancelled", 4)
+    assert harness.containers(ended=False) == []
+    assert (info.message, harness.log(info).count(b"one\n")) == ("cancelled", 4)
 
 
-def test_a_cancelled_job_does_not_start_when_there_is_room_for_it(bench: SwarmKit) -> None:
-    pman = bench.pman(NODE_SELECTOR=FIRST)  # which has two GPUs
-    held = bench.sized(bench.shell(FOR_EVER), gpus=2)
+def test_a_cancelled_job_does_not_start_when_there_is_room_for_it(harness: SwarmKit) -> None:
+    pman = harness.pman(NODE_SELECTOR=FIRST)  # which has two GPUs
+    held = harness.sized(harness.shell(FOR_EVER), gpus=2)
     pman.pman_submit(held)
     until(lambda: pman.pman_status(held.jid), lambda info: info.status is Status.STARTED)
-    place = bench.place()
-    waits, next_one = (bench.sized(bench.count(place), gpus=2) for _ in range(2))
+    place = harness.place()
+    waits, next_one = (harness.sized(harness.count(place), gpus=2) for _ in range(2))
     pman.pman_submit(waits)
     until(lambda: pman.pman_status(waits.jid), lambda info: "insufficient" in info.message)
     info = pman.pman_cancel(waits.jid)
     assert (info.reason, info.started) == (Reason.CANCELLED, None)
     pman.pman_cancel(held.jid)
-    assert bench.run(next_one, pman).status is Status.SUCCEEDED
+    assert harness.run(next_one, pman).status is Status.SUCCEEDED
     assert runs(place) == 1
     assert pman.pman_status(waits.jid) == info
 
 
 def test_what_somebody_does_with_the_service_of_a_cancelled_job_runs_nothing(
-    bench: SwarmKit,
+    harness: SwarmKit,
 ) -> None:
-    place = bench.place()
-    job = bench.shell(RUNS, place)
-    pman = bench.pman()
+    place = harness.place()
+    job = harness.shell(RUNS, place)
+    pman = harness.pman()
     pman.pman_submit(job)
     until(lambda: runs(place), bool)
     info = pman.pman_cancel(job.jid)
-    force_update(bench.swarm.manager, info.native)
-    until(lambda: bench.tasks(job.jid), lambda tasks: len(tasks) == 3)
-    bench.update(job.jid, Mode={"Replicated": {"Replicas": 2}})
-    until(lambda: bench.tasks(job.jid), lambda tasks: len(tasks) == 4)
-    bench.run(bench.shell("true"))  # the swarm has had time to begin something
+    force_update(harness.swarm.manager, info.native)
+    until(lambda: harness.tasks(job.jid), lambda tasks: len(tasks) == 3)
+    harness.update(job.jid, Mode={"Replicated": {"Replicas": 2}})
+    until(lambda: harness.tasks(job.jid), lambda tasks: len(tasks) == 4)
+    harness.run(harness.shell("true"))  # the swarm has had time to begin something
     assert pman.pman_cancel(job.jid) == pman.pman_status(job.jid) == info
     assert runs(place) == 1
-    assert b"run\n" in bench.log(info)
+    assert b"run\n" in harness.log(info)
 
 
 # ------------------------------------------------------------------ on a played one

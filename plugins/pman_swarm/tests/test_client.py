@@ -69,29 +69,29 @@ def test_what_it_refuses_and_what_it_does_less_well() -> None:
     }
 
 
-def test_a_worker_node_is_reported_as_no_manager(two_nodes: RealSwarm, bench: SwarmKit) -> None:
-    pman = bench.pman(DOCKER_HOST=two_nodes.hosts[1])
-    for ask in (pman.pman_ping, pman.pman_resume, lambda: pman.pman_submit(bench.shell("true"))):
+def test_a_worker_node_is_reported_as_no_manager(two_nodes: RealSwarm, harness: SwarmKit) -> None:
+    pman = harness.pman(DOCKER_HOST=two_nodes.hosts[1])
+    for ask in (pman.pman_ping, pman.pman_resume, lambda: pman.pman_submit(harness.shell("true"))):
         with pytest.raises(EngineUnavailableError, match="is a worker of its swarm"):
             ask()
     with pytest.raises(EngineUnavailableError, match="not a swarm manager"):
         pman.pman_status("x")
 
 
-def test_an_engine_without_a_swarm_is_reported(engines: Engines, bench: SwarmKit) -> None:
+def test_an_engine_without_a_swarm_is_reported(engines: Engines, harness: SwarmKit) -> None:
     engines.need("docker", why_docker_is_missing("docker"))
     with pytest.raises(EngineUnavailableError, match="is in no swarm"):
-        bench.pman(DOCKER_HOST=address("docker")).pman_ping()
+        harness.pman(DOCKER_HOST=address("docker")).pman_ping()
 
 
-def test_the_swarm_is_named(bench: SwarmKit) -> None:
-    assert bench.pman().pman_ping().startswith("swarm of Docker ")
+def test_the_swarm_is_named(harness: SwarmKit) -> None:
+    assert harness.pman().pman_ping().startswith("swarm of Docker ")
 
 
 def test_a_manager_that_is_none_any_more_is_reported_when_it_is_asked_for(
-    two_nodes: RealSwarm, bench: SwarmKit
+    two_nodes: RealSwarm, harness: SwarmKit
 ) -> None:
-    pman = bench.pman(DOCKER_HOST=two_nodes.hosts[1])
-    pman._swarm._node = bench.pman()._swarm.node()  # as it was when pman began
+    pman = harness.pman(DOCKER_HOST=two_nodes.hosts[1])
+    pman._swarm._node = harness.pman()._swarm.node()  # as it was when pman began
     with pytest.raises(EngineUnavailableError, match="is a worker of its swarm"):
         pman.pman_ping()

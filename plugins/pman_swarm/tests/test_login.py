@@ -58,17 +58,17 @@ def registry(two_nodes: RealSwarm, engines: Engines, tmp_path: Path) -> Iterator
 
 
 @pytest.fixture
-def image(bench: SwarmKit, registry: str) -> Iterator[str]:
+def image(harness: SwarmKit, registry: str) -> Iterator[str]:
     """A small image that only the registry has."""
     repository = f"{registry}/pman-{uuid.uuid4().hex[:8]}"
-    node = bench.swarm.nodes[1]
+    node = harness.swarm.nodes[1]
     node.import_image_from_data(_root_tar(), repository=repository, tag="1")
     try:
         until(lambda: pushed(node, repository), bool)  # the registry begins to listen meanwhile
         node.remove_image(f"{repository}:1", force=True)
         yield f"{repository}:1"
     finally:
-        bench.clean_up()
+        harness.clean_up()
         with contextlib.suppress(docker.errors.APIError):
             node.remove_image(f"{repository}:1", force=True)
 
@@ -88,7 +88,7 @@ def log_in(monkeypatch: pytest.MonkeyPatch, folder: Path, login: dict[str, str])
 
 @pytest.mark.parametrize("login", [None, {**LOGIN, "password": "wrong"}], ids=["none", "wrong"])
 def test_without_the_login_there_is_no_image(
-    bench: SwarmKit,
+    harness: SwarmKit,
     image: str,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -96,18 +96,18 @@ def test_without_the_login_there_is_no_image(
 ) -> None:
     if login:
         log_in(monkeypatch, tmp_path / "login", login)
-    info = bench.run(bench.shell("true", image=image), bench.pman(NODE_SELECTOR=SECOND))
+    info = harness.run(harness.shell("true", image=image), harness.pman(NODE_SELECTOR=SECOND))
     assert (info.status, info.reason) == (Status.FAILED, Reason.IMAGE_NOT_FOUND)
     assert image in info.message
 
 
 def test_the_login_of_dockers_client_goes_to_the_node(
-    bench: SwarmKit, image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    harness: SwarmKit, image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     log_in(monkeypatch, tmp_path / "login", LOGIN)
-    info = bench.run(bench.shell("true", image=image), bench.pman(NODE_SELECTOR=SECOND))
+    info = harness.run(harness.shell("true", image=image), harness.pman(NODE_SELECTOR=SECOND))
     assert info.status is Status.SUCCEEDED, info
     assert info.image == image
-    kept = json.dumps([bench.service(info.jid), bench.tasks(info.jid)])
+    kept = json.dumps([harness.service(info.jid), harness.tasks(info.jid)])
     assert LOGIN["password"] not in kept
     assert base64.b64encode(":".join(LOGIN.values()).encode()).decode() not in kept

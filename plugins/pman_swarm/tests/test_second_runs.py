@@ -24,14 +24,14 @@ exit {code}
 """
 
 
-def once(bench: SwarmKit, place: Path, code: int = 0) -> Job:
-    return bench.shell(ONCE.replace("{code}", str(code)), place)
+def once(harness: SwarmKit, place: Path, code: int = 0) -> Job:
+    return harness.shell(ONCE.replace("{code}", str(code)), place)
 
 
-def recorded_in(bench: SwarmKit, jid: str) -> dict[str, str]:
+def recorded_in(harness: SwarmKit, jid: str) -> dict[str, str]:
     """What pman recorded of the end, by the names of the labels without their prefix."""
     names = ("message", "reason", "exit-code", "finished")
-    labels = bench.spec(jid)["Labels"]
+    labels = harness.spec(jid)["Labels"]
     found = {name: labels.get(LABEL_PREFIX + name) for name in names}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -39,88 +39,88 @@ def recorded_in(bench: SwarmKit, jid: str) -> dict[str, str]:
 @pytest.mark.parametrize("code", [0, 3])
 @pytest.mark.parametrize("label", [FIRST, SECOND], ids=["first", "second"])
 def test_a_forced_second_run_is_ended_and_the_end_stays(
-    bench: SwarmKit, two_nodes: RealSwarm, label: str, code: int
+    harness: SwarmKit, two_nodes: RealSwarm, label: str, code: int
 ) -> None:
-    place = bench.place()
-    job = once(bench, place, code)
-    pman = bench.pman(NODE_SELECTOR=label)
-    first = bench.run(job, pman)
+    place = harness.place()
+    job = once(harness, place, code)
+    pman = harness.pman(NODE_SELECTOR=label)
+    first = harness.run(job, pman)
     assert first.exit_code == code
-    force_update(bench.swarm.manager, first.native)
+    force_update(harness.swarm.manager, first.native)
     until((place / "out" / "again").exists, bool)
-    assert pman.pman_status(job.jid) == first == bench.pman().pman_status(job.jid)
+    assert pman.pman_status(job.jid) == first == harness.pman().pman_status(job.jid)
     assert pman.pman_list(JobFilter(), 10, None).jobs == (first,)
-    until(lambda: bench.containers(ended=False), lambda left: not left)
+    until(lambda: harness.containers(ended=False), lambda left: not left)
     assert pman.pman_status(job.jid) == first
-    assert bench.log(first) == b"run\n"
+    assert harness.log(first) == b"run\n"
     assert pman.pman_submit(job) == first
     assert runs(place) == 1
 
 
-def test_a_worker_that_somebody_adds_after_the_end_is_ended(bench: SwarmKit) -> None:
+def test_a_worker_that_somebody_adds_after_the_end_is_ended(harness: SwarmKit) -> None:
     """What ``docker service scale`` does."""
-    place = bench.place()
-    job = once(bench, place)
-    pman = bench.pman()
-    first = bench.run(job, pman)
-    bench.update(job.jid, Mode={"Replicated": {"Replicas": 2}})
+    place = harness.place()
+    job = once(harness, place)
+    pman = harness.pman()
+    first = harness.run(job, pman)
+    harness.update(job.jid, Mode={"Replicated": {"Replicas": 2}})
     until((place / "out" / "again").exists, bool)
     assert pman.pman_status(job.jid) == first
-    until(lambda: bench.containers(ended=False), lambda left: not left)
+    until(lambda: harness.containers(ended=False), lambda left: not left)
     assert pman.pman_status(job.jid) == first
 
 
-def test_a_list_ends_a_second_run_too(bench: SwarmKit) -> None:
-    place = bench.place()
-    job = once(bench, place)
-    first = bench.run(job)
-    force_update(bench.swarm.manager, first.native)
+def test_a_list_ends_a_second_run_too(harness: SwarmKit) -> None:
+    place = harness.place()
+    job = once(harness, place)
+    first = harness.run(job)
+    force_update(harness.swarm.manager, first.native)
     until((place / "out" / "again").exists, bool)
-    assert bench.pman().pman_list(JobFilter(), 10, None).jobs == (first,)
-    until(lambda: bench.containers(ended=False), lambda left: not left)
+    assert harness.pman().pman_list(JobFilter(), 10, None).jobs == (first,)
+    until(lambda: harness.containers(ended=False), lambda left: not left)
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_recording_an_end_begins_no_second_run(bench: SwarmKit, workers: int) -> None:
-    place = bench.place()
-    job = bench.sized(bench.count(place), workers=workers)
-    info = bench.run(job)
-    assert recorded_in(bench, job.jid) == {
+def test_recording_an_end_begins_no_second_run(harness: SwarmKit, workers: int) -> None:
+    place = harness.place()
+    job = harness.sized(harness.count(place), workers=workers)
+    info = harness.run(job)
+    assert recorded_in(harness, job.jid) == {
         "message": "finished",
         "exit-code": "0",
         "finished": info.finished.isoformat() if info.finished else "",
     }
     # The swarm has had time to begin something: it has run another job.
-    bench.run(bench.shell("true"))
-    assert len(bench.tasks(job.jid)) == runs(place) == workers
+    harness.run(harness.shell("true"))
+    assert len(harness.tasks(job.jid)) == runs(place) == workers
 
 
-def test_the_end_of_the_largest_job_is_recorded(bench: SwarmKit) -> None:
+def test_the_end_of_the_largest_job_is_recorded(harness: SwarmKit) -> None:
     """The swarm keeps a service as it was before its last update too: twice as many bytes."""
-    job = bench.shell("exit 3", env={f"N{n}": "x" * 100_000 for n in range(3)})
-    pman = bench.pman()
+    job = harness.shell("exit 3", env={f"N{n}": "x" * 100_000 for n in range(3)})
+    pman = harness.pman()
     pman.pman_validate(job)
-    info = bench.run(job, pman)
-    assert recorded_in(bench, job.jid)["reason"] == "exit-code"
-    assert bench.run(bench.shell("true")).status is Status.SUCCEEDED
+    info = harness.run(job, pman)
+    assert recorded_in(harness, job.jid)["reason"] == "exit-code"
+    assert harness.run(harness.shell("true")).status is Status.SUCCEEDED
     assert pman.pman_status(job.jid) == info
 
 
-def test_many_pmans_record_one_end(bench: SwarmKit) -> None:
-    place = bench.place()
-    job = bench.shell("while [ ! -e /share/incoming/go ]; do sleep 0.1; done; exit 3", place)
-    bench.pman().pman_submit(job)
-    pmans: list[Any] = [bench.pman() for _ in range(8)]
+def test_many_pmans_record_one_end(harness: SwarmKit) -> None:
+    place = harness.place()
+    job = harness.shell("while [ ! -e /share/incoming/go ]; do sleep 0.1; done; exit 3", place)
+    harness.pman().pman_submit(job)
+    pmans: list[Any] = [harness.pman() for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        ends = [pool.submit(bench.end_of, pman, job.jid) for pman in pmans]
+        ends = [pool.submit(harness.end_of, pman, job.jid) for pman in pmans]
         until(lambda: pmans[0].pman_status(job.jid), lambda info: info.status is Status.STARTED)
         (place / "in" / "go").touch()
         infos: set[JobInfo] = {end.result() for end in ends}
     assert len(infos) == 1
-    assert len(bench.tasks(job.jid)) == 1
+    assert len(harness.tasks(job.jid)) == 1
 
 
-def test_the_record_holds_no_value_of_the_environment(bench: SwarmKit) -> None:
+def test_the_record_holds_no_value_of_the_environment(harness: SwarmKit) -> None:
     secret = "s3cr3t-t0k3n-value"  # noqa: S105 - not one
-    info = bench.run(bench.job("/no/such", env={"TOKEN": secret}))
-    assert secret not in json.dumps(recorded_in(bench, info.jid))
+    info = harness.run(harness.job("/no/such", env={"TOKEN": secret}))
+    assert secret not in json.dumps(recorded_in(harness, info.jid))

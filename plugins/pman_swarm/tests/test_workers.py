@@ -17,11 +17,11 @@ exit $(cat /share/incoming/$name)
 
 
 def test_a_failed_worker_is_reported_when_all_have_ended_and_nobody_runs_again(
-    bench: SwarmKit,
+    harness: SwarmKit,
 ) -> None:
-    place = bench.place()
-    job = bench.sized(bench.shell(WAITS, place), workers=4)
-    pman = bench.pman()
+    place = harness.place()
+    job = harness.sized(harness.shell(WAITS, place), workers=4)
+    pman = harness.pman()
     pman.pman_submit(job)
     found = until(lambda: sorted((place / "out").glob("worker-*")), lambda seen: len(seen) == 4)
     names = [path.name.removeprefix("worker-") for path in found]
@@ -39,39 +39,39 @@ def test_a_failed_worker_is_reported_when_all_have_ended_and_nobody_runs_again(
     assert info.message == "3 of 4 workers running, 1 ended"
     for name in names[1:]:
         end(name, 0)
-    info = bench.end_of(pman, job.jid)
+    info = harness.end_of(pman, job.jid)
     assert (info.status, info.reason, info.exit_code) == (Status.FAILED, Reason.EXIT_CODE, 5)
-    tasks = sorted(bench.tasks(job.jid), key=lambda task: str(task["Slot"]))
+    tasks = sorted(harness.tasks(job.jid), key=lambda task: str(task["Slot"]))
     (failed,) = [task["Slot"] for task in tasks if task["Status"]["State"] == "failed"]
     assert info.message == f"worker {failed} of 4: exited with code 5"
     assert (len(tasks), runs(place)) == (4, 4)
-    assert bench.pman().pman_status(job.jid) == info
+    assert harness.pman().pman_status(job.jid) == info
 
 
-def test_workers_use_several_nodes(bench: SwarmKit, two_nodes: RealSwarm) -> None:
-    info = bench.run(bench.sized(bench.shell("hostname"), workers=4))
+def test_workers_use_several_nodes(harness: SwarmKit, two_nodes: RealSwarm) -> None:
+    info = harness.run(harness.sized(harness.shell("hostname"), workers=4))
     assert info.status is Status.SUCCEEDED, info
-    assert len({task["NodeID"] for task in bench.tasks(info.jid)}) == 2
-    assert bench.log(info).count(b"\n") == 8
+    assert len({task["NodeID"] for task in harness.tasks(info.jid)}) == 2
+    assert harness.log(info).count(b"\n") == 8
 
 
-def test_workers_that_find_no_room_end_the_job(bench: SwarmKit) -> None:
+def test_workers_that_find_no_room_end_the_job(harness: SwarmKit) -> None:
     """Each limit is of one worker: the swarm has three GPUs."""
-    place = bench.place()
+    place = harness.place()
     script = f"echo run | tee -a /share/outgoing/runs; {FOR_EVER}"
-    job = bench.sized(bench.shell(script, place), workers=4, gpus=1)
-    patient = bench.pman()
+    job = harness.sized(harness.shell(script, place), workers=4, gpus=1)
+    patient = harness.pman()
     patient.pman_submit(job)
     until(
         lambda: patient.pman_status(job.jid),
         lambda info: info.message.startswith("3 of 4 workers running"),
     )
     until(lambda: runs(place), lambda begun: begun == 3)
-    info = bench.end_of(bench.pman(START_DEADLINE="1"), job.jid)
+    info = harness.end_of(harness.pman(START_DEADLINE="1"), job.jid)
     assert (info.status, info.reason) == (Status.FAILED, Reason.START_DEADLINE)
     assert "3 of 4 workers running" in info.message
     assert runs(place) == 3
-    until(lambda: bench.containers(ended=False), lambda left: not left)
-    bench.run(bench.shell("true"))  # the swarm has had time to remove something
-    assert bench.log(info).count(b"run\n") == 3
-    assert bench.pman().pman_status(job.jid) == info
+    until(lambda: harness.containers(ended=False), lambda left: not left)
+    harness.run(harness.shell("true"))  # the swarm has had time to remove something
+    assert harness.log(info).count(b"run\n") == 3
+    assert harness.pman().pman_status(job.jid) == info

@@ -73,7 +73,7 @@ def engines(pytestconfig: pytest.Config) -> Engines:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
     """Add to a promise that is broken what became of its jobs."""
     report = yield
-    account = getattr(getattr(item, "funcargs", {}).get("bench"), "account", None)
+    account = getattr(getattr(item, "funcargs", {}).get("harness"), "account", None)
     if report.when == "call" and report.failed and callable(account):
         report.sections.append(("jobs of this test", account()))
     return report

@@ -29,6 +29,7 @@ from pman_core.testing.conformance.cancelling import CancelPromises
 from pman_core.testing.conformance.declaration import DeclarationPromises
 from pman_core.testing.conformance.directories import DirectoryPromises
 from pman_core.testing.conformance.engine import EnginePromises
+from pman_core.testing.conformance.harness import Harness
 from pman_core.testing.conformance.identity import IdentityPromises
 from pman_core.testing.conformance.lifecycle import LifecyclePromises, WaitingPromises
 from pman_core.testing.conformance.limits import LimitPromises
@@ -37,9 +38,8 @@ from pman_core.testing.conformance.logs import LogPromises
 from pman_core.testing.conformance.removal import RemovalPromises
 from pman_core.testing.conformance.subject import PYTHON_PROBE, Subject
 from pman_core.testing.conformance.surroundings import SurroundingsPromises
-from pman_core.testing.conformance.workbench import Workbench
 
-__all__ = ["PYTHON_PROBE", "BackendConformance", "Subject", "Workbench"]
+__all__ = ["PYTHON_PROBE", "BackendConformance", "Harness", "Subject"]
 
 
 class BackendConformance(
@@ -66,14 +66,14 @@ class BackendConformance(
         raise NotImplementedError("a subclass of BackendConformance provides a subject")
 
     @pytest.fixture
-    def bench(
+    def harness(
         self, subject: Subject, record_property: Callable[[str, object], None]
-    ) -> Iterator[Workbench]:
+    ) -> Iterator[Harness]:
         """The tools of a test; what they made is removed afterwards."""
         record_property("pman-conformance", type(self).__name__)
-        workbench = Workbench(subject)
-        for deviation in workbench.capabilities.deviations:
-            reason = workbench.capabilities.deviations[deviation]
+        harness = Harness(subject)
+        for deviation in harness.capabilities.deviations:
+            reason = harness.capabilities.deviations[deviation]
             record_property("pman-deviation", (deviation.value, reason))
-        yield workbench
-        workbench.clean_up()
+        yield harness
+        harness.clean_up()

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pman_core.testing.conformance.workbench import Workbench
+from pman_core.testing.conformance.harness import Harness
 
 
 class DeclarationPromises:
     """The declarations themselves."""
 
-    def test_every_refusal_and_deviation_has_a_reason(self, bench: Workbench) -> None:
+    def test_every_refusal_and_deviation_has_a_reason(self, harness: Harness) -> None:
         """In words for the operator."""
-        declared = bench.capabilities
+        declared = harness.capabilities
         for reason in (*declared.refusals.values(), *declared.deviations.values()):
             assert len(reason.split()) > 2, reason
 
-    def test_the_storage_of_the_subject_can_be_mounted(self, bench: Workbench) -> None:
+    def test_the_storage_of_the_subject_can_be_mounted(self, harness: Harness) -> None:
         """Otherwise the core would refuse to start."""
-        assert bench.subject.storage.kind in bench.capabilities.mounts
+        assert harness.subject.storage.kind in harness.capabilities.mounts
 
     def test_no_promise_is_overridden(self) -> None:
         """A subclass may replace a test only under an xfail mark that gives the reason."""

@@ -8,116 +8,116 @@ from pman_core.contract.capabilities import Deviation, Option
 from pman_core.contract.errors import ClientError
 from pman_core.contract.info import Status
 from pman_core.contract.mounts import INPUT_TARGET, OUTPUT_TARGET
+from pman_core.testing.conformance.harness import Harness, Place
 from pman_core.testing.conformance.marks import weakened_by
-from pman_core.testing.conformance.workbench import Place, Workbench
 
 
 class DirectoryPromises:
     """The directories of a job."""
 
-    def test_input_can_be_read(self, bench: Workbench) -> None:
+    def test_input_can_be_read(self, harness: Harness) -> None:
         """A file of the input directory has its content."""
-        place = bench.place()
+        place = harness.place()
         (place.local_in / "scan with blank.txt").write_text("content")
-        info = bench.run(place, "read", f"{place.job_in}/scan with blank.txt")
+        info = harness.run(place, "read", f"{place.job_in}/scan with blank.txt")
         assert info.status is Status.SUCCEEDED, info
-        assert bench.logs_with(info, b"content") == b"content"
+        assert harness.logs_with(info, b"content") == b"content"
 
     @weakened_by(Deviation.INPUT_WRITABLE)
-    def test_input_is_read_only(self, bench: Workbench) -> None:
+    def test_input_is_read_only(self, harness: Harness) -> None:
         """The job cannot write there."""
-        place = bench.place()
-        info = bench.run(place, "write", f"{place.job_in}/mine", "text")
+        place = harness.place()
+        info = harness.run(place, "write", f"{place.job_in}/mine", "text")
         assert info.status.is_final
-        if bench.deviates(Deviation.INPUT_WRITABLE):
+        if harness.deviates(Deviation.INPUT_WRITABLE):
             return
         assert info.exit_code == 2, info
         assert not (place.local_in / "mine").exists()
 
-    def test_output_can_be_written(self, bench: Workbench) -> None:
+    def test_output_can_be_written(self, harness: Harness) -> None:
         """What the job writes is in the storebase."""
-        place = bench.place()
-        info = bench.run(place, "write", f"{place.job_out}/result", "text")
+        place = harness.place()
+        info = harness.run(place, "write", f"{place.job_out}/result", "text")
         assert info.status is Status.SUCCEEDED, info
         assert (place.local_out / "result").read_text() == "text"
 
-    def test_input_and_output_may_be_the_same(self, bench: Workbench) -> None:
+    def test_input_and_output_may_be_the_same(self, harness: Harness) -> None:
         """Then neither mount is lost."""
-        place = bench.place(same=True)
+        place = harness.place(same=True)
         (place.local_in / "there").write_text("content")
-        info = bench.run(place, "read", f"{place.job_in}/there")
+        info = harness.run(place, "read", f"{place.job_in}/there")
         assert info.status is Status.SUCCEEDED, info
-        info = bench.run(place, "write", f"{place.job_out}/result", "text")
+        info = harness.run(place, "write", f"{place.job_out}/result", "text")
         assert info.status is Status.SUCCEEDED, info
         assert (place.local_out / "result").read_text() == "text"
 
     @pytest.mark.parametrize("which", ["input", "output"])
     @weakened_by(Deviation.MISSING_DIRECTORY_MADE)
     def test_a_missing_directory_is_reported_and_not_created(
-        self, bench: Workbench, which: str
+        self, harness: Harness, which: str
     ) -> None:
         """The job fails, and no empty directory appears in its place."""
-        real = bench.place()
-        own = real.local_in.parent.relative_to(bench.subject.storebase)
+        real = harness.place()
+        own = real.local_in.parent.relative_to(harness.subject.storebase)
         missing = f"{own.parent}/no-such-{which}"
         parts = {"input": f"{own}/in", "output": f"{own}/out"} | {which: missing}
-        if bench.deviates(Deviation.MISSING_DIRECTORY_MADE):
+        if harness.deviates(Deviation.MISSING_DIRECTORY_MADE):
             return
-        self._fails_to_start(bench, bench.place_at(parts["input"], parts["output"]))
-        assert not (bench.subject.storebase / missing).exists()
+        self._fails_to_start(harness, harness.place_at(parts["input"], parts["output"]))
+        assert not (harness.subject.storebase / missing).exists()
 
     @weakened_by(Deviation.REAL_DIRECTORIES)
-    def test_directories_are_where_plugins_expect_them(self, bench: Workbench) -> None:
+    def test_directories_are_where_plugins_expect_them(self, harness: Harness) -> None:
         """At the paths that ChRIS plugins have always found in their arguments."""
-        place = bench.place()
+        place = harness.place()
         expected = (INPUT_TARGET, OUTPUT_TARGET)
-        if bench.deviates(Deviation.REAL_DIRECTORIES):
+        if harness.deviates(Deviation.REAL_DIRECTORIES):
             expected = (str(place.local_in), str(place.local_out))
-        info = bench.run(place, "write", f"{expected[1]}/result", "text")
+        info = harness.run(place, "write", f"{expected[1]}/result", "text")
         assert info.status is Status.SUCCEEDED, info
         assert (place.local_out / "result").read_text() == "text"
         assert (place.job_in, place.job_out) == expected
 
-    def test_a_job_may_have_more_directories(self, bench: Workbench) -> None:
+    def test_a_job_may_have_more_directories(self, harness: Harness) -> None:
         """Each at its own path, read-only or writable as it was asked for."""
-        bench.needs(Option.MOUNTS)
-        place, other = bench.place(), bench.place()
+        harness.needs(Option.MOUNTS)
+        place, other = harness.place(), harness.place()
         (other.local_in / "there").write_text("content")
-        folder = other.local_in.parent.relative_to(bench.subject.storebase)
-        mount = bench.subject.storage.mount
+        folder = other.local_in.parent.relative_to(harness.subject.storebase)
+        mount = harness.subject.storage.mount
         mounts = (
             *place.mounts,
             mount(f"{folder}/in", "/data/more in", read_only=True),
             mount(f"{folder}/out", "/data/out", read_only=False),
         )
-        read = bench.run(place, "read", "/data/more in/there", mounts=mounts)
-        assert bench.logs_with(read, b"content") == b"content"
-        refused = bench.run(place, "write", "/data/more in/mine", "text", mounts=mounts)
+        read = harness.run(place, "read", "/data/more in/there", mounts=mounts)
+        assert harness.logs_with(read, b"content") == b"content"
+        refused = harness.run(place, "write", "/data/more in/mine", "text", mounts=mounts)
         assert refused.exit_code == 2, refused
-        written = bench.run(place, "write", "/data/out/result", "text", mounts=mounts)
+        written = harness.run(place, "write", "/data/out/result", "text", mounts=mounts)
         assert written.status is Status.SUCCEEDED, written
         assert (other.local_out / "result").read_text() == "text"
 
     @weakened_by(Deviation.NO_ISOLATION)
-    def test_a_job_sees_only_its_own_directories(self, bench: Workbench) -> None:
+    def test_a_job_sees_only_its_own_directories(self, harness: Harness) -> None:
         """Not those of other jobs, by any path that the machine knows."""
-        place, other = bench.place(), bench.place()
+        place, other = harness.place(), harness.place()
         (other.local_in / "secret").write_text("hidden")
-        info = bench.run(place, "read", str(other.local_in / "secret"))
+        info = harness.run(place, "read", str(other.local_in / "secret"))
         assert info.status.is_final
-        if bench.deviates(Deviation.NO_ISOLATION):
+        if harness.deviates(Deviation.NO_ISOLATION):
             return
         assert info.exit_code == 2, info
-        assert b"hidden" not in bench.logs(info)
+        assert b"hidden" not in harness.logs(info)
 
     @staticmethod
-    def _fails_to_start(bench: Workbench, place: Place) -> None:
-        job = bench.job(place, "exit", "0")
+    def _fails_to_start(harness: Harness, place: Place) -> None:
+        job = harness.job(place, "exit", "0")
         try:
-            bench.submit(job)
+            harness.submit(job)
         except ClientError as error:
             assert str(error)
             return
-        info = bench.end_of(job.jid)
+        info = harness.end_of(job.jid)
         assert info.status is Status.FAILED, info
         assert "no-such-" in info.message, info

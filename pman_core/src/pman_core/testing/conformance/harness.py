@@ -77,7 +77,7 @@ class Place:
         return False
 
 
-class Workbench:
+class Harness:
     """One test's jobs; what is left of them is removed at its end."""
 
     def __init__(self, subject: Subject) -> None:

@@ -1,4 +1,4 @@
-"""Writes the parts of the reference that the code itself tells.
+"""Writes the parts of the reference that the code itself knows.
 
 ``python docs/generate.py`` writes them; ``--check`` only says which are out of date. A test
 does the latter, so the reference cannot drift from the code.
@@ -77,7 +77,7 @@ def settings() -> str:
     parts = [
         "# Settings",
         "pman reads environment variables, and under them a `.env` file in the working "
-        "directory. A variable that is set to nothing counts as unset. All faults are told at "
+        "directory. A variable that is set to nothing counts as unset. All faults are reported at "
         "once, at start, with exit code 2. `pman config` shows the values in force.",
         "## Core",
         _variables(CoreSettings, StorageSettings),
@@ -144,7 +144,7 @@ def rest() -> str:
             "## Routes",
             _table(("route", "meaning", "codes"), routes),
             "Any request may also be answered with: "
-            + "; ".join(f"{code}, {told['description']}" for code, told in COMMON_ERRORS.items())
+            + "; ".join(f"{code}, {error['description']}" for code, error in COMMON_ERRORS.items())
             + ".",
             "## Parameters in the query string",
             _table(("route", "parameter", "meaning"), parameters),
@@ -206,7 +206,7 @@ def backends() -> str:
         for offer in registry.installed(registry.BACKENDS):
             manager = registry.new_manager()
             # A home of its own keeps what depends on this machine out of the page. Some must
-            # be told where their engine and the job data are; neither is asked.
+            # know where their engine and the job data are; neither is asked.
             Path(folder, "config").touch()
             environ = {
                 "HOME": folder,
@@ -248,7 +248,7 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def main() -> None:
-    """Write the pages, or tell which are out of date."""
+    """Write the pages, or say which are out of date."""
     check = "--check" in sys.argv[1:]
     stale = []
     for name, text in pages().items():

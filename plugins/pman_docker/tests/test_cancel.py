@@ -287,7 +287,7 @@ def test_a_foreign_container_in_the_way_of_a_placeholder_is_named(name: str, kin
         made.pman.pman_submit(job())
         body = {"Image": "here:1", "Labels": {"not": "pman's"}, "name": second_name("aa", kind)}
         made.engine.reply("POST", "/containers/create", body)
-        with pytest.raises(EngineUnavailableError, match=f"container aa.{kind} is none of pman's"):
+        with pytest.raises(EngineUnavailableError, match=f"container aa.{kind} is not pman's"):
             made.pman.pman_cancel("aa")
         assert made.pman.pman_status("aa").status is Status.STARTED
         made.engine.end("aa", 137)
@@ -301,7 +301,7 @@ def test_a_foreign_container_in_the_way_of_a_waiting_jobs_end_is_named() -> None
         made.until_quiet()
         body = {"Image": "here:1", "Labels": {"not": "pman's"}, "name": "aa.run"}
         made.engine.reply("POST", "/containers/create", body)
-        with pytest.raises(EngineUnavailableError, match=r"container aa\.run is none of pman's"):
+        with pytest.raises(EngineUnavailableError, match=r"container aa\.run is not pman's"):
             made.pman.pman_cancel("aa")
 
 

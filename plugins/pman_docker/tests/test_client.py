@@ -52,7 +52,7 @@ def test_an_engine_that_cannot_look_is_not_there_for_now(look: str, answer: Answ
     words = str(answer[1]["message"])  # type: ignore[index]
     with (
         engine_that_says(answer) as engine,
-        pytest.raises(EngineUnavailableError, match=f"cannot tell: .*{words}"),
+        pytest.raises(EngineUnavailableError, match=f"does not know now: .*{words}"),
     ):
         LOOKS[look](engine)
 

@@ -14,7 +14,7 @@ from gunicorn.workers.base import Worker
 
 from pman_core.contract.errors import ConfigurationError
 
-#: Seconds within which the first worker has told it, and gunicorn has ended the others.
+#: Seconds within which the first worker has reported it, and gunicorn has ended the others.
 _PATIENCE_S = 10
 
 

@@ -39,7 +39,7 @@ class Application:
 def _made() -> Any:
     """The service that the environment describes.
 
-    :raises SystemExit: it is wrong, which has been told.
+    :raises SystemExit: it is wrong, which has been reported.
     """
     try:
         return create_app()
@@ -51,5 +51,5 @@ log_to_stderr()
 application = Application()
 log.info(
     "served by gunicorn, as pman 6 was; pman serve --host 0.0.0.0 replaces it: there a client that "
-    "stalls keeps nobody from being served"
+    "stalls does not keep others from being served"
 )

@@ -133,7 +133,7 @@ def to_json(spec: JobSpec) -> str:
 def from_json(text: str) -> JobSpec:
     """The spec that :func:`to_json` wrote.
 
-    :raises ValueError: the text is none of that.
+    :raises ValueError: the text is something else.
     """
     try:
         spec = _converter().structure(json.loads(text), JobSpec)

@@ -70,7 +70,7 @@ class Abandonment:
             return True
         labels = second["Config"]["Labels"] or {}
         if not labels.get(OF):
-            log.warning("container %s is none of pman's, and is in the way of a job", name)
+            log.warning("container %s is not pman's, and is in the way of a job", name)
             return False
         of_another = labels[OF] != first
         if of_another and not self._objects.is_there(first):

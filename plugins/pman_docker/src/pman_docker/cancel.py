@@ -99,7 +99,7 @@ class Canceller:
         )
         if self._objects.is_in_the_way(second_name(name)):
             raise NotRecordedError(
-                f"container {second_name(name)} is none of pman's; remove it, or rename it"
+                f"container {second_name(name)} is not pman's; remove it, or rename it"
             )
 
 

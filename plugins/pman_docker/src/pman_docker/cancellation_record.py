@@ -68,9 +68,7 @@ class Cancellations:
             if found or not self._objects.is_there(first):
                 break
             if self._objects.is_in_the_way(name):
-                raise NotRecordedError(
-                    f"container {name} is none of pman's; remove it, or rename it"
-                )
+                raise NotRecordedError(f"container {name} is not pman's; remove it, or rename it")
             if time.monotonic() > deadline:
                 raise EngineUnavailableError(f"container {name} is not there in time")
             time.sleep(_PAUSE_S)  # another process makes it just now

@@ -16,7 +16,7 @@ _RESTARTABLE = (
 _ONE_CONTAINER = "a job is one container"
 
 _NOTES = (
-    "Whoever can talk to the engine can read the environment of every job, and has the power "
+    "Anybody who can talk to the engine can read the environment of every job, and has the power "
     "of root on its machine: pman's access to the socket is that power.",
 )
 
@@ -28,7 +28,7 @@ DOCKER = Capabilities(
         Deviation.LOG_ORDER: _TWO_PIPES,
         Deviation.RESTARTABLE: _RESTARTABLE,
         Deviation.SWAP_NOT_LIMITED: (
-            "swap is limited only where the kernel accounts for it (docker info tells)"
+            "swap is limited only where the kernel accounts for it (docker info says so)"
         ),
         Deviation.WORKDIR_MADE: (
             "Docker makes a working directory that is missing when it makes the container"
@@ -49,11 +49,11 @@ PODMAN = Capabilities(
         Deviation.LOG_ORDER: _TWO_PIPES,
         Deviation.RESTARTABLE: _RESTARTABLE,
         Deviation.SWAP_NOT_LIMITED: (
-            "swap is limited only where the kernel accounts for it (podman info tells)"
+            "swap is limited only where the kernel accounts for it (podman info says so)"
         ),
         Deviation.OOM_NOT_REPORTED: (
             "Podman before 5 does not know that a container ran out of memory; exit code 137 "
-            "is told as killed, probably out of memory"
+            "is reported as killed, probably out of memory"
         ),
         Deviation.LOG_TAIL: (
             "Podman before 5 puts newlines into wrong places in the end of a log; pman reads "

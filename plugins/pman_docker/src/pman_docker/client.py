@@ -92,7 +92,7 @@ class Engine:
     def _notice(self, api: docker.APIClient, answer: requests.Response, **_: object) -> None:
         """Forget what is known of an engine that has been replaced or upgraded.
 
-        Both engines tell name and version with each answer, as ``Server`` (Docker/20.10.24,
+        Both engines give name and version with each answer, as ``Server`` (Docker/20.10.24,
         Libpod/4.3.1).
         """
         server, self._server = self._server, answer.headers.get("Server", "")
@@ -198,7 +198,7 @@ class Engine:
     def inspect(self, name: str) -> dict[str, Any]:
         """Everything about a container.
 
-        :raises NotFoundError: there is none of that name.
+        :raises NotFoundError: nothing has that name.
         """
         with query_errors(self.address, may_lack=True):
             found: dict[str, Any] = self._again_while_it_ends(
@@ -290,7 +290,7 @@ class Engine:
     def volume(self, name: str) -> dict[str, Any]:
         """Everything about a volume.
 
-        :raises NotFoundError: there is none of that name.
+        :raises NotFoundError: nothing has that name.
         """
         with query_errors(self.address, may_lack=True):
             found: dict[str, Any] = self.ask(lambda api: api.inspect_volume(name))

@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 #: What an operator should know and do.
 HINT = (
-    "set CONTAINER_ENV=podman, so that what Podman cannot do (GPUs, NFS storage) is told at the "
-    "start and not when a job is submitted"
+    "set CONTAINER_ENV=podman, so that what Podman cannot do (GPUs, NFS storage) is reported at "
+    "the start and not when a job is submitted"
 )
 
 

@@ -82,7 +82,7 @@ def query_errors(address: str, *, may_lack: bool = False) -> Iterator[None]:
 
     :param may_lack: whether one thing is looked for, which may not be there.
     :raises NotFoundError: there is no such thing; ``ImageMissingError`` of an image.
-    :raises EngineUnavailableError: the engine did not answer, or cannot tell.
+    :raises EngineUnavailableError: the engine did not answer, or does not know now.
     """
     try:
         with engine_errors(address):
@@ -90,7 +90,8 @@ def query_errors(address: str, *, may_lack: bool = False) -> Iterator[None]:
     except RefusedError as refused:
         if may_lack and isinstance(refused, (NotFoundError, ImageMissingError)):
             raise
-        raise EngineUnavailableError(f"the engine at {address} cannot tell: {refused}") from refused
+        message = f"the engine at {address} does not know now: {refused}"
+        raise EngineUnavailableError(message) from refused
 
 
 @contextlib.contextmanager
@@ -154,7 +155,7 @@ def is_other_version(error: docker.errors.APIError) -> bool:
 
 
 def accepted(answer: requests.Response) -> requests.Response:
-    """An answer that is none of an error.
+    """An answer that is no error.
 
     :raises docker.errors.APIError: it is one; ``engine_errors`` maps it.
     """
@@ -172,7 +173,7 @@ def _words(answer: requests.Response) -> str:
 
 
 def _why(error: BaseException, address: str) -> str:
-    """What to tell after the address of an engine that gave no answer."""
+    """What a message says after the address of an engine that gave no answer."""
     socket = address.removeprefix("unix://")
     if socket != address and any(isinstance(cause, PermissionError) for cause in chain(error)):
         return f"cannot be reached: {who_may_use(socket)}"

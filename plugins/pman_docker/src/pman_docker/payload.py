@@ -121,7 +121,7 @@ def podman_placeholder(image: str, labels: Mapping[str, str]) -> Payload:
 
 
 def _process_limit(settings: DockerSettings) -> int:
-    """The init is none of the processes that a job may have."""
+    """The init does not count among the processes that a job may have."""
     return settings.pids_limit + settings.job_init
 
 

@@ -14,8 +14,8 @@ from pman_k8s.pod_security import required_level
 from pman_k8s.settings import K8sSettings
 
 _SECRETS = (
-    "Whoever may read Jobs or pods in the namespace can read the environment of every job, which "
-    "may hold tokens."
+    "Anybody who may read Jobs or pods in the namespace can read the environment of every job, "
+    "which may hold tokens."
 )
 _TIME = (
     "A time limit counts from when a node takes a job, so pulling its image is part of it; "
@@ -43,7 +43,7 @@ def capabilities(
             "a Job cannot say anything of swap: nodes have none unless their operator allows it"
         ),
         Deviation.WORKDIR_MADE: (
-            "runc, which starts containers on nodes, makes it as root's, and cannot be told not to"
+            "runc, which starts containers on nodes, makes it as root's, and has no option not to"
         ),
         Deviation.NO_INIT: "Kubernetes has no init for containers; an image may bring its own",
         Deviation.SECOND_RUN_WINDOW: (

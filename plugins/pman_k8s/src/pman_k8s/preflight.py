@@ -26,7 +26,7 @@ OPTIONAL: Mapping[Permission, str] = {
     "until the job is removed, and a job that is cancelled loses its log",
     ("", "pods", "", "delete"): "a pod that its node does not end cannot be removed by force",
     ("", "events", "", "list"): "the message of a job that waits may not say for what",
-    ("", "persistentvolumeclaims", "", "get"): "nobody can tell here whether the claim is there",
+    ("", "persistentvolumeclaims", "", "get"): "it is not known here whether the claim is there",
 }
 
 

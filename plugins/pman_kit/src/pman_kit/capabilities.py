@@ -28,7 +28,7 @@ def capabilities() -> Capabilities:
             Deviation.OOM_NOT_REPORTED: "the process is refused the memory and ends as it likes",
         },
         notes=(
-            f"Jobs run as pman's own user, {_user()}, with all that this user may do: whoever "
+            f"Jobs run as pman's own user, {_user()}, with all that this user may do: anybody who "
             "can reach pman's port can run any command as this user.",
         ),
     )

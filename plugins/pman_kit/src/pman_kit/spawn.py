@@ -47,5 +47,5 @@ def spawn(folder: Path, lock: int, timeout_s: float) -> None:
     if code:
         raise EngineUnavailableError(
             f"a supervisor could not be started (it ended with {code}); "
-            f"{folder / SUPERVISOR_ERRORS} may tell why"
+            f"{folder / SUPERVISOR_ERRORS} may say why"
         )

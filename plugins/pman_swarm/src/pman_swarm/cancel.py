@@ -42,7 +42,7 @@ def _has_stopped(swarm: SwarmClient, info: JobInfo, timeout_s: float) -> bool:
     while service and _runs_on(swarm, service):
         if time.monotonic() > deadline:
             raise EngineUnavailableError(
-                f"job {info.jid!r} is ended, but its node has not told yet that nothing of it "
+                f"job {info.jid!r} is ended, but its node has not reported yet that nothing of it "
                 "runs on; cancel it again"
             )
         time.sleep(_LOOK_AGAIN_S)

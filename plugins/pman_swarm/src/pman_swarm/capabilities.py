@@ -18,8 +18,8 @@ _CAPABILITIES = Capabilities(
         ),
         Deviation.OOM_NOT_REPORTED: (
             "a task does not know that it ran out of memory; pman sees it only where the job ran "
-            "on the node that pman talks to, else exit code 137 is told as killed, probably out "
-            "of memory"
+            "on the node that pman talks to, else exit code 137 is reported as killed, probably "
+            "out of memory"
         ),
         Deviation.PULL_NOT_RETRIED: (
             "a node drops what the registry said, and a task that has been rejected is final: the "
@@ -30,10 +30,10 @@ _CAPABILITIES = Capabilities(
         Deviation.PRIVILEGES_GAINABLE: "Docker before 25 (API 1.44) ignores the option of services",
     },
     notes=(
-        "Whoever can talk to the engine can read the environment of every job, and has the power "
-        "of root on its machine: pman's access to the socket is that power.",
-        "A job with GPUs is ended by the swarm, and told as lost, when its node is updated in any "
-        "way, be it by a label, and when a manager restarts (seen with Docker 20.10).",
+        "Anybody who can talk to the engine can read the environment of every job, and has the "
+        "power of root on its machine: pman's access to the socket is that power.",
+        "A job with GPUs is ended by the swarm, and reported as lost, when its node is updated in "
+        "any way, be it by a label, and when a manager restarts (seen with Docker 20.10).",
         "Whether CPU and memory limits are enforced is asked of the node that pman talks to; of "
         "the others it is assumed.",
     ),

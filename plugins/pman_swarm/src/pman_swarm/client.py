@@ -144,8 +144,8 @@ class SwarmClient:
     def _asked(self, path: str, **query: str) -> Any:
         """What a path of the API answers.
 
-        :raises EngineUnavailableError: the manager cannot tell now: it is none any more, say, or
-            too few of them are left.
+        :raises EngineUnavailableError: the manager does not know now: it is a manager no more,
+            say, or too few of them are left.
         """
         try:
             return self._engine.get(path, **query)

@@ -1,6 +1,6 @@
 """How a task ended: pure translation of its state, its words and its exit code.
 
-Only the state tells whether a task failed: the exit code of one that never ran is 0 or absent.
+Only the state shows whether a task failed: the exit code of one that never ran is 0 or absent.
 Words as of Docker 20.10.
 """
 
@@ -32,7 +32,7 @@ def outcome_of(task: Mapping[str, Any], image: str, out_of_memory: bool | None =
     """How a task that is over ended.
 
     :param out_of_memory: whether a killed worker of the job was out of memory, which a task does
-        not tell; ``None`` if no node could be asked.
+        not know; ``None`` if no node could be asked.
     """
     status = task["Status"]
     state = status["State"]

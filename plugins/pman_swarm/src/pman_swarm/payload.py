@@ -39,7 +39,7 @@ def service_payload(name: str, job: Job, settings: SwarmSettings) -> Payload:
             "Resources": _resources(job.resources, settings),
             # The API's default is to run a task that ended again, for ever. Nothing is ever tried
             # again; that it could be makes the swarm keep as many tasks of each worker, with their
-            # logs, whatever its history limit and whoever updates the service.
+            # logs, whatever its history limit, and also where the service is updated.
             "RestartPolicy": {"Condition": "none", "MaxAttempts": 99},
             "Placement": {"Constraints": _constraints(settings)},
             # json-file, the usual default, spoils bytes that are no UTF-8 (seen with 20.10).
@@ -91,7 +91,7 @@ def _resources(wanted: Resources, settings: SwarmSettings) -> Payload:
     if wanted.gpus:
         gpu = {"Kind": settings.gpu_resource, "Value": wanted.gpus}
         reserved["GenericResources"] = [{"DiscreteResourceSpec": gpu}]
-    # The init is none of the processes that a job may have.
+    # The init does not count among the processes that a job may have.
     limits = {**limits, "Pids": settings.pids_limit + settings.job_init}
     return {"Limits": limits, "Reservations": reserved}
 

@@ -29,7 +29,7 @@ def remove(swarm: SwarmClient, service: Service, timeout_s: float) -> None:
     deadline = time.monotonic() + min(_END_WITHIN_S, timeout_s)
     while _has_tasks(swarm, service):
         if time.monotonic() > deadline:
-            log.warning("job %s: a node has not told that it ended", service["Spec"]["Name"])
+            log.warning("job %s: a node has not reported that it ended", service["Spec"]["Name"])
             return
         time.sleep(_LOOK_AGAIN_S)
 

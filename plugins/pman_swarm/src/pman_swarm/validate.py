@@ -11,7 +11,7 @@ from pman_swarm.payload import service_payload
 from pman_swarm.settings import SwarmSettings
 
 #: Larger jobs can keep a swarm from scheduling anything any more, for good. It places jobs in
-#: batches that close once they hold 3/4 of what its managers can tell each other at once (1.5
+#: batches that close once they hold 3/4 of what its managers can send each other at once (1.5
 #: MiB), so a job that is larger than the last quarter, 393,216 bytes, may overfill one. The rest
 #: is for what the swarm adds.
 _MOST_BYTES = 350_000

@@ -2,7 +2,7 @@
 
 A *backend* implements the hooks of :class:`BackendHooks`; those of :data:`REQUIRED` it must.
 Any plugin may implement those of :class:`PluginHooks`. An *extension* may wrap the hooks of
-a backend (``@hookimpl(wrapper=True)``), never implement them. Nobody may wrap the hooks of
+a backend (``@hookimpl(wrapper=True)``), never implement them. No plugin may wrap the hooks of
 :class:`PluginHooks`: those are called for one plugin at a time, so a wrapper would not see what
 it wraps.
 

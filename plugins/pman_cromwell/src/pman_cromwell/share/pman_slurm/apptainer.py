@@ -26,7 +26,7 @@ _FAILED, _NO_WORKDIR = 255, "failed to set working directory"
 
 #: SingularityCE begins elsewhere where the directory is missing (its ``process_linux.go``).
 _IGNORES = (
-    "the working directory {} may be missing in the image, and singularity would not tell: it "
+    "the working directory {} may be missing in the image, and singularity would not report it: it "
     "needs Apptainer on the nodes, or a directory of the job"
 )
 

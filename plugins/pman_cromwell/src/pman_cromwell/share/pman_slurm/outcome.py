@@ -95,7 +95,7 @@ def not_started_in_time(deadline_s: int, waited_for: str) -> Outcome:
 
 
 def lost(why: str) -> Outcome:
-    """Nobody knows how it ended, and it does not run."""
+    """It is not known how it ended, and it does not run."""
     return Outcome(reasons.LOST, f"lost: {why}")
 
 

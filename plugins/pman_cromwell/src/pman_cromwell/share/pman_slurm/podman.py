@@ -140,7 +140,7 @@ class Podman(Runtime):
         state = self._state()
         if state is None and code:
             # It is that of the container, or of Podman's own trouble.
-            words = f"Podman does not tell how the container ended; podman start gave {code}"
+            words = f"Podman does not report how the container ended; podman start gave {code}"
             return lost(words)
         if state is None:
             return exited(code)

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -43,7 +43,11 @@ class OwnEngine:
         self.socket.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         deadline = time.monotonic() + 60
         while not self._answers():
@@ -55,7 +59,8 @@ class OwnEngine:
     def crash(self) -> None:
         """End it as ``kill -9`` does, with whatever lives in its namespaces."""
         if self.process:
-            os.kill(self.process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it could not start
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
 
@@ -67,19 +72,41 @@ class OwnEngine:
             return False
 
 
-def own_docker(folder: Path) -> OwnEngine:
+def on_machine_of(like: RealEngine, *namespaces: str) -> list[str]:
+    """The words before a command that is to run where an engine runs.
+
+    None on this machine; else those that enter the machine that ``engines/up`` made for it.
+    """
+    network = os.environ.get("PMAN_ENGINES_NETNS")
+    if not network:
+        return []
+    name = Path(network).name.removeprefix("pman-")
+    folder = next(
+        path for path in Path(like.host.removeprefix("unix://")).parents if path.name == name
+    )
+    process = (folder.parent / "run" / f"{name}.pid").read_text().split()[0]
+    first = Path(f"/proc/{process}/task/{process}/children").read_text().split()[0]
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    entered = [f"--{namespace}" for namespace in namespaces]
+    return ["nsenter", "--target", first, *entered, "--", "env", f"PATH={path}"]
+
+
+def own_docker(folder: Path, like: RealEngine) -> OwnEngine:
     """Docker's daemon, its containerd and its containers: they end with it, as without power."""
     data, config = folder / "own-docker", folder / "own-docker.json"
     config.write_text(json.dumps({"exec-opts": ["native.cgroupdriver=cgroupfs"]}))
-    command = [*APART, "--kill-child", str(NODE), str(data), str(config)]
-    return OwnEngine("docker", data.with_suffix(".sock"), command, folder / "own-docker.log")
+    script = shutil.copy(NODE, folder)  # another machine may not see the repository
+    command = [*on_machine_of(like, "mount"), *APART, "--kill-child", script, str(data)]
+    socket = data.with_suffix(".sock")
+    return OwnEngine("docker", socket, [*command, str(config)], folder / "own-docker.log")
 
 
-def own_podman(folder: Path, service: str) -> OwnEngine:
+def own_podman(folder: Path, like: RealEngine) -> OwnEngine:
     """A second service on the data of the first: Podman's containers belong to no daemon."""
-    settings = Path(service.removeprefix("unix://")).parent
+    settings = Path(like.host.removeprefix("unix://")).parent
     socket = folder / "own-podman.sock"
     command = [
+        *on_machine_of(like, "mount", "uts", "net", "pid"),
         "env",
         f"CONTAINERS_CONF={settings}/containers.conf",
         f"CONTAINERS_STORAGE_CONF={settings}/storage.conf",
@@ -101,11 +128,7 @@ def why_no_own_engine(engine: RealEngine) -> str | None:
 @contextlib.contextmanager
 def subject_that_crashes(like: RealEngine, folder: Path) -> Iterator[Subject]:
     """An engine of this test's own as a subject; it has ended afterwards."""
-    make: dict[str, Callable[[], OwnEngine]] = {
-        "docker": lambda: own_docker(folder),
-        "podman": lambda: own_podman(folder, like.host),
-    }
-    own = make[like.name]()
+    own = {"docker": own_docker, "podman": own_podman}[like.name](folder, like)
     try:
         own.start()
         with contextlib.closing(docker.APIClient(own.host, version="auto")) as api:

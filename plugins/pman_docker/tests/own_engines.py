@@ -96,7 +96,7 @@ def own_docker(folder: Path, like: RealEngine) -> OwnEngine:
     data, config = folder / "own-docker", folder / "own-docker.json"
     config.write_text(json.dumps({"exec-opts": ["native.cgroupdriver=cgroupfs"]}))
     script = shutil.copy(NODE, folder)  # another machine may not see the repository
-    command = [*on_machine_of(like, "mount"), *APART, "--kill-child", script, str(data)]
+    command = [*on_machine_of(like, "mount"), *APART, "--kill-child", str(script), str(data)]
     socket = data.with_suffix(".sock")
     return OwnEngine("docker", socket, [*command, str(config)], folder / "own-docker.log")
 

@@ -360,7 +360,7 @@ def test_an_abandoned_second_container_is_replaced_once(harness: EngineKit) -> N
     pmans = [harness.pman(ENGINE_TIMEOUT="10") for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         infos = list(pool.map(lambda pman: harness.end_of(pman, job.jid), pmans))
-    assert {info.status for info in infos} == {Status.SUCCEEDED}
+    assert {info.status for info in infos} == {Status.SUCCEEDED}, infos
     harness.until_quiet()
     assert runs(place) == 1
     assert harness.inspect(name)["Id"] != left

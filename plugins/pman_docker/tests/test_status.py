@@ -186,9 +186,10 @@ def test_another_code_is_reported_with_the_engines_words() -> None:
     assert "mount gone" in message
 
 
-def test_a_container_that_makes_way_is_not_lost() -> None:
+@pytest.mark.parametrize("word", ["removing", "dead"])
+def test_a_container_that_makes_way_is_not_lost(word: str) -> None:
     """Its creator was killed before it started it: another one takes its place."""
-    status, _, _, reason = seen(docker_state("removing", StartedAt=NEVER))
+    status, _, _, reason = seen(docker_state(word, StartedAt=NEVER))
     assert (status, reason) == (Status.NOT_STARTED, None)
 
 

@@ -25,6 +25,10 @@ from pman_docker.labels import ENDED, JOB, KIND, MESSAGE, REASON, job_of
 
 SUSPENDED = "suspended: somebody has paused its container"
 
+#: States of a container that is being removed. A look may meet "dead" just after its removal:
+#: Docker takes "removing" back when all else is done (``daemon/delete.go``).
+_MAKING_WAY = ("removing", "dead")
+
 _RUNNING = ("running", "paused", "restarting", "stopping")
 
 #: Reported while an ended container runs again: an end never becomes "started".
@@ -134,7 +138,7 @@ def outcome_of(state: Mapping[str, Any], *, knows_oom: bool = True) -> Outcome |
         return outcome.lost(RUNS_AGAIN) if _runs_again(state) else None
     # One that was never started and is being removed makes way for another.
     if word in ("created", "configured", "initialized") or (
-        word == "removing" and not parsed_time(state.get("StartedAt"))
+        word in _MAKING_WAY and not parsed_time(state.get("StartedAt"))
     ):
         return _failed_start(state.get("Error") or "", code)
     if word in ("exited", "stopped") and code is not None:

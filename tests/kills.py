@@ -173,9 +173,9 @@ class Campaign:
 
     def _expect_end(self, operation: str, jid: str, answer: requests.Response, out: Path) -> None:
         if operation == "cancel" and answer.json().get("reason") != "cancelled":
-            self._fault("wrongly told", f"{jid}: {answer.text}")
+            self._fault("wrongly reported", f"{jid}: {answer.text}")
         if operation == "DELETE" and answer.status_code not in (204, 404):
-            self._fault("wrongly told", f"{jid}: {answer.text}")
+            self._fault("wrongly reported", f"{jid}: {answer.text}")
         try:
             until(f"the process of {jid} to end", lambda: is_alive(out), lambda alive: not alive)
         except AssertionError:
@@ -301,7 +301,7 @@ def main() -> None:
     with campaign(given.backend, seed=given.count) as running:
         for number in range(given.count):
             running.round(OPERATIONS[number % len(OPERATIONS)])
-    kinds = ("lost", "doubled", "left behind", "wrongly told")
+    kinds = ("lost", "doubled", "left behind", "wrongly reported")
     counted = {**{kind: running.tally[kind] for kind in kinds}, **running.tally}
     print(f"{given.backend}: {given.count} kills: {json.dumps(counted)}")  # noqa: T201
     sys.exit("\n".join(running.faults) or None)

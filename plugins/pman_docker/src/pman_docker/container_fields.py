@@ -6,12 +6,10 @@ from typing import Any
 
 from pman_core import HostPath, Job, Mount, NfsPath
 from pman_core.contract.errors import UnsupportedError
+from pman_core.kit.root_capabilities import ROOT_CAPABILITIES
 from pman_docker.settings import HostSettings
 
 Payload = dict[str, Any]
-
-#: What a root job keeps: it must write folders that pfcon owns, and may become another user.
-_ROOT_KEEPS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID")
 
 
 def confinement(job: Job, settings: HostSettings) -> tuple[list[str], list[str]]:
@@ -19,7 +17,7 @@ def confinement(job: Job, settings: HostSettings) -> tuple[list[str], list[str]]
     if not settings.confine_jobs:
         return [], []
     is_root = job.user is None or not job.user.uid
-    return ["ALL"], [f"CAP_{name}" for name in _ROOT_KEEPS] if is_root else []
+    return ["ALL"], [f"CAP_{name}" for name in ROOT_CAPABILITIES] if is_root else []
 
 
 def user_words(job: Job, image_user: str = "") -> str:

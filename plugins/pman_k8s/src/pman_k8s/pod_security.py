@@ -12,12 +12,10 @@ from typing import Any
 
 from pman_core import Job
 from pman_core.kit.core_settings import CoreSettings
+from pman_core.kit.root_capabilities import ROOT_CAPABILITIES
 from pman_k8s.platform import Platform
 
 Payload = dict[str, Any]
-
-#: What a root job keeps: it must write folders that pfcon owns, and may become another user.
-_ROOT_KEEPS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
 
 #: Where pman's own constraints are, for somebody who has a checkout.
 _SHIPPED = "deploy/kubernetes/openshift/constraints"
@@ -50,7 +48,7 @@ def container_security(job: Job, platform: Platform) -> Payload:
     """The ``securityContext`` of the container."""
     capabilities: Payload = {"drop": ["ALL"]}
     if runs_as_root(job, platform):
-        capabilities["add"] = list(_ROOT_KEEPS)
+        capabilities["add"] = list(ROOT_CAPABILITIES)
     context: Payload = {"allowPrivilegeEscalation": False, "capabilities": capabilities}
     if job.user and job.user.uid is None and job.user.gid is not None:
         # On the container, whose user is the image's. A pod's sandbox has no image, and runtimes

@@ -3,9 +3,11 @@
 import errno
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from scripted_server import Script, fail
 from spec_samples import job, settings, spec
@@ -17,6 +19,8 @@ from pman_cromwell.job_store import JobStore
 
 _ID = spec().workflow
 _UNLISTED = (404, json.dumps(fail(f"Unrecognized workflow ID: {_ID}")))
+#: START_DEADLINE is over.
+OLD = attrs.evolve(spec(), created=datetime(2020, 1, 1, tzinfo=UTC))
 _NONE: dict[str, Any] = {"results": [], "totalResultsCount": 0}
 
 
@@ -33,6 +37,20 @@ def backend(script: Script, tmp_path: Path) -> CromwellBackend:
 @pytest.fixture
 def store(tmp_path: Path) -> JobStore:
     return JobStore(str(tmp_path / ".pman" / "pman"), "pman")
+
+
+@pytest.fixture
+def full(
+    backend: CromwellBackend, store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> CromwellBackend:
+    """A backend with an old job, on whose storage there is no room for anything else."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    store.create(OLD)
+    monkeypatch.setattr(os, "link", refuse)
+    return backend
 
 
 @pytest.mark.parametrize(
@@ -111,16 +129,20 @@ def test_a_refusal_that_is_not_about_the_job_keeps_its_record(
 
 
 def test_an_end_that_cannot_be_written_down_costs_the_job_and_not_the_list(
-    script: Script, backend: CromwellBackend, store: JobStore, monkeypatch: pytest.MonkeyPatch
+    script: Script, full: CromwellBackend
 ) -> None:
-    store.create(spec())
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "link", full)
     script.otherwise = (200, json.dumps({"id": _ID, "status": "Aborted"}))
-    (listed,) = backend.pman_list(JobFilter(), 10, None).jobs
+    (listed,) = full.pman_list(JobFilter(), 10, None).jobs
     assert listed.reason is Reason.KILLED
     with pytest.raises(EngineUnavailableError, match="No space left"):
-        backend.pman_status(job().jid)
+        full.pman_status(job().jid)
+
+
+def test_a_deadline_that_cannot_be_written_down_costs_the_job_and_not_the_list(
+    script: Script, full: CromwellBackend
+) -> None:
+    script.otherwise = (200, json.dumps({"id": _ID, "status": "Submitted"}))
+    (listed,) = full.pman_list(JobFilter(), 10, None).jobs
+    assert listed.status is Status.NOT_STARTED
+    with pytest.raises(EngineUnavailableError, match="No space left"):
+        full.pman_status(job().jid)

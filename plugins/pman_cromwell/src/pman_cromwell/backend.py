@@ -108,7 +108,7 @@ class CromwellBackend:
 
     def _listed(self, name: str) -> JobInfo | None:
         spec = self._store.spec(name)
-        return self._jobs.look(spec, listing=True) if spec else None
+        return self._jobs.look(spec) if spec else None
 
 
 def _known(found: T | None, jid: str) -> T:

@@ -8,11 +8,11 @@ import attrs
 
 from pman_core import JobInfo
 from pman_core.contract.errors import EngineUnavailableError
+from pman_core.kit.paging import UnsettledError
 from pman_cromwell.client import Cromwell
 from pman_cromwell.job_spec import JobSpec
 from pman_cromwell.job_store import JobStore
 from pman_cromwell.responses import Workflow
-from pman_cromwell.run_files import Ended
 from pman_cromwell.status import Observation, info_of, work_due
 
 
@@ -27,10 +27,10 @@ class Reconciler:
         self._store = store
         self._start_deadline_s = start_deadline_s
 
-    def look(self, spec: JobSpec, *, listing: bool = False) -> JobInfo | None:
+    def look(self, spec: JobSpec) -> JobInfo | None:
         """The job as it is; ``None`` if it has been removed meanwhile.
 
-        :param listing: an end that cannot be written down does not fail the whole list.
+        :raises UnsettledError: what is due cannot be written down now.
         :raises EngineUnavailableError: Cromwell or the storage does not answer.
         """
         seen = self._gathered(spec)
@@ -39,12 +39,16 @@ class Reconciler:
         due = work_due(seen, self._start_deadline_s)
         if due.abort:
             self._cromwell.abort(spec.workflow)  # before its end is reported
-        if due.end:
-            seen = self._recorded(seen, due.end, listing=listing)
-        if due.cancellation:
-            self._store.cancel(spec, due.cancellation)
-            return self.look(spec, listing=listing)
-        return info_of(seen)
+        try:
+            if due.end:
+                self._store.record_end(spec, due.end)
+                # The end that stands in the run's folder counts: the first one.
+                seen = attrs.evolve(seen, run=self._store.run_files(spec) or seen.run)
+            if due.cancellation:
+                self._store.cancel(spec, due.cancellation)
+        except EngineUnavailableError as error:
+            raise UnsettledError(info_of(seen), error) from error
+        return self.look(spec) if due.cancellation else info_of(seen)
 
     def resume(self) -> None:
         """Go on with the removals and the ends that a killed pman began."""
@@ -67,13 +71,3 @@ class Reconciler:
         if workflow and workflow.has_ended:
             return self._cromwell.state(spec.workflow)
         return workflow
-
-    def _recorded(self, seen: Observation, end: Ended, *, listing: bool) -> Observation:
-        """With the end that stands in the run's folder: the first one."""
-        try:
-            self._store.record_end(seen.spec, end)
-            return attrs.evolve(seen, run=self._store.run_files(seen.spec) or seen.run)
-        except EngineUnavailableError:
-            if not listing:
-                raise
-        return seen

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 
 import attrs
 
 from pman_core import Job, JobFilter, JobInfo, JobPage
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.names import native_name
-from pman_core.kit.paging import page_by_name
+from pman_core.kit.paging import UnsettledError, page_by_name
 from pman_core.kit.settings import EngineSettings
 from pman_core.kit.submission import create_or_find
 from pman_kit.errors import engine_errors
@@ -130,9 +129,8 @@ class SupervisedJobs:
 
         :raises InvalidJobError: the cursor is of no page.
         """
-        look = partial(self._look, listing=True)
         with engine_errors(self.store.root):
-            return page_by_name(self.store.names(), look, job_filter, limit, cursor)
+            return page_by_name(self.store.names(), self._look, job_filter, limit, cursor)
 
     def resume(self) -> None:
         """Look at every job, which does what a killed pman left undone.
@@ -157,10 +155,10 @@ class SupervisedJobs:
         info = self._look(self._name(jid))
         return info if info and info.jid == jid else None
 
-    def _look(self, name: str, *, listing: bool = False) -> JobInfo | None:
+    def _look(self, name: str) -> JobInfo | None:
         """The job of that name, if it belongs to this instance and is still there.
 
-        :param listing: where what is due cannot be done now, the job is listed all the same.
+        :raises UnsettledError: what is due for it cannot be done now.
         """
         folder = self.store.folder(name)
         if folder is None:
@@ -169,25 +167,30 @@ class SupervisedJobs:
             record = self._record(folder)
             if record is None:
                 return None
-            try:
-                if not folder.ended():
-                    self._reconcile(folder, record)
-            except (EngineUnavailableError, OSError):
-                if not listing:
-                    raise
+            fault = None if folder.ended() else self._reconcile(folder, record)
             ended = folder.ended()  # first: a job that has an end has begun, if it ever does
             info = info_of(record, folder.began(), ended, name, self.waiting)
-            return info if folder.is_in_place() else None
+            if not folder.is_in_place():
+                return None
+            if fault:
+                raise UnsettledError(info, fault) from fault
+            return info
 
-    def _reconcile(self, folder: JobFolder, record: Record) -> None:
-        reconcile(
-            folder,
-            record,
-            self.launch,
-            timeout_s=self.settings.engine_timeout_s,
-            start_deadline_s=self.settings.start_deadline_s,
-            waiting=self.waiting,
-        )
+    def _reconcile(self, folder: JobFolder, record: Record) -> EngineUnavailableError | None:
+        """Do what is due; why that cannot be done now, if it cannot."""
+        try:
+            with engine_errors(self.store.root):
+                reconcile(
+                    folder,
+                    record,
+                    self.launch,
+                    timeout_s=self.settings.engine_timeout_s,
+                    start_deadline_s=self.settings.start_deadline_s,
+                    waiting=self.waiting,
+                )
+        except EngineUnavailableError as error:
+            return error
+        return None
 
     def _record(self, folder: JobFolder) -> Record | None:
         """The record of a job of this instance whose folder has the right name."""

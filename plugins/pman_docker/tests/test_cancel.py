@@ -33,7 +33,7 @@ def another(made: Play) -> DockerBackend:
 def placeholder(made: Play, kind: str) -> None:
     """What a pman leaves behind that is killed after this note of a cancellation."""
     labels = end_labels("aa", "pman", "id1", cancelled(), kind)
-    made.pman._placeholders.create_second(second_name("aa", kind), labels)
+    made.pman._parts.placeholders.create_second(second_name("aa", kind), labels)
 
 
 def never_started(made: Play) -> None:
@@ -106,7 +106,7 @@ def test_a_job_that_was_killed_before_it_was_cancelled_was_killed(harness: Engin
     harness.engine.api.kill(pman.pman_submit(held).native)
     info = pman.pman_status(held.jid)
     assert info.reason is Reason.KILLED
-    pman._reconciler.cancellations.record(held.jid, info.native)  # as one who saw it running did
+    pman._parts.cancellations.record(held.jid, info.native)  # as one who saw it running did
     assert pman.pman_status(held.jid) == pman.pman_cancel(held.jid) == info
     assert pman.pman_remove(held.jid)
     assert harness.objects() == []
@@ -115,7 +115,7 @@ def test_a_job_that_was_killed_before_it_was_cancelled_was_killed(harness: Engin
 def test_a_new_pman_ends_a_job_whose_cancellation_was_cut_off(harness: EngineKit) -> None:
     pman, held = harness.pman(), harness.shell(HOLD)
     info = pman.pman_submit(held)
-    pman._reconciler.cancellations.record(held.jid, info.native)
+    pman._parts.cancellations.record(held.jid, info.native)
     assert harness.pman().pman_status(held.jid).status is Status.STARTED
     harness.pman().pman_resume()
     assert is_cancelled(harness.pman().pman_status(held.jid))
@@ -313,9 +313,9 @@ def test_placeholders_of_a_removed_job_are_none_of_a_new_one(name: str) -> None:
         assert is_cancelled(made.pman.pman_cancel("aa"))
         del made.engine.containers["id1"]
         made.pman.pman_submit(job())
-        left = orphans(made.pman._reconciler.objects, made.pman._reconciler.objects.of_all())
+        left = orphans(made.pman._parts.objects, made.pman._parts.objects.of_all())
         assert len(left) == 2
-        assert half_cancelled(made.pman._reconciler.objects.of_all()) == []
+        assert half_cancelled(made.pman._parts.objects.of_all()) == []
         info = made.pman.pman_cancel("aa")
         assert is_cancelled(info)
         assert made.engine.names() == ["aa", "aa.cancel", "aa.cancelled"]

@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 class Abandonment:
     """Decides by its age whether a container is abandoned, and removes such containers."""
 
-    def __init__(self, engine: Engine, settings: DockerSettings) -> None:
+    def __init__(self, engine: Engine, objects: JobObjects, settings: DockerSettings) -> None:
         self._engine = engine
+        self._objects = objects
         self._settings = settings
-        self._objects = JobObjects(engine, settings.instance)
 
     @property
     def grace(self) -> timedelta:

@@ -5,31 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from pman_core import (
-    Capabilities,
-    Job,
-    JobFilter,
-    JobInfo,
-    JobPage,
-    Storage,
-    hookimpl,
-)
-from pman_core.contract.errors import (
-    EngineUnavailableError,
-    UnknownJobError,
-)
+from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, Storage, hookimpl
+from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.job_info import running, waiting
 from pman_core.kit.job_labels import asked_labels, owner_in
 from pman_core.kit.names import JID_LABEL
 from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import load
 from pman_core.kit.submission import create_or_find
-from pman_docker.abandonment import Abandonment
 from pman_docker.cancel import Canceller
 from pman_docker.capabilities import with_settings
 from pman_docker.client import Engine
-from pman_docker.containers import Containers
-from pman_docker.creation import Creator
 from pman_docker.current_flavor import HINT, CurrentFlavor
 from pman_docker.engine_info import EngineInfo
 from pman_docker.errors import (
@@ -44,7 +30,7 @@ from pman_docker.init import NO_INIT
 from pman_docker.labels import KIND, WAITING
 from pman_docker.limits import refuse_unlimited
 from pman_docker.logs import log_end
-from pman_docker.placeholders import Placeholders
+from pman_docker.parts import Parts
 from pman_docker.reconcile import Reconciler
 from pman_docker.removal import remove
 from pman_docker.resume import resume
@@ -69,16 +55,9 @@ class DockerBackend:
         address = self._settings.docker_host or self.flavor.default_host(environ, os.getuid())
         self._engine = Engine(self._settings, address)
         self._current = CurrentFlavor(self._engine, self.flavor)
-        self._abandonment = Abandonment(self._engine, self._settings)
-        creator = Creator(self._engine, self._current, self._settings)
-        self._placeholders = Placeholders(self._engine, creator, self._abandonment, self._settings)
-        self._containers = Containers(self._engine, creator, self._placeholders, self._settings)
-        self._reconciler = Reconciler(
-            self._engine, self._containers, self._placeholders, self._abandonment, self._settings
-        )
-        self._canceller = Canceller(
-            self._engine, self._placeholders, self._abandonment, self._reconciler, self._settings
-        )
+        self._parts = Parts(self._engine, self._current, self._settings)
+        self._reconciler = Reconciler(self._parts)
+        self._canceller = Canceller(self._parts, self._reconciler)
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
@@ -113,13 +92,13 @@ class DockerBackend:
         Three calls: create, a look for an object of the job that has another name now, start.
         """
         refuse_unlimited(job, self._engine_info())
-        name = self._reconciler.objects.name(job.jid)
+        name = self._parts.objects.name(job.jid)
         return create_or_find(
             job.jid,
             name,
             create=lambda: self._create(name, job),
             find=lambda: self._reconciler.find(job.jid),
-            is_foreign=lambda: self._reconciler.objects.is_foreign(job.jid),
+            is_foreign=lambda: self._parts.objects.is_foreign(job.jid),
         )
 
     @hookimpl
@@ -158,13 +137,13 @@ class DockerBackend:
     @hookimpl
     def pman_remove(self, jid: str) -> bool:
         """See ``removal.py``."""
-        return remove(self._engine, self._reconciler.objects, jid)
+        return remove(self._engine, self._parts.objects, jid)
 
     @hookimpl
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """In the order of names."""
-        listed = self._reconciler.objects.of_all()
-        summaries = self._reconciler.objects.by_name(listed)
+        listed = self._parts.objects.of_all()
+        summaries = self._parts.objects.by_name(listed)
 
         def look(name: str) -> JobInfo | None:
             labels = summaries[name]["Labels"]
@@ -180,8 +159,8 @@ class DockerBackend:
     def pman_resume(self) -> float | None:
         """See ``resume.py``; an engine of another kind is reported at once."""
         self._current.flavor()
-        waits = resume(self._engine, self._reconciler, self._canceller)
-        return self._abandonment.grace.total_seconds() if waits else None
+        waits = resume(self._parts, self._reconciler, self._canceller)
+        return self._parts.abandonment.grace.total_seconds() if waits else None
 
     def _engine_info(self) -> EngineInfo:
         """What the engine is.
@@ -199,10 +178,10 @@ class DockerBackend:
         """The job, if it was started right now; ``None`` if it is to be looked up."""
         try:
             try:
-                container, started = self._containers.run(name, job)
+                container, started = self._parts.containers.run(name, job)
                 return running(waiting(job, "", native=container)) if started else None
             except ImageMissingError:
-                self._placeholders.create_waiting(name, job)
+                self._parts.placeholders.create_waiting(name, job)
         except NameInUseError:
             pass
         except RefusedError as refused:

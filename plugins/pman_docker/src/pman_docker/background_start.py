@@ -16,14 +16,10 @@ from pman_core.contract.errors import ClientError, EngineUnavailableError
 from pman_core.kit.causes import pull_cause, pull_message
 from pman_core.kit.outcome import Outcome
 from pman_docker import images
-from pman_docker.abandonment import Abandonment
-from pman_docker.client import Engine
-from pman_docker.containers import Containers
 from pman_docker.errors import ImageMissingError, NameInUseError, RefusedError, transient_cause
 from pman_docker.labels import job_of, second_name
-from pman_docker.placeholders import Placeholders
+from pman_docker.parts import Parts
 from pman_docker.pull_backoff import PullBackoff
-from pman_docker.settings import DockerSettings
 
 log = logging.getLogger(__name__)
 
@@ -34,20 +30,9 @@ _ATTEMPTS = 5
 class BackgroundStarter:
     """Starts jobs in threads of this process."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        containers: Containers,
-        placeholders: Placeholders,
-        abandonment: Abandonment,
-        settings: DockerSettings,
-    ) -> None:
-        self._engine = engine
-        self._containers = containers
-        self._placeholders = placeholders
-        self._abandonment = abandonment
-        self._settings = settings
-        self._failed = PullBackoff(settings.start_deadline_s)
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._failed = PullBackoff(parts.settings.start_deadline_s)
         self._busy: set[str] = set()
         self._lock = threading.Lock()
 
@@ -96,9 +81,9 @@ class BackgroundStarter:
         pulled = False
         for _ in range(_ATTEMPTS):  # the next look at the job begins anew
             try:
-                self._containers.run_second(name, job, first)
+                self._parts.containers.run_second(name, job, first)
             except NameInUseError:
-                if self._abandonment.clear_abandoned(second_name(name), first):
+                if self._parts.abandonment.clear_abandoned(second_name(name), first):
                     continue
             except ImageMissingError as missing:
                 words = str(missing) if pulled else self._pull(job.image, first)
@@ -107,11 +92,11 @@ class BackgroundStarter:
                     continue
                 message = pull_message(job.image, words)
                 end = Outcome(message, Reason.IMAGE_NOT_FOUND)
-                self._placeholders.record_end(name, job, first, end)
+                self._parts.placeholders.record_end(name, job, first, end)
             except ClientError as refusal:  # of Podman, where the job was submitted to Docker
                 message = f"cannot create: {refusal}"
                 end = Outcome(message, Reason.CANNOT_START)
-                self._placeholders.record_end(name, job, first, end)
+                self._parts.placeholders.record_end(name, job, first, end)
             except RefusedError as refused:
                 cause = transient_cause(refused)
                 if cause:
@@ -119,7 +104,7 @@ class BackgroundStarter:
                     self._failed.add(first, cause.reason, message)
                     raise EngineUnavailableError(message) from refused
                 end = Outcome(f"cannot create: {refused}", Reason.CANNOT_START)
-                self._placeholders.record_end(name, job, first, end)
+                self._parts.placeholders.record_end(name, job, first, end)
             return
 
     def _pull(self, image: str, first: str) -> str:
@@ -128,7 +113,7 @@ class BackgroundStarter:
         :raises EngineUnavailableError: it cannot be had now.
         """
         try:
-            images.pull(self._engine, image, self._settings.pull_timeout_s)
+            images.pull(self._parts.engine, image, self._parts.settings.pull_timeout_s)
         except RefusedError as refused:
             cause = pull_cause(str(refused))
             if not cause.is_final:

@@ -14,13 +14,10 @@ from typing import Any
 from pman_core import JobInfo, Status
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.outcome import cancelled
-from pman_docker.abandonment import Abandonment
-from pman_docker.client import Engine
 from pman_docker.errors import NotRecordedError
 from pman_docker.labels import ENDED, KIND, job_of, second_name
-from pman_docker.placeholders import Placeholders
+from pman_docker.parts import Parts
 from pman_docker.reconcile import Reconciler
-from pman_docker.settings import DockerSettings
 from pman_docker.status import status_of
 
 _PAUSE_S = 0.05
@@ -29,20 +26,10 @@ _PAUSE_S = 0.05
 class Canceller:
     """Cancels the jobs of one pman instance."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        placeholders: Placeholders,
-        abandonment: Abandonment,
-        reconciler: Reconciler,
-        settings: DockerSettings,
-    ) -> None:
-        self._engine = engine
-        self._placeholders = placeholders
-        self._abandonment = abandonment
+    def __init__(self, parts: Parts, reconciler: Reconciler) -> None:
+        self._parts = parts
+        self._objects = parts.objects
         self._reconciler = reconciler
-        self._objects = reconciler.objects
-        self._settings = settings
 
     def cancel(self, jid: str) -> JobInfo:
         """End a job, and return it once it has ended.
@@ -50,7 +37,7 @@ class Canceller:
         :raises UnknownJobError: there is no such job.
         :raises EngineUnavailableError: it has not ended in time; repeating this goes on.
         """
-        deadline = time.monotonic() + self._settings.engine_timeout_s
+        deadline = time.monotonic() + self._parts.settings.engine_timeout_s
         while True:
             first = self._objects.first(jid)
             if first is None:
@@ -60,7 +47,7 @@ class Canceller:
             if info and info.status.is_final:
                 return info
             if time.monotonic() > deadline:
-                within = f"{self._settings.engine_timeout_s} s"
+                within = f"{self._parts.settings.engine_timeout_s} s"
                 raise EngineUnavailableError(
                     f"job {jid!r} has not ended within {within}; cancel it again"
                 )
@@ -74,9 +61,9 @@ class Canceller:
             second = self._objects.renamed_second(jid, first["Id"])
         running = [one["Id"] for one in (first, second) if one and _status(one) is Status.STARTED]
         if running:
-            self._reconciler.cancellations.record(jid, first["Id"])
+            self._parts.cancellations.record(jid, first["Id"])
             for container in running:
-                self._engine.kill(container)
+                self._parts.engine.kill(container)
         elif not begun:
             self._keep_from_starting(jid, first, second)
 
@@ -93,8 +80,8 @@ class Canceller:
             is_end = second["Config"]["Labels"][KIND] == ENDED
             if is_end or _status(second) is not Status.NOT_STARTED:
                 return
-            self._abandonment.clear(second["Id"])
-        self._placeholders.record_end(
+            self._parts.abandonment.clear(second["Id"])
+        self._parts.placeholders.record_end(
             name, job_of(first["Config"]["Labels"]), first["Id"], cancelled()
         )
         if self._objects.is_in_the_way(second_name(name)):

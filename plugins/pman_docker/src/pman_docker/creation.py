@@ -11,7 +11,6 @@ from pman_docker.errors import RefusedError
 from pman_docker.flavors import Flavor, Payload
 from pman_docker.job_objects import JobObjects, firsts, seconds_of
 from pman_docker.labels import CONTAINER
-from pman_docker.settings import DockerSettings
 
 _REPLACED = "another kind of engine has just taken the place of the one that was there"
 
@@ -19,10 +18,10 @@ _REPLACED = "another kind of engine has just taken the place of the one that was
 class Creator:
     """Creates containers that are not started yet."""
 
-    def __init__(self, engine: Engine, current: CurrentFlavor, settings: DockerSettings) -> None:
+    def __init__(self, engine: Engine, current: CurrentFlavor, objects: JobObjects) -> None:
         self._engine = engine
         self._current = current
-        self._objects = JobObjects(engine, settings.instance)
+        self._objects = objects
 
     def create(self, name: str, words: Callable[[Flavor], Payload]) -> tuple[str, list[str]]:
         """Create a container in the words of the engine that is there.

@@ -9,14 +9,14 @@ from pman_core import JobInfo, Status
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.names import JID_LABEL
 from pman_docker.cancel import Canceller
-from pman_docker.client import Engine
 from pman_docker.errors import RefusedError
 from pman_docker.job_objects import JobObjects, Summary, is_second
 from pman_docker.labels import CONTAINER, KIND, OF, is_of_cancellation
+from pman_docker.parts import Parts
 from pman_docker.reconcile import Reconciler
 
 
-def resume(engine: Engine, reconciler: Reconciler, canceller: Canceller) -> bool:
+def resume(parts: Parts, reconciler: Reconciler, canceller: Canceller) -> bool:
     """Go on with jobs that wait or are half cancelled, and remove objects of no job.
 
     A fault with one job keeps none of the others.
@@ -24,10 +24,10 @@ def resume(engine: Engine, reconciler: Reconciler, canceller: Canceller) -> bool
     :return: whether some job has not been started yet; a later look may find it abandoned.
     :raises EngineUnavailableError: there was a fault.
     """
-    objects = reconciler.objects
+    objects = parts.objects
     listed = objects.of_all()
     steps: list[Callable[[], object]] = [
-        functools.partial(engine.remove, orphan) for orphan in orphans(objects, listed)
+        functools.partial(parts.engine.remove, orphan) for orphan in orphans(objects, listed)
     ]
     steps += [functools.partial(canceller.cancel, jid) for jid in half_cancelled(listed)]
     steps += [

@@ -82,21 +82,19 @@ class BackgroundStarter:
         for _ in range(_ATTEMPTS):  # the next look at the job begins anew
             try:
                 self._parts.containers.run_second(name, job, first)
+                return
             except NameInUseError:
                 if self._parts.abandonment.clear_abandoned(second_name(name), first):
                     continue
+                return
             except ImageMissingError as missing:
                 words = str(missing) if pulled else self._pull(job.image, first)
                 pulled = True
                 if not words:
                     continue
-                message = pull_message(job.image, words)
-                end = Outcome(message, Reason.IMAGE_NOT_FOUND)
-                self._parts.placeholders.record_end(name, job, first, end)
+                end = Outcome(pull_message(job.image, words), Reason.IMAGE_NOT_FOUND)
             except ClientError as refusal:  # of Podman, where the job was submitted to Docker
-                message = f"cannot create: {refusal}"
-                end = Outcome(message, Reason.CANNOT_START)
-                self._parts.placeholders.record_end(name, job, first, end)
+                end = Outcome(f"cannot create: {refusal}", Reason.CANNOT_START)
             except RefusedError as refused:
                 cause = transient_cause(refused)
                 if cause:
@@ -104,7 +102,7 @@ class BackgroundStarter:
                     self._failed.add(first, cause.reason, message)
                     raise EngineUnavailableError(message) from refused
                 end = Outcome(f"cannot create: {refused}", Reason.CANNOT_START)
-                self._parts.placeholders.record_end(name, job, first, end)
+            self._parts.placeholders.record_end(name, job.jid, first, end)
             return
 
     def _pull(self, image: str, first: str) -> str:

@@ -14,8 +14,7 @@ from typing import Any
 from pman_core import JobInfo, Status
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
 from pman_core.kit.outcome import cancelled
-from pman_docker.errors import NotRecordedError
-from pman_docker.labels import ENDED, KIND, job_of, second_name
+from pman_docker.labels import ENDED, KIND, second_name
 from pman_docker.parts import Parts
 from pman_docker.reconcile import Reconciler
 from pman_docker.status import status_of
@@ -81,13 +80,8 @@ class Canceller:
             if is_end or _status(second) is not Status.NOT_STARTED:
                 return
             self._parts.abandonment.clear(second["Id"])
-        self._parts.placeholders.record_end(
-            name, job_of(first["Config"]["Labels"]), first["Id"], cancelled()
-        )
-        if self._objects.is_in_the_way(second_name(name)):
-            raise NotRecordedError(
-                f"container {second_name(name)} is not pman's; remove it, or rename it"
-            )
+        self._parts.placeholders.record_end(name, jid, first["Id"], cancelled())
+        self._objects.check_name(second_name(name))
 
 
 def _status(container: Mapping[str, Any]) -> Status:

@@ -17,7 +17,6 @@ from datetime import datetime
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.outcome import cancelled
 from pman_core.kit.times import parsed_time
-from pman_docker.errors import NotRecordedError
 from pman_docker.job_objects import Container, JobObjects, Summary
 from pman_docker.labels import CANCEL, CANCELLED, end_labels, second_name
 from pman_docker.placeholders import Placeholders
@@ -67,8 +66,7 @@ class Cancellations:
             found = self._seen(jid, first, kind)
             if found or not self._objects.is_there(first):
                 break
-            if self._objects.is_in_the_way(name):
-                raise NotRecordedError(f"container {name} is not pman's; remove it, or rename it")
+            self._objects.check_name(name)
             if time.monotonic() > deadline:
                 raise EngineUnavailableError(f"container {name} is not there in time")
             time.sleep(_PAUSE_S)  # another process makes it just now

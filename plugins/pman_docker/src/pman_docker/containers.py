@@ -125,4 +125,4 @@ class Containers:
             if container != first:
                 self._creator.withdraw(container)
             plain = name.removesuffix(second_name(""))
-            self._placeholders.record_end(plain, job, first, cannot_start(str(refused)))
+            self._placeholders.record_end(plain, job.jid, first, cannot_start(str(refused)))

@@ -14,7 +14,7 @@ from typing import Any
 from pman_core.kit.job_labels import is_of_job
 from pman_core.kit.names import INSTANCE_LABEL, JID_LABEL, native_name
 from pman_docker.client import Engine
-from pman_docker.errors import NotFoundError
+from pman_docker.errors import NotFoundError, NotRecordedError
 from pman_docker.labels import CONTAINER, KIND, OF, second_name
 
 #: A container as the engine lists it (``GET /containers/json``), or as it is inspected.
@@ -74,10 +74,11 @@ class JobObjects:
         """Whether there is a container of this id or name."""
         return self._inspect(container) is not None
 
-    def is_in_the_way(self, name: str) -> bool:
-        """Whether something has the name of a second object and is none."""
+    def check_name(self, name: str) -> None:
+        """:raises NotRecordedError: what has the name of a second object is none."""
         found = self._inspect(name)
-        return found is not None and not (found["Config"]["Labels"] or {}).get(OF)
+        if found and not (found["Config"]["Labels"] or {}).get(OF):
+            raise NotRecordedError(f"container {name} is not pman's; remove it, or rename it")
 
     # ----------------------------------------------------------- many objects
 

@@ -11,21 +11,9 @@ from pman_docker import images
 from pman_docker.abandonment import Abandonment
 from pman_docker.client import Engine
 from pman_docker.creation import Creator
-from pman_docker.errors import (
-    ImageMissingError,
-    NameInUseError,
-    NotRecordedError,
-    RefusedError,
-)
+from pman_docker.errors import ImageMissingError, NameInUseError, NotRecordedError, RefusedError
 from pman_docker.flavors import Flavor, Payload
-from pman_docker.labels import (
-    KIND,
-    OF,
-    PLACEHOLDER_IMAGE,
-    end_labels,
-    second_name,
-    waiting_labels,
-)
+from pman_docker.labels import KIND, OF, PLACEHOLDER_IMAGE, end_labels, second_name, waiting_labels
 from pman_docker.placeholder_image import placeholder_image
 from pman_docker.settings import DockerSettings
 
@@ -50,12 +38,12 @@ class Placeholders:
         if self._creator.is_superfluous(made, job.jid):
             self._creator.withdraw(made)
 
-    def record_end(self, name: str, job: Job, first: str, outcome: Outcome) -> None:
+    def record_end(self, name: str, jid: str, first: str, outcome: Outcome) -> None:
         """Record that a job could not be started; what came first stands.
 
         :raises NotRecordedError: the engine refuses that now.
         """
-        labels = end_labels(job.jid, self._settings.instance, first, outcome)
+        labels = end_labels(jid, self._settings.instance, first, outcome)
         self.create_second(second_name(name), labels)
 
     def create_second(self, name: str, labels: Mapping[str, str]) -> None:

@@ -111,9 +111,8 @@ class Reconciler:
         if end is None:
             self._starter.go_on(name, first)
             return info
-        job = job_of(first["Config"]["Labels"])
         try:
-            self._parts.placeholders.record_end(name, job, first["Id"], end)
+            self._parts.placeholders.record_end(name, jid, first["Id"], end)
         except NotRecordedError as error:  # one job must not hide the others of a list
             return attrs.evolve(info, message=f"{end.message}; {error}")
         second = self._parts.objects.named_second(

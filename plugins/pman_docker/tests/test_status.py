@@ -11,7 +11,7 @@ from pman_core.kit.job_info import waiting
 from pman_core.kit.job_labels import OWNER_LABEL
 from pman_core.kit.outcome import Outcome
 from pman_docker.labels import container_labels, end_labels, waiting_labels
-from pman_docker.status import info_of, with_second
+from pman_docker.status.container import container_info, with_second
 
 NEVER = "0001-01-01T00:00:00Z"
 JOB = Job(
@@ -63,7 +63,7 @@ def container(state: dict[str, Any], labels: dict[str, str] | None = None) -> di
 
 def seen(state: dict[str, Any]) -> tuple[Status, str, int | None, Reason | None]:
     """Status, message, exit code and reason of the job of a container in that state."""
-    info = info_of(container(state))
+    info = container_info(container(state))
     return info.status, info.message, info.exit_code, info.reason
 
 
@@ -88,14 +88,14 @@ def test_a_created_container_is_not_started(state: dict[str, Any]) -> None:
     status, message, code, reason = seen(state)
     assert (status, code, reason) == (Status.NOT_STARTED, None, None)
     assert message
-    info = info_of(container(docker_state("created")))
+    info = container_info(container(docker_state("created")))
     assert (info.started, info.finished) == (None, None)
 
 
 @pytest.mark.parametrize(("code", "told"), [(127, 127), (126, 126), (128, 128), (0, 127)])
 def test_a_container_that_failed_to_start_is_an_error(code: int, told: int) -> None:
     words = 'exec: "nosuch": executable file not found in $PATH: unknown'
-    info = info_of(container(docker_state("created", code, words)))
+    info = container_info(container(docker_state("created", code, words)))
     assert (info.status, info.reason) == (Status.FAILED, Reason.CANNOT_START)
     assert words in info.message
     # The engine has no time of it: it was started right after it had been created.
@@ -115,7 +115,7 @@ def test_a_container_that_failed_to_start_is_an_error(code: int, told: int) -> N
 )
 @pytest.mark.parametrize("code", [0, 128])
 def test_a_start_that_can_succeed_later_is_no_end(code: int, words: str) -> None:
-    info = info_of(container(docker_state("created", code, words)))
+    info = container_info(container(docker_state("created", code, words)))
     assert (info.status, info.reason) == (Status.NOT_STARTED, Reason.QUEUED)
     assert words in info.message
     assert (info.exit_code, info.started, info.finished) == (None, None, None)
@@ -129,7 +129,9 @@ def test_a_start_that_can_succeed_later_is_no_end(code: int, words: str) -> None
     ],
 )
 def test_a_program_with_the_name_of_a_fault_is_not_waited_for(words: str) -> None:
-    assert info_of(container(docker_state("created", 127, words))).reason is Reason.CANNOT_START
+    assert (
+        container_info(container(docker_state("created", 127, words))).reason is Reason.CANNOT_START
+    )
 
 
 @pytest.mark.parametrize("state", [docker_state, podman_state])
@@ -137,7 +139,7 @@ def test_a_program_with_the_name_of_a_fault_is_not_waited_for(words: str) -> Non
 def test_a_run_that_somebody_else_began_is_not_reported_as_started(state: Any, word: str) -> None:
     """The end of the job's own run is kept, and its exit code is not (seen on both engines)."""
     again = state(word, FinishedAt="2026-11-21T01:02:03Z", StartedAt="2026-11-21T02:00:00Z")
-    info = info_of(container(again))
+    info = container_info(container(again))
     assert (info.status, info.reason, info.exit_code) == (Status.FAILED, Reason.LOST, None)
     assert "started its container again" in info.message
     assert info.started is None
@@ -172,7 +174,7 @@ def test_137_is_reported_as_probably_memory_where_the_engine_does_not_know_it(
     word: str, knows: bool, wanted: str
 ) -> None:
     for made in (container(podman_state(word, 137)), container(docker_state(word, 137))):
-        info = info_of(made, knows_oom=knows)
+        info = container_info(made, knows_oom=knows)
         assert (info.status, info.exit_code) == (Status.FAILED, 137)
         assert (info.reason, info.message) == (Reason.KILLED, wanted)
         second = container(made["State"], container_labels(JOB, "pman", of="f1257"))
@@ -197,7 +199,7 @@ def test_a_container_that_makes_way_is_not_lost(word: str) -> None:
 def test_what_began_and_never_ended_was_cut_off(word: str) -> None:
     """As Podman tells after the machine was restarted."""
     state = podman_state(word, StartedAt="2026-11-21T01:02:03Z", FinishedAt=NEVER)
-    info = info_of(container(state))
+    info = container_info(container(state))
     assert (info.status, info.reason, info.exit_code) == (Status.FAILED, Reason.LOST, None)
     assert "its machine was restarted" in info.message
     assert info.started
@@ -212,7 +214,7 @@ def test_what_the_engine_gave_up_is_lost(word: str) -> None:
 
 
 def test_everything_of_the_job_is_reported() -> None:
-    info = info_of(container(docker_state("exited", 3)))
+    info = container_info(container(docker_state("exited", 3)))
     assert (info.jid, info.image, info.argv) == (JOB.jid, JOB.image, JOB.argv)
     assert (info.fingerprint, info.labels) == (JOB.fingerprint, JOB.labels)
     assert info.native == "c0ffee"
@@ -223,25 +225,27 @@ def test_everything_of_the_job_is_reported() -> None:
 
 def test_an_end_is_never_before_its_start() -> None:
     state = podman_state("exited", FinishedAt="2026-11-21T01:02:03Z")
-    info = info_of(container(state))
+    info = container_info(container(state))
     assert info.started == info.finished
 
 
 def test_a_job_without_arguments_has_its_program() -> None:
-    assert info_of({**container(docker_state("running")), "Args": None}).argv == ("program",)
+    assert container_info({**container(docker_state("running")), "Args": None}).argv == ("program",)
 
 
 def test_labels_of_the_image_are_not_the_jobs() -> None:
     labels = {**container_labels(JOB, "pman"), "maintainer": "somebody"}
-    assert info_of(container(docker_state("running"), labels)).labels == {"app": "x"}
+    assert container_info(container(docker_state("running"), labels)).labels == {"app": "x"}
 
 
 def test_the_owner_is_reported_whatever_the_image_has() -> None:
     """Also a nameless one, who is not nobody."""
     for owner in ("Ünï @x/y", "", "null", None):
         owned = attrs.evolve(JOB, owner=owner)
-        made = info_of(container(docker_state("running"), container_labels(owned, "pman")))
-        second = info_of(container(docker_state("exited"), container_labels(owned, "pman", "f1")))
+        made = container_info(container(docker_state("running"), container_labels(owned, "pman")))
+        second = container_info(
+            container(docker_state("exited"), container_labels(owned, "pman", "f1"))
+        )
         assert {info.owner for info in (made, second)} == {owner}
     assert OWNER_LABEL in container_labels(JOB, "pman"), "else it would be that of the image"
 

@@ -229,7 +229,9 @@ def test_what_cannot_be_gone_on_with_keeps_no_other_job(hurried: None) -> None:
         assert made.engine.started == ["bb.run"]
 
 
-def test_without_a_thread_a_job_is_gone_on_with_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_thread_a_job_is_gone_on_with_later_and_hides_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     start = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
@@ -242,6 +244,10 @@ def test_without_a_thread_a_job_is_gone_on_with_later(monkeypatch: pytest.Monkey
             patched.setattr(threading.Thread, "start", refuse)
             with pytest.raises(EngineUnavailableError, match="can't start new thread"):
                 made.pman.pman_submit(job(image="far:1"))
+            made.pman.pman_submit(job("bb"))
+            page = made.pman.pman_list(JobFilter(), 10, None)
+            assert [info.status for info in page.jobs] == [Status.NOT_STARTED, Status.STARTED]
+        made.engine.started.clear()
         until_run(made)
 
 

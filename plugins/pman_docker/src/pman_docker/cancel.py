@@ -17,7 +17,7 @@ from pman_core.kit.outcome import cancelled
 from pman_docker.labels import ENDED, KIND, second_name
 from pman_docker.parts import Parts
 from pman_docker.reconcile import Reconciler
-from pman_docker.status import status_of
+from pman_docker.status.container import status_of
 
 _PAUSE_S = 0.05
 

@@ -28,7 +28,7 @@ from pman_docker.labels import container_labels, second_name
 from pman_docker.limits import dropped_limit
 from pman_docker.placeholders import Placeholders
 from pman_docker.settings import DockerSettings
-from pman_docker.status import info_of, transient_start_cause
+from pman_docker.status.container import container_info, transient_start_cause
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class Containers:
             another takes its place.
         """
         with contextlib.suppress(NotFoundError):
-            if info_of(self._engine.inspect(container)).status.is_final:
+            if container_info(self._engine.inspect(container)).status.is_final:
                 return
             cause = transient_cause(refused) or transient_start_cause(str(refused))
             if cause:

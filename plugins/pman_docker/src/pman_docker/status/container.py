@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -46,7 +47,7 @@ _CANCELLED = Cause(
 )
 
 
-def info_of(container: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
+def container_info(container: Mapping[str, Any], *, knows_oom: bool = True) -> JobInfo:
     """The job that a container is.
 
     :param knows_oom: whether the engine knows of each container that ran out of memory.
@@ -115,10 +116,18 @@ def with_second(first: JobInfo, second: Mapping[str, Any], *, knows_oom: bool = 
     """A job whose first object could not become the running job, by its second object."""
     labels = second["Config"]["Labels"]
     if labels[KIND] != ENDED:
-        return attrs.evolve(info_of(second, knows_oom=knows_oom), created=first.created)
+        return attrs.evolve(container_info(second, knows_oom=knows_oom), created=first.created)
     reason = Reason(labels[REASON])
     end = Outcome(labels[MESSAGE], reason, 127 if reason is Reason.CANNOT_START else None)
     return ended(attrs.evolve(first, started=None), end, parsed_time(second["Created"]))
+
+
+def unstarted_since(container: Mapping[str, Any]) -> datetime | None:
+    """When a container was created that nobody has started; ``None`` for any other."""
+    state = container["State"]
+    if outcome_of(state) or parsed_time(state.get("StartedAt")):
+        return None
+    return parsed_time(container["Created"])
 
 
 def status_of(state: Mapping[str, Any]) -> Status:

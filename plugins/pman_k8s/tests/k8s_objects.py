@@ -5,6 +5,8 @@ cluster of 1.20 sent; only the parts that pman reads.
 """
 
 import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,16 @@ from pman_k8s.labels import STARTED as START
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES
 from pman_k8s.settings import K8sSettings
+from pman_k8s.status.current import state_of
+from pman_k8s.status.decision import Decision, Observation, decide
+from pman_k8s.status.pods import Pod
+from pman_k8s.status.state import JobState
 
 Object = dict[str, Any]
 
 CREATED, STARTED, ENDED = "2026-11-21T01:00:00Z", "2026-11-21T01:00:05Z", "2026-11-21T01:00:09Z"
 LATER = "2026-11-21T01:00:11Z"
+NOW = datetime(2026, 11, 21, 1, 0, 15, tzinfo=UTC)
 SETTINGS = load(K8sSettings, {})
 
 
@@ -147,3 +154,28 @@ def recorded(name: str) -> Object:
 def record(made: Object, patch: Object) -> None:
     """What the API server does with a patch of annotations."""
     made["metadata"]["annotations"] |= patch["metadata"]["annotations"]
+
+
+def seen(
+    made: Object, *found: Object, now: datetime = NOW, events: Sequence[Object] = ()
+) -> Observation:
+    """What the engine said of a job.
+
+    :param found: its pods.
+    :param events: those of its first pod, or of its Job if it has none.
+    """
+    first = found[0] if found else made
+    by_uid = {first["metadata"]["uid"]: events} if events else {}
+    return Observation(made, now, [Pod(one) for one in found], by_uid)
+
+
+def decided(made: Object, *found: Object, cancels: bool = False, **more: Any) -> Decision:
+    """What becomes of such a job where ``START_DEADLINE`` is a minute."""
+    return decide(seen(made, *found, **more), 60, cancels=cancels)
+
+
+def state_by(made: Object, found: Iterable[Object]) -> JobState:
+    """The state of a job that does not wait, by its Job and pods."""
+    state = state_of(made, [Pod(one) for one in found])
+    assert state, "it waits"
+    return state

@@ -10,11 +10,11 @@ from k8s_objects import (
     job,
     pod,
     recorded,
+    state_by,
 )
 
 from pman_core import Reason, Status
 from pman_core.kit.causes import pull_message
-from pman_k8s.status.current import state_of
 from pman_k8s.status.pods import Pod
 
 Object = dict[str, Any]
@@ -29,19 +29,19 @@ def initialized(state: Object, phase: str = "Pending", restart: str | None = Non
 
 
 def test_an_init_container_that_fails_is_named_with_its_code() -> None:
-    told = state_of(job(BACKOFF, failed=1), [recorded("initfail")])
+    told = state_by(job(BACKOFF, failed=1), [recorded("initfail")])
     assert (told.status, told.reason) == (Status.FAILED, Reason.CANNOT_START)
     assert told.message == "cannot start: init container mesh: exited with code 9"
     # The job itself had no process.
     assert (told.started, told.exit_code) == (None, None)
-    before = state_of(job(active=1), [recorded("initfail")])
-    assert (before.status, before.waits) == (Status.NOT_STARTED, False)
+    before = state_by(job(active=1), [recorded("initfail")])
+    assert before.status is Status.NOT_STARTED
     assert before.message == "ending: cannot start: init container mesh: exited with code 9"
 
 
 def test_the_message_says_that_an_init_container_was_out_of_memory() -> None:
     state = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": ENDED}}
-    told = state_of(job(BACKOFF, failed=1), [initialized(state, "Failed")])
+    told = state_by(job(BACKOFF, failed=1), [initialized(state, "Failed")])
     assert told.reason is Reason.CANNOT_START
     assert "init container mesh: out of memory" in told.message
 
@@ -52,7 +52,7 @@ def test_a_native_sidecar_that_was_ended_is_not_what_failed() -> None:
     found["spec"]["initContainers"].append({"name": "prepare"})
     end = {"terminated": {"exitCode": 9, "reason": "Error", "finishedAt": ENDED}}
     found["status"]["initContainerStatuses"].append({"name": "prepare", "state": end})
-    assert "prepare: exited with code 9" in state_of(job(BACKOFF), [found]).message
+    assert "prepare: exited with code 9" in state_by(job(BACKOFF), [found]).message
 
 
 @pytest.mark.parametrize(

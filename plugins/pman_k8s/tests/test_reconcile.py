@@ -17,6 +17,7 @@ from k8s_objects import (
     named,
     pod,
     running,
+    state_by,
     waiting,
 )
 from k8s_standin import LOOKS, Answer, Request, said, standin
@@ -28,7 +29,6 @@ from pman_core.kit.times import parsed_time
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.labels import PULL
 from pman_k8s.record import end_patch
-from pman_k8s.status.current import state_of
 
 Object = dict[str, Any]
 
@@ -36,7 +36,7 @@ Object = dict[str, Any]
 def test_an_end_that_another_pman_recorded_stays(tmp_path: Path) -> None:
     """Two see the end at once: the second is refused, and reports what the first recorded."""
     seen = named(job(BACKOFF, pods="the-job-abcde"))
-    told = state_of(seen, [ended(3)])
+    told = state_by(seen, [ended(3)])
     first = named(job(BACKOFF, pods="the-job-abcde"))
     first["metadata"]["annotations"] |= end_patch(seen, told)["metadata"]["annotations"]
     jobs = iter([seen, first])
@@ -195,24 +195,6 @@ def test_why_an_image_cannot_be_pulled_is_known_for_longer_than_events_last(
     assert first.message == later.message == pull_message(image, words)
     assert first.reason is later.reason is Reason.PULLING
     assert [note["metadata"]["annotations"][PULL] for note in notes] == [f"{image}\n{words}"]
-
-
-@pytest.mark.parametrize(("at", "is_over"), [(CREATED, False), ("2026-11-21T00:59:00Z", True)])
-def test_a_file_server_has_a_minute_to_come_back(tmp_path: Path, at: str, is_over: bool) -> None:
-    found = waiting("CreateContainerConfigError", 'failed to prepare subPath for volumeMount "x"')
-    found["status"]["startTime"] = at
-    kept = named(job(active=1, pods="the-job-abcde"))
-
-    def answer(request: Request) -> Answer:
-        if request.method == "PATCH":
-            kept["metadata"]["annotations"] |= request.body["metadata"]["annotations"]
-        return said(200, kept if "/jobs/" in request.path else found)
-
-    with standin(tmp_path, answer) as server:
-        info = KubernetesBackend(server.environ()).pman_status(BASE.jid)
-    end = (Status.FAILED, Reason.CANNOT_START) if is_over else (Status.NOT_STARTED, None)
-    assert (info.status, info.reason) == end
-    assert "prepare subPath" in info.message
 
 
 @pytest.mark.parametrize(("at", "is_over"), [(CREATED, False), ("2026-11-21T00:59:00Z", True)])

@@ -1,34 +1,34 @@
 """What pman records on a Job is read back, and stays."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from k8s_jobs import BASE
 from k8s_objects import (
     BACKOFF,
     condition,
+    decided,
     ended,
     job,
+    pod,
     record,
     running,
+    state_by,
+    waiting,
 )
 
 from pman_core import Reason, Status
 from pman_core.kit.job_labels import IMAGE_LABEL
 from pman_core.kit.names import FINGERPRINT_LABEL
 from pman_k8s.labels import OUTCOME
-from pman_k8s.record import MAX_MESSAGE_CHARS, end_patch, progress_patch, recorded_end
-from pman_k8s.status.current import state_of
-from pman_k8s.status.ends import start_failure_end
-from pman_k8s.status.pending import Waiting
+from pman_k8s.record import MAX_MESSAGE_CHARS, end_patch, recorded_end
 from pman_k8s.status.state import JobState, info_of
 
 Object = dict[str, Any]
 
 
 def test_a_recorded_end_is_read_back() -> None:
-    told = state_of(job(BACKOFF), [ended(3)])
+    told = state_by(job(BACKOFF), [ended(3)])
     made = job(BACKOFF)
     patch = end_patch(made, told)
     record(made, patch)
@@ -40,7 +40,7 @@ def test_a_recorded_end_is_read_back() -> None:
 def test_an_end_that_a_later_pman_recorded_is_read() -> None:
     """It may have reasons that this one does not know."""
     made = job(BACKOFF)
-    record(made, end_patch(made, state_of(made, [ended(3)])))
+    record(made, end_patch(made, state_by(made, [ended(3)])))
     notes = made["metadata"]["annotations"]
     notes[OUTCOME] = notes[OUTCOME].replace(Reason.EXIT_CODE.value, "bad-luck")
     verdict = recorded_end(made)
@@ -52,25 +52,26 @@ def test_a_job_without_its_annotations_is_still_reported() -> None:
     made = job(active=1)
     for lost in (IMAGE_LABEL, FINGERPRINT_LABEL):
         del made["metadata"]["annotations"][lost]
-    info = info_of(made, state_of(made, [running()]))
+    info = info_of(made, state_by(made, [running()]))
     assert (info.image, info.fingerprint) == (BASE.image, "")
 
 
 def test_what_pman_ends_is_stopped_and_ends_for_the_engine_too() -> None:
-    told = start_failure_end(job(), Waiting("no", Reason.CANNOT_START), datetime.now(UTC))
-    patch = end_patch(job(), told)
+    patch = decided(job(), waiting("ErrImageNeverPull", "no")).patch
+    assert patch
     assert patch["spec"] == {"parallelism": 0, "activeDeadlineSeconds": 1}
 
 
 def test_a_recorded_end_stays_whatever_the_cluster_says_later() -> None:
-    made = job(condition("Failed", "DeadlineExceeded", "Job was active longer than ..."))
-    told = start_failure_end(
-        made, Waiting("no", Reason.CANNOT_START), datetime(2026, 11, 21, 2, tzinfo=UTC)
-    )
-    record(made, end_patch(made, told))
-    verdict = recorded_end(made)
-    assert verdict
-    assert (verdict.reason, verdict.message) == (Reason.CANNOT_START, "cannot start: no")
+    made = job()
+    first = decided(made, waiting("ErrImageNeverPull", "no"))
+    assert first.patch
+    record(made, first.patch)
+    over = condition("Failed", "DeadlineExceeded", "Job was active longer than ...")
+    made["status"]["conditions"] = [over]
+    later = decided(made)
+    assert (later.info.reason, later.patch) == (Reason.CANNOT_START, None)
+    assert later.info.message == first.info.message == "cannot start: ErrImageNeverPull: no"
 
 
 def test_a_job_without_a_recorded_end_has_none() -> None:
@@ -78,7 +79,8 @@ def test_a_job_without_a_recorded_end_has_none() -> None:
 
 
 def test_pods_are_recorded_by_name() -> None:
-    patch = progress_patch(job(), state_of(job(), []), ("a", "b"))
+    patch = decided(job(workers=2), *(pod("Pending", name=name) for name in "ab")).patch
+    assert patch
     assert patch["metadata"]["annotations"] == {"pman.chrisproject.org/pods": "a b"}
 
 

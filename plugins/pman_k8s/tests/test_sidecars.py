@@ -20,6 +20,7 @@ from k8s_objects import (
     named,
     recorded,
     running,
+    state_by,
 )
 from k8s_standin import Answer, Request, said, standin
 
@@ -28,7 +29,6 @@ from pman_core.kit.times import parsed_time
 from pman_k8s.backend import KubernetesBackend
 from pman_k8s.labels import PODS_TO_END
 from pman_k8s.record import end_patch
-from pman_k8s.status.current import state_of
 
 Object = dict[str, Any]
 
@@ -61,7 +61,7 @@ def deadline(found: Object, limit: int) -> Object:
 def test_a_job_has_ended_although_a_sidecar_runs_on(
     code: int, status: Status, reason: Reason | None, other: Object
 ) -> None:
-    told = state_of(job(active=1), [beside(ended(code), other)])
+    told = state_by(job(active=1), [beside(ended(code), other)])
     assert (told.status, told.reason, told.exit_code) == (status, reason, code)
     assert (told.started, told.finished) == (parsed_time(STARTED), parsed_time(ENDED))
     # Its pod is kept, for its log.
@@ -70,27 +70,27 @@ def test_a_job_has_ended_although_a_sidecar_runs_on(
 
 
 def test_a_job_runs_although_a_sidecar_has_failed() -> None:
-    assert state_of(job(active=1), [beside(running(), EXIT_3)]).status is Status.STARTED
+    assert state_by(job(active=1), [beside(running(), EXIT_3)]).status is Status.STARTED
 
 
 def test_a_sidecar_that_fails_makes_no_success_a_failure() -> None:
     """The pod and the Job have failed, and the job has not: recorded, and with a second worker."""
-    told = state_of(job(BACKOFF, failed=1), [recorded("classic")])
+    told = state_by(job(BACKOFF, failed=1), [recorded("classic")])
     assert (told.status, told.reason, told.exit_code) == (Status.SUCCEEDED, None, 0)
     assert told.finished == parsed_time("2026-11-26T21:31:21Z")
     workers = [beside(ended(0, name="a"), EXIT_3, "Failed"), ended(0, name="b")]
-    assert state_of(job(BACKOFF, workers=2), workers).status is Status.SUCCEEDED
+    assert state_by(job(BACKOFF, workers=2), workers).status is Status.SUCCEEDED
 
 
 def test_between_the_failure_of_a_sidecar_and_that_of_the_job_it_is_started() -> None:
-    told = state_of(job(active=1), [recorded("classic")])
+    told = state_by(job(active=1), [recorded("classic")])
     assert (told.status, told.pods_to_end) == (Status.STARTED, ())
     assert "ending" in told.message
 
 
 def test_a_failed_job_has_its_own_exit_code_and_not_a_sidecars() -> None:
     other: Object = {"terminated": {"exitCode": 8, "reason": "Error"}}
-    told = state_of(job(BACKOFF, failed=1), [beside(ended(3), other, "Failed")])
+    told = state_by(job(BACKOFF, failed=1), [beside(ended(3), other, "Failed")])
     assert (told.exit_code, told.message) == (3, "exited with code 3")
 
 
@@ -99,7 +99,7 @@ def test_a_worker_that_the_cluster_ended_for_a_sidecar_is_lost_and_the_sidecar_n
         beside(ended(0, name="a"), {"terminated": {"exitCode": 8, "reason": "Error"}}, "Failed"),
         running(name="b", deleted=True),
     ]
-    told = state_of(job(BACKOFF, workers=2), workers)
+    told = state_by(job(BACKOFF, workers=2), workers)
     assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
     assert "pod b was deleted" in told.message
     assert "container mesh of pod a exited with code 8" in told.message
@@ -108,18 +108,18 @@ def test_a_worker_that_the_cluster_ended_for_a_sidecar_is_lost_and_the_sidecar_n
 def test_the_workers_of_a_job_end_together() -> None:
     """The pod of one may not be ended before: that would end the others."""
     first = beside(ended(0, name="a"), RUNS)
-    waits = state_of(job(active=2, workers=2), [first, running(name="b")])
+    waits = state_by(job(active=2, workers=2), [first, running(name="b")])
     assert (waits.status, waits.pods_to_end) == (Status.STARTED, ())
-    done = state_of(job(active=1, workers=2), [first, ended(0, name="b")])
+    done = state_by(job(active=1, workers=2), [first, ended(0, name="b")])
     assert (done.status, done.pods_to_end) == (Status.SUCCEEDED, ("a",))
-    failed = state_of(
+    failed = state_by(
         job(active=2, workers=2), [beside(ended(4, name="a"), RUNS), running(name="b")]
     )
     assert (failed.message, failed.pods_to_end) == ("worker 1 of 2: exited with code 4", ("a", "b"))
 
 
 def test_a_second_run_is_lost_also_where_a_sidecar_runs_on() -> None:
-    told = state_of(job(active=2), [beside(ended(0, name="a"), RUNS), running(name="b")])
+    told = state_by(job(active=2), [beside(ended(0, name="a"), RUNS), running(name="b")])
     assert (told.status, told.reason, told.ends_it) == (Status.FAILED, Reason.LOST, True)
 
 
@@ -138,7 +138,7 @@ def test_a_time_limit_of_what_runs_on_is_none_of_the_job(
 ) -> None:
     """The job ran for four seconds; pman first looked when its pod had been ended."""
     found = deadline(beside(ended(code), RUNS), limit)
-    assert state_of(job(BACKOFF, failed=1), [found]).reason is reason
+    assert state_by(job(BACKOFF, failed=1), [found]).reason is reason
 
 
 @pytest.mark.parametrize(
@@ -150,17 +150,17 @@ def test_a_time_limit_of_what_runs_on_is_none_of_the_job(
     ],
 )
 def test_a_native_sidecar_changes_nothing(name: str, reason: Reason, code: int) -> None:
-    told = state_of(job(BACKOFF, failed=1), [recorded(name)])
+    told = state_by(job(BACKOFF, failed=1), [recorded(name)])
     assert (told.reason, told.exit_code, told.pods_to_end) == (reason, code, ())
 
 
 def test_a_native_sidecar_that_still_ends_is_waited_for() -> None:
     """The kubelet ends it; so the last word is the Job's."""
     found = recorded("sidecar-ok")
-    assert state_of(job(COMPLETE, succeeded=1), [found]).status is Status.SUCCEEDED
+    assert state_by(job(COMPLETE, succeeded=1), [found]).status is Status.SUCCEEDED
     found["status"]["phase"] = "Running"
     found["status"]["initContainerStatuses"][0]["state"] = RUNS
-    told = state_of(job(active=1), [found])
+    told = state_by(job(active=1), [found])
     assert (told.status, told.pods_to_end) == (Status.STARTED, ())
 
 

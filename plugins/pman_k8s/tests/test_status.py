@@ -1,5 +1,6 @@
 """A job that runs is reported as started until its end is final."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,22 +8,24 @@ from k8s_jobs import BASE
 from k8s_objects import (
     BACKOFF,
     FAILURE_TARGET,
+    NOW,
     STARTED,
     SUCCESS_MET,
+    decided,
     ended,
     job,
     pod,
     record,
     running,
+    seen,
+    state_by,
     unscheduled,
 )
 
 from pman_core import Status
 from pman_core.kit.times import parsed_time
-from pman_k8s.record import progress_patch
-from pman_k8s.status.current import state_of
+from pman_k8s.status.decision import events_needed
 from pman_k8s.status.pods import Pod
-from pman_k8s.status.state import info_of
 
 Object = dict[str, Any]
 
@@ -36,7 +39,7 @@ Object = dict[str, Any]
     ],
 )
 def test_a_running_job_is_started(status: dict[str, Any]) -> None:
-    told = state_of(job(**status), [running()])
+    told = state_by(job(**status), [running()])
     assert (told.status, told.started) == (Status.STARTED, parsed_time(STARTED))
     assert (told.finished, told.exit_code) == (None, None)
 
@@ -61,16 +64,20 @@ def test_a_running_job_is_started(status: dict[str, Any]) -> None:
 def test_between_the_end_of_a_pod_and_that_of_its_job_it_is_started(
     made: Object, found: Object
 ) -> None:
-    told = state_of(made, [found])
-    assert (told.status, told.reason, told.waits) == (Status.STARTED, None, False)
+    told = state_by(made, [found])
+    assert (told.status, told.reason) == (Status.STARTED, None)
 
 
 def test_a_pod_that_could_not_begin_waits_for_nothing_any_more() -> None:
     """Neither a deadline nor an event may end its job: the word of the Job comes soon."""
-    told = state_of(job(active=1), [pod("Failed", reason="OutOfcpu", message="not enough cpu")])
-    assert (told.status, told.waits) == (Status.NOT_STARTED, False)
+    rejected = pod("Failed", reason="OutOfcpu", message="not enough cpu")
+    late = NOW + timedelta(hours=1)
+    told = decided(job(active=1), rejected, now=late).info
+    assert told.status is Status.NOT_STARTED
     assert "ending: cannot start: OutOfcpu" in told.message
-    assert state_of(job(active=1), [pod("Pending")]).waits
+    assert not events_needed(seen(job(active=1), rejected), 60)
+    assert decided(job(active=1), pod("Pending"), now=late).info.status is Status.FAILED
+    assert events_needed(seen(job(active=1), pod("Pending")), 60)
 
 
 @pytest.mark.parametrize(
@@ -79,11 +86,12 @@ def test_a_pod_that_could_not_begin_waits_for_nothing_any_more() -> None:
 )
 def test_a_job_that_has_begun_never_waits_again(pods: list[Object]) -> None:
     made = job(active=1)
-    seen = state_of(made, [running()])
-    record(made, progress_patch(made, seen, ["the-job-abcde"]))
-    told = state_of(made, pods)
+    patch = decided(made, running()).patch
+    assert patch
+    record(made, patch)
+    told = state_by(made, pods)
     assert (told.status, told.started) == (Status.STARTED, parsed_time(STARTED))
-    end = state_of(job(BACKOFF) | {"metadata": made["metadata"]}, [])
+    end = state_by(job(BACKOFF) | {"metadata": made["metadata"]}, [])
     assert (end.status, end.started) == (Status.FAILED, parsed_time(STARTED))
 
 
@@ -92,29 +100,29 @@ def test_a_node_that_does_not_answer_is_reported() -> None:
     not_ready = {"type": "Ready", "status": "False"}
     ending = {"type": "Ready", "status": "False", "reason": "ContainersNotReady"}
     for condition_, words in ((not_ready, "does not answer"), (ending, "running")):
-        told = state_of(job(active=1), [running(conditions=[condition_])])
+        told = state_by(job(active=1), [running(conditions=[condition_])])
         assert told.status is Status.STARTED
         assert told.message.endswith(words)
 
 
 def test_one_running_worker_is_enough() -> None:
     pods = (ended(0, name="a"), running(name="b"), unscheduled())
-    assert state_of(job(workers=3), pods).status is Status.STARTED
+    assert state_by(job(workers=3), pods).status is Status.STARTED
 
 
 def test_a_job_is_reported_as_it_was_submitted() -> None:
-    info = info_of(job(), state_of(job(), []))
+    info = decided(job()).info
     assert (info.jid, info.image, info.argv) == (BASE.jid, BASE.image, BASE.argv)
     assert (info.fingerprint, info.native) == (BASE.fingerprint, "the-job")
-    assert info_of(job(pods="a-pod"), state_of(job(), [])).native == "the-job/a-pod"
-    assert info_of(job(pods="a b", workers=2), state_of(job(), [])).native == "the-job"
+    assert decided(job(pods="a-pod")).info.native == "the-job/a-pod"
+    assert decided(job(pods="a b", workers=2)).info.native == "the-job"
     assert info.created == parsed_time("2026-11-21T01:00:00Z")
 
 
 def test_times_never_run_backwards() -> None:
     """The clock of a node may be behind that of the server."""
     early = pod("Running", {"running": {"startedAt": "2026-11-21T00:59:00Z"}})
-    info = info_of(job(), state_of(job(), [early]))
+    info = decided(job(), early).info
     assert info.started == info.created
 
 

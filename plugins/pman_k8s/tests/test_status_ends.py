@@ -17,25 +17,25 @@ from k8s_objects import (
     job,
     pod,
     running,
+    state_by,
 )
 
 from pman_core import Reason, Status
 from pman_core.kit.times import parsed_time
-from pman_k8s.status.current import state_of
 
 Object = dict[str, Any]
 
 
 @pytest.mark.parametrize("conditions", [(COMPLETE,), (SUCCESS_MET, COMPLETE)])
 def test_a_complete_job_succeeded(conditions: tuple[Object, ...]) -> None:
-    told = state_of(job(*conditions, succeeded=1, completionTime=LATER), [ended(0)])
+    told = state_by(job(*conditions, succeeded=1, completionTime=LATER), [ended(0)])
     assert (told.status, told.exit_code, told.reason) == (Status.SUCCEEDED, 0, None)
     assert (told.started, told.finished) == (parsed_time(STARTED), parsed_time(LATER))
     assert not told.ends_it
 
 
 def test_success_needs_no_pods() -> None:
-    told = state_of(job(COMPLETE, succeeded=1, completionTime=LATER, pods="gone"), [])
+    told = state_by(job(COMPLETE, succeeded=1, completionTime=LATER, pods="gone"), [])
     assert (told.status, told.exit_code, told.finished) == (Status.SUCCEEDED, 0, parsed_time(LATER))
 
 
@@ -85,7 +85,7 @@ def test_success_needs_no_pods() -> None:
 def test_a_failure_has_its_reason(
     conditions: tuple[Object, ...], found: Object, reason: Reason, code: int | None, words: str
 ) -> None:
-    told = state_of(job(*conditions, failed=1), [found])
+    told = state_by(job(*conditions, failed=1), [found])
     assert (told.status, told.reason, told.exit_code) == (Status.FAILED, reason, code)
     assert words in told.message
     assert told.finished
@@ -93,19 +93,19 @@ def test_a_failure_has_its_reason(
 
 
 def test_what_could_not_start_has_no_start() -> None:
-    assert state_of(job(BACKOFF), [ended(127, "ContainerCannotRun")]).started is None
+    assert state_by(job(BACKOFF), [ended(127, "ContainerCannotRun")]).started is None
 
 
 def test_of_several_workers_the_first_failure_counts() -> None:
     first = ended(4, name="b")
     killed = ended(137, name="a", deleted=True)  # by the controller, because of the first
-    told = state_of(job(BACKOFF, workers=2), [killed, first])
+    told = state_by(job(BACKOFF, workers=2), [killed, first])
     assert (told.exit_code, told.finished) == (4, parsed_time(ENDED))
     assert told.message == "worker 2 of 2: exited with code 4"
 
 
 def test_a_failed_job_whose_pod_is_gone_is_lost() -> None:
-    told = state_of(job(BACKOFF, failed=1, pods="gone"), [])
+    told = state_by(job(BACKOFF, failed=1, pods="gone"), [])
     assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
     assert "BackoffLimitExceeded" in told.message
 
@@ -114,7 +114,7 @@ def test_a_pod_failure_policy_names_the_disruption() -> None:
     """Since 1.26 a disruption fails the job."""
     policy = condition("Failed", "PodFailurePolicy", "Pod ns/x has condition DisruptionTarget")
     evicted = ended(137, deleted=True, conditions=[DISRUPTION])
-    told = state_of(job(policy, failed=1), [evicted])
+    told = state_by(job(policy, failed=1), [evicted])
     assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
     assert "Eviction API: evicting" in told.message
 
@@ -133,7 +133,7 @@ def test_a_pod_failure_policy_names_the_disruption() -> None:
 def test_a_run_that_is_taken_away_is_lost_and_never_begun_anew(
     made: Object, pods: list[Object]
 ) -> None:
-    told = state_of(made, pods)
+    told = state_by(made, pods)
     assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
     assert told.ends_it
 
@@ -149,7 +149,7 @@ def test_a_run_that_is_taken_away_is_lost_and_never_begun_anew(
     ],
 )
 def test_a_job_is_not_lost_too_soon(made: Object, pods: list[Object]) -> None:
-    assert state_of(made, pods).status is Status.STARTED
+    assert state_by(made, pods).status is Status.STARTED
 
 
 TWO_RUNS = [ended(0, name="a"), ended(0, name="b")]
@@ -166,7 +166,7 @@ TWO_RUNS = [ended(0, name="a"), ended(0, name="b")]
 )
 def test_a_job_that_ran_twice_did_not_succeed(made: Object, pods: list[Object]) -> None:
     """What two runs at a time have left in the output is unknown."""
-    told = state_of(made, pods)
+    told = state_by(made, pods)
     assert (told.status, told.reason) == (Status.FAILED, Reason.LOST)
     assert "begun anew" in told.message
     assert not told.ends_it
@@ -184,4 +184,4 @@ def test_a_job_that_ran_twice_did_not_succeed(made: Object, pods: list[Object]) 
     ],
 )
 def test_a_job_that_ran_once_succeeded(made: Object, pods: list[Object]) -> None:
-    assert state_of(made, pods).status is Status.SUCCEEDED
+    assert state_by(made, pods).status is Status.SUCCEEDED

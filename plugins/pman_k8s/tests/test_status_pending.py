@@ -7,6 +7,7 @@ import pytest
 from k8s_objects import (
     STARTED,
     condition,
+    decided,
     event,
     job,
     pod,
@@ -16,19 +17,12 @@ from k8s_objects import (
 
 from pman_core import Reason, Status
 from pman_core.kit.causes import pull_message
-from pman_k8s.status.current import state_of, waits_for
-from pman_k8s.status.ends import start_deadline_end
+from pman_k8s.status.current import waits_for
 from pman_k8s.status.events import waiting_by_events
 from pman_k8s.status.pending import NO_POD, Waiting
 from pman_k8s.status.pods import Pod
-from pman_k8s.status.state import JobState
 
 Object = dict[str, Any]
-
-
-def status_of(made: Object, *pods: Object) -> tuple[Status, Reason | None]:
-    told = state_of(made, pods)
-    return told.status, told.reason
 
 
 @pytest.mark.parametrize(
@@ -40,7 +34,6 @@ def status_of(made: Object, *pods: Object) -> tuple[Status, Reason | None]:
         ((pod("Pending", startTime=STARTED),), None, "ContainerCreating"),
         ((waiting("ContainerCreating"),), None, "ContainerCreating"),
         ((waiting("PodInitializing"),), None, "PodInitializing"),
-        ((waiting("ErrImagePull", "manifest unknown"),), Reason.IMAGE_NOT_FOUND, "no such image"),
         ((waiting("ErrImagePull", "toomanyrequests: no"),), Reason.PULLING, "toomanyrequests: no"),
         ((waiting("ImagePullBackOff", "Back-off"),), Reason.PULLING, "ImagePullBackOff"),
         (
@@ -55,19 +48,20 @@ def status_of(made: Object, *pods: Object) -> tuple[Status, Reason | None]:
 def test_what_waits_is_not_started_and_says_why(
     pods: tuple[Object, ...], reason: Reason | None, words: str
 ) -> None:
-    told = state_of(job(active=1, workers=2), pods)
+    told = decided(job(active=1, workers=2), *pods).info
     assert (told.status, told.reason) == (Status.NOT_STARTED, reason)
     assert words in told.message
 
 
 def test_a_gated_pod_waits_in_a_queue() -> None:
     gated = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
-    assert status_of(job(), pod("Pending", conditions=[gated]))[1] is Reason.QUEUED
+    assert decided(job(), pod("Pending", conditions=[gated])).info.reason is Reason.QUEUED
 
 
 def test_a_suspended_job_waits() -> None:
     made = job(condition("Suspended", "JobSuspended", "Job suspended"))
-    assert status_of(made) == (Status.NOT_STARTED, Reason.QUEUED)
+    told = decided(made).info
+    assert (told.status, told.reason) == (Status.NOT_STARTED, Reason.QUEUED)
 
 
 @pytest.mark.parametrize(
@@ -237,15 +231,15 @@ def test_constraints_that_are_not_read_yet_forbid_nothing_at_first() -> None:
 
 
 def test_the_deadline_counts_from_creation_by_the_servers_clock() -> None:
-    told = JobState(status=Status.NOT_STARTED, message="Unschedulable: no room")
+    made, found = job(pods="the-job-abcde"), unscheduled("no room")
     before = datetime(2026, 11, 21, 1, 1, 0, tzinfo=UTC)
     after = datetime(2026, 11, 21, 1, 1, 1, tzinfo=UTC)
-    assert start_deadline_end(job(), told, before, 60) is None
-    late = start_deadline_end(job(), told, after, 60)
-    assert late is not None
-    assert (late.status, late.reason) == (Status.FAILED, Reason.START_DEADLINE)
-    assert late.ends_it
-    assert "no room" in late.message
+    assert decided(made, found, now=before).patch is None
+    late = decided(made, found, now=after)
+    assert (late.info.status, late.info.reason) == (Status.FAILED, Reason.START_DEADLINE)
+    assert late.patch
+    assert late.patch["spec"]["parallelism"] == 0
+    assert late.info.message == "not started within 60 s: Unschedulable: no room"
 
 
 def test_a_permanent_cause_comes_first() -> None:

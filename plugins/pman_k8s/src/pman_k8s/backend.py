@@ -78,7 +78,7 @@ class KubernetesBackend:
     def pman_status(self, jid: str) -> JobInfo:
         """One call for a job whose end is recorded, else two or three."""
         with refusal_errors(f"job {jid!r} cannot be read"):
-            info = self._reconciler.info(jid)
+            info = self._reconciler.look(jid)
         if info is None:
             raise UnknownJobError(jid)
         return info

@@ -19,9 +19,9 @@ from pman_k8s.reconcile import Reconciler
 from pman_k8s.record import recorded_end
 from pman_k8s.settings import K8sSettings
 from pman_k8s.status.current import state_of
-from pman_k8s.status.ends import start_deadline_end
+from pman_k8s.status.decision import Observation
 from pman_k8s.status.job import is_being_deleted
-from pman_k8s.status.pending import is_permanent_reason
+from pman_k8s.status.pods import Pod
 from pman_k8s.status.state import JobState, info_of
 from pman_k8s.termination import end_remaining_pods
 
@@ -80,37 +80,34 @@ class Lister:
         ]
         pods = self._pods(job["metadata"]["uid"] for job in jobs if not recorded_end(job))
         for job in jobs:
-            info = self._info(job, pods[job["metadata"]["uid"]], answer)
+            found = pods[job["metadata"]["uid"]]
+            info = self._info(Observation(job, answer.date, found))
             if info:
                 yield info
 
-    def _info(self, job: Object, pods: list[Object], answer: Answer) -> JobInfo | None:
-        end = recorded_end(job)
-        if end:
-            end_remaining_pods(self._cluster, job, answer.date)
-            return info_of(job, end)
-        state = state_of(job, pods)
-        late = state.waits and (
-            is_permanent_reason(state.reason)
-            or start_deadline_end(job, state, answer.date, self._settings.start_deadline_s)
-        )
-        if state.status.is_final or late:
-            # Its end has to be recorded, by its Job as it is now.
-            try:
-                return self._reconciler.info(_jid(job))
-            except RefusedError as refused:  # one job must not hide the others
-                status = Status.NOT_STARTED if late else Status.STARTED
-                message = f"ending, which cannot be written down: {refused}"
-                state = JobState(status=status, message=message, started=state.started)
-        return info_of(job, state)
+    def _info(self, seen: Observation) -> JobInfo | None:
+        decision = self._reconciler.decided(seen)
+        if not decision.is_unrecorded_end:
+            end_remaining_pods(self._cluster, seen.job, seen.now)
+            return decision.info
+        try:
+            return self._reconciler.look(_jid(seen.job))  # it is recorded on the Job as it is now
+        except RefusedError as refused:  # one job must not hide the others
+            waits = state_of(seen.job, seen.pods) is None
+            state = JobState(
+                status=Status.NOT_STARTED if waits else Status.STARTED,
+                message=f"ending, which cannot be written down: {refused}",
+                started=decision.info.started,
+            )
+            return info_of(seen.job, state)
 
-    def _pods(self, uids: Iterable[str]) -> defaultdict[str, list[Object]]:
+    def _pods(self, uids: Iterable[str]) -> defaultdict[str, list[Pod]]:
         """The pods of several Jobs, by the Job's uid."""
-        found: defaultdict[str, list[Object]] = defaultdict(list)
+        found: defaultdict[str, list[Pod]] = defaultdict(list)
         left = list(uids)
         while left:
             for pod in self._cluster.pods(of_jobs(left[:_AT_ONCE]), fresh=False):
-                found[pod["metadata"]["labels"]["controller-uid"]].append(pod)
+                found[pod["metadata"]["labels"]["controller-uid"]].append(Pod(pod))
             del left[:_AT_ONCE]
         return found
 

@@ -8,8 +8,7 @@ from pman_k8s.client import Cluster
 from pman_k8s.errors import ConflictError, RefusedError, create_error, refusal_errors
 from pman_k8s.payload import Payload
 from pman_k8s.reconcile import Reconciler
-from pman_k8s.status.current import state_of
-from pman_k8s.status.state import info_of
+from pman_k8s.status.decision import Observation
 
 
 def submit(cluster: Cluster, reconciler: Reconciler, job: Job, body: Payload) -> JobInfo:
@@ -24,7 +23,7 @@ def submit(cluster: Cluster, reconciler: Reconciler, job: Job, body: Payload) ->
 
     def create() -> JobInfo | None:
         try:
-            made = cluster.create(body).body
+            made = cluster.create(body)
         except ConflictError:
             return None
         except RefusedError as refused:
@@ -33,11 +32,11 @@ def submit(cluster: Cluster, reconciler: Reconciler, job: Job, body: Payload) ->
             if info:
                 return info
             raise create_error(refused) from refused
-        return info_of(made, state_of(made, ()))
+        return reconciler.decided(Observation(made.body, made.date)).info
 
     def find() -> JobInfo | None:
         with refusal_errors(reading):
-            return reconciler.info(job.jid)
+            return reconciler.look(job.jid)
 
     def is_foreign() -> bool:
         with refusal_errors(reading):

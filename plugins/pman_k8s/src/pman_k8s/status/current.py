@@ -8,7 +8,7 @@ may run on for ever after the job's own. Then the end of the job's own container
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -32,12 +32,8 @@ from pman_k8s.status.state import JobState
 Object = Mapping[str, Any]
 
 
-def state_of(job: Object, found: Iterable[Object]) -> JobState:
-    """The state of a job whose end is not recorded on its Job.
-
-    :param found: the pods of the Job.
-    """
-    pods = [Pod(one) for one in found]
+def state_of(job: Object, pods: Sequence[Pod]) -> JobState | None:
+    """The state of a job whose end is not recorded on its Job; ``None`` if it waits to begin."""
     ends = conditions(job)
     if "Complete" in ends:
         return success_end(job, completion_time(job), pods)
@@ -56,10 +52,7 @@ def state_of(job: Object, found: Iterable[Object]) -> JobState:
         return JobState(status=Status.STARTED, message=_progress(pods), started=started)
     if failures:
         return JobState(status=Status.NOT_STARTED, message=f"ending: {failures[0].message}")
-    waiting = waits_for(job, pods)
-    return JobState(
-        status=Status.NOT_STARTED, message=waiting.message, reason=waiting.reason, waits=True
-    )
+    return None
 
 
 def _progress(pods: Sequence[Pod]) -> str:

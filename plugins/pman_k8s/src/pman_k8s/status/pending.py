@@ -61,11 +61,6 @@ CONFIRM_S = 60
 _CONFIRM_ACCESS_DENIED_S = 30
 
 
-def is_permanent_reason(reason: Reason | None) -> bool:
-    """Whether a job that waits for this reason can never start."""
-    return reason in (Reason.CANNOT_START, Reason.IMAGE_NOT_FOUND)
-
-
 @attrs.frozen
 class Waiting:
     """What a job waits for.
@@ -88,7 +83,7 @@ class Waiting:
     @property
     def is_permanent(self) -> bool:
         """Whether the job can never start, if this lasts."""
-        return is_permanent_reason(self.reason)
+        return self.reason in (Reason.CANNOT_START, Reason.IMAGE_NOT_FOUND)
 
     def unconfirmed(self) -> Waiting:
         """The same while it may still be transient."""

@@ -51,6 +51,11 @@ class Pod:
         return str(self.body["metadata"]["name"])
 
     @property
+    def uid(self) -> str:
+        """What its events name it by."""
+        return str(self.body["metadata"]["uid"])
+
+    @property
     def is_deleted(self) -> bool:
         """Whether somebody has deleted it; it may run a little longer."""
         return bool(self.body["metadata"].get("deletionTimestamp"))
@@ -59,11 +64,6 @@ class Pod:
     def phase(self) -> str:
         """Pending, Running, Succeeded, Failed or Unknown."""
         return str(self._status.get("phase", "Pending"))
-
-    @property
-    def created(self) -> datetime | None:
-        """When it was made."""
-        return parsed_time(self.body["metadata"].get("creationTimestamp"))
 
     @property
     def acknowledged(self) -> datetime | None:

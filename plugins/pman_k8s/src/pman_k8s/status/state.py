@@ -25,7 +25,6 @@ Object = Mapping[str, Any]
 class JobState:
     """What changes of a job while it lives.
 
-    :param waits: whether it waits to begin, which it may do until ``START_DEADLINE`` only.
     :param ends_it: whether pman ends the job with this state, rather than the cluster.
     :param pull: the image that it waits for, and why it could not be pulled; see ``labels.PULL``.
     :param pods_to_end: the names of pods that still run although the job has ended.
@@ -37,7 +36,6 @@ class JobState:
     exit_code: int | None = None
     started: datetime | None = None
     finished: datetime | None = None
-    waits: bool = False
     ends_it: bool = False
     pull: str = ""
     pods_to_end: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from k8s_objects import (
 
 from pman_core import Reason, Status
 from pman_core.kit.causes import pull_message
-from pman_k8s.status.current import waits_for
+from pman_k8s.status.decision import waits_for
 from pman_k8s.status.events import waiting_by_events
 from pman_k8s.status.pending import NO_POD, Waiting
 from pman_k8s.status.pods import Pod

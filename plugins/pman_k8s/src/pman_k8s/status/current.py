@@ -1,4 +1,4 @@
-"""The state of a job by its Job and pods: pure translation.
+"""Whether a job has begun or ended, and how, by its Job and pods: pure translation.
 
 API reference, JobStatus. The Job's condition follows the end of its pods after a while. Since 1.31
 this takes longer: FailureTarget and SuccessCriteriaMet come before Failed and Complete. Until the
@@ -8,26 +8,19 @@ may run on for ever after the job's own. Then the end of the job's own container
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
 
 from pman_core import Reason, Status
-from pman_k8s.labels import recorded_pull
-from pman_k8s.status.ends import (
-    completion_time,
-    end_before_sidecars,
-    failed_pods,
-    failure_end,
-    lost_end,
-    started_at,
-    success_end,
-)
-from pman_k8s.status.job import conditions
-from pman_k8s.status.pending import NO_POD, Waiting, image_waits
+from pman_core.kit.outcome import Outcome, exited, lost
+from pman_core.kit.times import not_before, parsed_time
+from pman_k8s.labels import STARTED, annotations_of, recorded_pods
+from pman_k8s.status.job import conditions, created_at, workers_of
 from pman_k8s.status.pods import Pod
-from pman_k8s.status.state import JobState
+from pman_k8s.status.state import JobState, ended
 
 Object = Mapping[str, Any]
 
@@ -36,18 +29,18 @@ def state_of(job: Object, pods: Sequence[Pod]) -> JobState | None:
     """The state of a job whose end is not recorded on its Job; ``None`` if it waits to begin."""
     ends = conditions(job)
     if "Complete" in ends:
-        return success_end(job, completion_time(job), pods)
+        return _success_end(job, _completion_time(job), pods)
     if "Failed" in ends:
-        return failure_end(job, ends["Failed"], pods)
+        return _failure_end(job, ends["Failed"], pods)
     if not ends.keys() & {"FailureTarget", "SuccessCriteriaMet"}:
-        end = end_before_sidecars(job, pods)
+        end = _end_before_sidecars(job, pods)
         if end is None and not any(pod.phase == "Failed" and not pod.is_deleted for pod in pods):
-            end = lost_end(job, pods)
+            end = _lost_end(job, pods)
         if end:
             return end
-    started = started_at(job, pods)
+    started = _started_at(job, pods)
     # A pod that was evicted does not say whether its process ran; it may have.
-    failures = [pod.failure() for pod in failed_pods(pods)]
+    failures = [pod.failure() for pod in _failed_pods(pods)]
     if started or any(failure.reason is not Reason.CANNOT_START for failure in failures):
         return JobState(status=Status.STARTED, message=_progress(pods), started=started)
     if failures:
@@ -65,19 +58,144 @@ def _progress(pods: Sequence[Pod]) -> str:
     return "running"
 
 
-def waits_for(job: Object, pods: Sequence[Pod]) -> Waiting:
-    """What a job that has not begun waits for."""
-    if "Suspended" in conditions(job):
-        return Waiting("suspended: something else holds the job back", Reason.QUEUED)
-    waiting = [pod.waits for pod in pods]
-    # A pod that can never start, or waits for a reason, says more than one that is being made.
-    waiting.sort(key=lambda one: (not one.is_permanent, one.reason is None))
-    return _recalled(job, waiting[0]) if waiting else NO_POD
+def _failed_pods(pods: Iterable[Pod]) -> list[Pod]:
+    """The pods whose job failed, or that failed as a whole; the first to fail comes first."""
+    failed = [pod for pod in pods if pod.has_failed]
+    return sorted(failed, key=lambda pod: (pod.finished is None, str(pod.finished)))
 
 
-def _recalled(job: Object, waiting: Waiting) -> Waiting:
-    """What is waited for; of an image with the recorded words where the pod says nothing."""
-    image, words = recorded_pull(job)
-    if waiting.is_vague and waiting.image and waiting.image == image:
-        return attrs.evolve(image_waits(image, words, waiting.prefix), is_vague=True)
-    return waiting
+def _lost_end(job: Object, pods: Sequence[Pod]) -> JobState | None:
+    """The end of a job that is lost; ``None`` if it is not.
+
+    pman ends it: the cluster would replace a pod that somebody deleted.
+    """
+    why = _why_lost(job, pods)
+    return _failed(job, why, pods, None, ends_it=True) if why else None
+
+
+def _why_lost(job: Object, pods: Sequence[Pod]) -> Outcome | None:
+    for pod in pods:
+        if pod.is_deleted and pod.phase != "Succeeded":
+            return pod.loss()
+    names = {pod.name for pod in pods}
+    for name in sorted(set(recorded_pods(job)) - names):
+        return lost(f"its pod {name} is gone")
+    return _second_run(job, names)
+
+
+def _known_runs(job: Object, pods: Sequence[Pod]) -> set[str]:
+    """The pods that are known to have begun.
+
+    Recorded pods that are gone count where the job has begun: nothing else is known of them.
+    """
+    begun = {pod.name for pod in pods if pod.started}
+    gone = set(recorded_pods(job)) - {pod.name for pod in pods}
+    return begun | gone if STARTED in annotations_of(job) else begun
+
+
+def _second_run(job: Object, names: Collection[str]) -> Outcome | None:
+    """Why a job is lost that has more pods than workers: two runs wrote to one output."""
+    if len(names) <= workers_of(job):
+        return None
+    return lost(f"its run was begun anew ({', '.join(sorted(names))})")
+
+
+def _end_before_sidecars(job: Object, pods: Sequence[Pod]) -> JobState | None:
+    """The end of a job while other containers of its pods run on; they are ended with it.
+
+    ``None`` if there are none, if a worker has not ended and none has failed, and if there is a
+    pod too many: such a job is lost.
+    """
+    if not any(pod.sidecars_run_on for pod in pods) or len(pods) > workers_of(job):
+        return None
+    failed = _failed_pods(pods)
+    if failed:
+        end = _failed(job, _of_worker(job, failed[0], pods), pods, failed[0].finished)
+    elif _all_succeeded(job, pods):
+        end = _success_end(job, _last_end(pods), pods)
+    else:
+        return None
+    return attrs.evolve(end, pods_to_end=tuple(pod.name for pod in pods if not pod.is_over))
+
+
+def _all_succeeded(job: Object, pods: Sequence[Pod]) -> bool:
+    """Whether the job of each worker ended with 0."""
+    return sum(pod.has_succeeded for pod in pods) >= workers_of(job)
+
+
+def _last_end(pods: Iterable[Pod]) -> datetime | None:
+    return max((pod.finished for pod in pods if pod.finished), default=None)
+
+
+def _success_end(job: Object, finished: datetime | None, pods: Sequence[Pod]) -> JobState:
+    """The end of a job whose workers all ended with 0; a job that ran twice did not succeed."""
+    twice = _second_run(job, _known_runs(job, pods))
+    if twice:
+        return _failed(job, twice, pods, None)
+    status = job.get("status") or {}
+    started = _started_at(job, pods) or not_before(
+        created_at(job), parsed_time(status.get("startTime"))
+    )
+    return ended(exited(0), None, started, finished or started)
+
+
+def _completion_time(job: Object) -> datetime | None:
+    """When a Job was complete."""
+    time = (job.get("status") or {}).get("completionTime")
+    return parsed_time(time or conditions(job)["Complete"].get("lastTransitionTime"))
+
+
+def _failure_end(job: Object, condition: Object, pods: Sequence[Pod]) -> JobState:
+    """The end of a Job that has failed; another container than the job's may be the cause."""
+    failed = _failed_pods(pods)
+    failed_at = parsed_time(condition.get("lastTransitionTime"))
+    if failed:
+        why = _of_worker(job, failed[0], pods)
+        return _failed(job, why, pods, failed[0].finished or failed_at)
+    if _all_succeeded(job, pods):
+        return _success_end(job, _last_end(pods) or failed_at, pods)
+    deleted = [pod for pod in pods if pod.is_deleted]
+    why = deleted[0].loss() if deleted else _unexplained(condition)
+    for side in filter(None, (pod.side_failure for pod in pods)):
+        why = attrs.evolve(why, message=f"{why.message}; {side}")
+    return _failed(job, why, pods, failed_at)
+
+
+def _of_worker(job: Object, pod: Pod, pods: Sequence[Pod]) -> Outcome:
+    """Why a worker failed; with its number if there are several."""
+    why = pod.failure()
+    if len(pods) == 1:
+        return why
+    number = [one.name for one in pods].index(pod.name) + 1
+    return attrs.evolve(why, message=f"worker {number} of {workers_of(job)}: {why.message}")
+
+
+def _unexplained(condition: Object) -> Outcome:
+    """The end of a Job whose pods are gone."""
+    words = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
+    if condition.get("reason") == "DeadlineExceeded":
+        return Outcome(f"time limit: {words}", Reason.TIME_LIMIT)
+    return lost(f"its pod is gone ({words})")
+
+
+def _failed(
+    job: Object,
+    why: Outcome,
+    pods: Sequence[Pod],
+    finished: datetime | None,
+    *,
+    ends_it: bool = False,
+) -> JobState:
+    return ended(why, created_at(job), _started_at(job, pods), finished, ends_it=ends_it)
+
+
+def _started_at(job: Object, pods: Iterable[Pod]) -> datetime | None:
+    """When the first process began, but not before the Job was created.
+
+    A node's clock may be behind the server's.
+    """
+    recorded = parsed_time(annotations_of(job).get(STARTED))
+    if recorded:
+        return recorded
+    times = [pod.started for pod in pods if pod.started]
+    return not_before(created_at(job), min(times)) if times else None

@@ -25,10 +25,10 @@ from pman_core.kit.outcome import Outcome, cancelled, cannot_start
 from pman_core.kit.times import not_before
 from pman_k8s.labels import STARTED, annotations_of, recorded_pods, recorded_pull
 from pman_k8s.record import MAX_MESSAGE_CHARS, Payload, end_patch, progress_patch, recorded_end
-from pman_k8s.status.current import state_of, waits_for
+from pman_k8s.status.current import state_of
 from pman_k8s.status.events import started_by_events, waiting_by_events
-from pman_k8s.status.job import created_at
-from pman_k8s.status.pending import Waiting
+from pman_k8s.status.job import conditions, created_at
+from pman_k8s.status.pending import NO_POD, Waiting, image_waits
 from pman_k8s.status.pods import Pod
 from pman_k8s.status.state import JobState, ended, info_of
 
@@ -138,6 +138,24 @@ def _unexplained(seen: Observation) -> str | None:
     is_vague = waits_for(seen.job, seen.pods).is_vague
     is_due = seen.seconds_since(created_at(first)) >= _EVENTS_AFTER_S
     return first["metadata"]["uid"] if is_vague and is_due else None
+
+
+def waits_for(job: Object, pods: Sequence[Pod]) -> Waiting:
+    """What a job that has not begun waits for."""
+    if "Suspended" in conditions(job):
+        return Waiting("suspended: something else holds the job back", Reason.QUEUED)
+    waiting = [pod.waits for pod in pods]
+    # A pod that can never start, or waits for a reason, says more than one that is being made.
+    waiting.sort(key=lambda one: (not one.is_permanent, one.reason is None))
+    return _recalled(job, waiting[0]) if waiting else NO_POD
+
+
+def _recalled(job: Object, waiting: Waiting) -> Waiting:
+    """What is waited for; of an image with the recorded words where the pod says nothing."""
+    image, words = recorded_pull(job)
+    if waiting.is_vague and waiting.image and waiting.image == image:
+        return attrs.evolve(image_waits(image, words, waiting.prefix), is_vague=True)
+    return waiting
 
 
 def _new_pull(job: Object, waiting: Waiting) -> str:

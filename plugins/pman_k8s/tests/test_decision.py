@@ -70,7 +70,7 @@ def test_what_is_new_of_a_job_is_written_once(
     made: Object, found: tuple[Object, ...], notes: Object | None
 ) -> None:
     told = decided(made, *found)
-    assert not told.is_unrecorded_end
+    assert not told.info.status.is_final
     written = told.patch and dict(told.patch["metadata"]["annotations"])
     if written and START in written:
         written[START] = parsed_time(written[START])
@@ -101,7 +101,6 @@ def test_an_end_is_recorded_with_its_pods_and_stops_what_the_cluster_would_go_on
 ) -> None:
     told = decided(made, found)
     assert (told.info.status, told.info.reason) == (status, reason)
-    assert told.is_unrecorded_end
     assert told.patch
     assert told.patch["metadata"]["annotations"].keys() == {OUTCOME, PODS}
     assert told.patch.get("spec") == (STOPPED if is_stopped else None)

@@ -80,18 +80,18 @@ class Lister:
         ]
         pods = self._pods(job["metadata"]["uid"] for job in jobs if not recorded_end(job))
         for job in jobs:
-            found = pods[job["metadata"]["uid"]]
-            info = self._info(Observation(job, answer.date, found))
+            info = self._info(Observation(job, answer.date, pods[job["metadata"]["uid"]]))
             if info:
                 yield info
 
     def _info(self, seen: Observation) -> JobInfo | None:
         decision = self._reconciler.decided(seen)
-        if not decision.is_unrecorded_end:
+        if decision.patch is None or not decision.info.status.is_final:
             end_remaining_pods(self._cluster, seen.job, seen.now)
             return decision.info
         try:
-            return self._reconciler.look(_jid(seen.job))  # it is recorded on the Job as it is now
+            # Its end has to be recorded, by its Job as it is now.
+            return self._reconciler.look(_jid(seen.job))
         except RefusedError as refused:  # one job must not hide the others
             waits = state_of(seen.job, seen.pods) is None
             state = JobState(

@@ -123,8 +123,7 @@ class Reconciler:
     def _gathered(self, answer: Answer, *, cancels: bool) -> Observation:
         """What the engine says of a job; no more is asked than the decision needs."""
         job, deadline_s = answer.body, self._settings.start_deadline_s
-        pods = () if recorded_end(job) else self._pods(job)
-        seen = Observation(job, answer.date, pods)
+        seen = Observation(job, answer.date, () if recorded_end(job) else self._pods(job))
         while uid := events_needed(seen, deadline_s, cancels=cancels):
             seen = attrs.evolve(seen, events={**seen.events, uid: self._events(uid)})
         return seen

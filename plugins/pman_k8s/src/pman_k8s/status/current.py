@@ -29,15 +29,18 @@ def state_of(job: Object, pods: Sequence[Pod]) -> JobState | None:
     """The state of a job whose end is not recorded on its Job; ``None`` if it waits to begin."""
     ends = conditions(job)
     if "Complete" in ends:
-        return _success_end(job, _completion_time(job), pods)
+        complete = job["status"].get("completionTime") or ends["Complete"].get("lastTransitionTime")
+        return _success_end(job, parsed_time(complete), pods)
     if "Failed" in ends:
         return _failure_end(job, ends["Failed"], pods)
     if not ends.keys() & {"FailureTarget", "SuccessCriteriaMet"}:
         end = _end_before_sidecars(job, pods)
-        if end is None and not any(pod.phase == "Failed" and not pod.is_deleted for pod in pods):
-            end = _lost_end(job, pods)
         if end:
             return end
+        is_failing = any(pod.phase == "Failed" and not pod.is_deleted for pod in pods)
+        loss = None if is_failing else _loss(job, pods)
+        if loss:  # pman ends it: the cluster would replace a pod that somebody deleted
+            return _failed(job, loss, pods, None, ends_it=True)
     started = _started_at(job, pods)
     # A pod that was evicted does not say whether its process ran; it may have.
     failures = [pod.failure() for pod in _failed_pods(pods)]
@@ -64,16 +67,8 @@ def _failed_pods(pods: Iterable[Pod]) -> list[Pod]:
     return sorted(failed, key=lambda pod: (pod.finished is None, str(pod.finished)))
 
 
-def _lost_end(job: Object, pods: Sequence[Pod]) -> JobState | None:
-    """The end of a job that is lost; ``None`` if it is not.
-
-    pman ends it: the cluster would replace a pod that somebody deleted.
-    """
-    why = _why_lost(job, pods)
-    return _failed(job, why, pods, None, ends_it=True) if why else None
-
-
-def _why_lost(job: Object, pods: Sequence[Pod]) -> Outcome | None:
+def _loss(job: Object, pods: Sequence[Pod]) -> Outcome | None:
+    """Why a job is lost; ``None`` if it is not."""
     for pod in pods:
         if pod.is_deleted and pod.phase != "Succeeded":
             return pod.loss()
@@ -137,12 +132,6 @@ def _success_end(job: Object, finished: datetime | None, pods: Sequence[Pod]) ->
         created_at(job), parsed_time(status.get("startTime"))
     )
     return ended(exited(0), None, started, finished or started)
-
-
-def _completion_time(job: Object) -> datetime | None:
-    """When a Job was complete."""
-    time = (job.get("status") or {}).get("completionTime")
-    return parsed_time(time or conditions(job)["Complete"].get("lastTransitionTime"))
 
 
 def _failure_end(job: Object, condition: Object, pods: Sequence[Pod]) -> JobState:

@@ -62,15 +62,10 @@ class Observation:
 
 @attrs.frozen
 class Decision:
-    """What a job is, and the patch that has to be written on its Job, if any."""
+    """What a job is, and the patch that has to be written on its Job before an end is reported."""
 
     info: JobInfo
     patch: Payload | None = None
-
-    @property
-    def is_unrecorded_end(self) -> bool:
-        """Whether it is an end that has to be recorded before it may be reported."""
-        return self.info.status.is_final and self.patch is not None
 
 
 def decide(seen: Observation, start_deadline_s: int, *, cancels: bool = False) -> Decision:
@@ -82,9 +77,11 @@ def decide(seen: Observation, start_deadline_s: int, *, cancels: bool = False) -
     recorded = recorded_end(seen.job)
     if recorded:
         return Decision(info_of(seen.job, recorded))
-    state = _state(seen, start_deadline_s)
+    state = state_of(seen.job, seen.pods) or _waiting_state(seen, start_deadline_s)
     if cancels and not state.status.is_final:
         state = _cancelled_end(seen, state)
+    if state.status.is_final and state.finished is None:
+        state = attrs.evolve(state, finished=not_before(state.started, seen.now))
     return Decision(info_of(seen.job, state), _patch(seen, state))
 
 
@@ -94,21 +91,10 @@ def events_needed(seen: Observation, start_deadline_s: int, *, cancels: bool = F
         return None
     wanted = [_unexplained(seen)]
     if cancels and not _started_by_events(seen):
-        state = _state(seen, start_deadline_s)
+        state = _waiting_state(seen, start_deadline_s)
         begun = [] if state.status.is_final else [pod for pod in seen.pods if pod.acknowledged]
         wanted += [pod.uid for pod in begun[:_FEW_PODS]]
     return next((uid for uid in wanted if uid and uid not in seen.events), None)
-
-
-def _state(seen: Observation, start_deadline_s: int) -> JobState:
-    """The state of a job whose end is not recorded."""
-    state = state_of(seen.job, seen.pods) or _waiting_state(seen, start_deadline_s)
-    if state.status.is_final and state.finished is None:
-        state = attrs.evolve(state, finished=not_before(state.started, seen.now))
-    return state
-
-
-# ------------------------------------------------------------------ jobs that wait
 
 
 def _waiting_state(seen: Observation, start_deadline_s: int) -> JobState:
@@ -172,9 +158,6 @@ def _tried_s(seen: Observation) -> float:
     return max((seen.seconds_since(time) for time in times if time), default=0)
 
 
-# ----------------------------------------------------------------------- cancelling
-
-
 def _cancelled_end(seen: Observation, state: JobState) -> JobState:
     """The end of a job that a client cancels before it has ended.
 
@@ -191,9 +174,6 @@ def _started_by_events(seen: Observation) -> datetime | None:
     """When a job began of which only events show it yet."""
     started = next(filter(None, map(started_by_events, seen.events.values())), None)
     return not_before(created_at(seen.job), started) if started else None
-
-
-# ------------------------------------------------------------------- what is written
 
 
 def _patch(seen: Observation, state: JobState) -> Payload | None:

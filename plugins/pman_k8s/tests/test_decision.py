@@ -186,6 +186,7 @@ def test_a_message_of_a_job_that_has_waited_too_long_says_what_for() -> None:
         (known(), (unscheduled(),), (), None, ""),
         (known(), (pod("Pending", startTime=STARTED),), (), None, ""),
         (known(), (pod("Pending", startTime=STARTED),), (begun(),), LATER, POD),
+        (known(), (pod("Pending"),), (begun(),), None, ""),  # its node says nothing of it yet
         (known(), (running(startTime=STARTED),), (), STARTED, POD),
         (
             job(workers=2, pods="a b"),

@@ -172,7 +172,8 @@ def _cancelled_end(seen: Observation, state: JobState) -> JobState:
 
 def _started_by_events(seen: Observation) -> datetime | None:
     """When a job began of which only events show it yet."""
-    started = next(filter(None, map(started_by_events, seen.events.values())), None)
+    events = (seen.events.get(pod.uid, ()) for pod in seen.pods if pod.acknowledged)
+    started = next(filter(None, map(started_by_events, events)), None)
     return not_before(created_at(seen.job), started) if started else None
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import attrs
 import pytest
 from k8s_objects import (
     BACKOFF,
@@ -33,6 +34,7 @@ from pman_k8s.status.decision import events_needed
 Object = dict[str, Any]
 
 POD = "the-job-abcde"
+EARLY = "2026-11-21T00:59:59Z"  # by the clock of a node that is behind
 STOPPED = {"parallelism": 0, "activeDeadlineSeconds": 1}
 
 
@@ -101,6 +103,7 @@ def test_an_end_is_recorded_with_its_pods_and_stops_what_the_cluster_would_go_on
 ) -> None:
     told = decided(made, found)
     assert (told.info.status, told.info.reason) == (status, reason)
+    assert told.info.finished == (parsed_time(ENDED) if reason is Reason.EXIT_CODE else NOW)
     assert told.patch
     assert told.patch["metadata"]["annotations"].keys() == {OUTCOME, PODS}
     assert told.patch.get("spec") == (STOPPED if is_stopped else None)
@@ -165,6 +168,12 @@ def test_a_cause_counts_only_once_a_node_has_tried() -> None:
     assert decided(made, found).info.status is Status.NOT_STARTED
 
 
+def test_what_can_never_start_says_so_also_after_it_has_waited_too_long() -> None:
+    found = waiting("ErrImagePull", "manifest unknown")
+    told = decided(known(), found, now=NOW + timedelta(hours=1)).info
+    assert told.reason is Reason.IMAGE_NOT_FOUND
+
+
 def test_a_message_of_a_job_that_has_waited_too_long_says_what_for() -> None:
     failed = event("FailedMount", "timed out waiting for the condition")
     late = NOW + timedelta(minutes=1)
@@ -186,6 +195,7 @@ def test_a_message_of_a_job_that_has_waited_too_long_says_what_for() -> None:
         (known(), (unscheduled(),), (), None, ""),
         (known(), (pod("Pending", startTime=STARTED),), (), None, ""),
         (known(), (pod("Pending", startTime=STARTED),), (begun(),), LATER, POD),
+        (known(), (pod("Pending", startTime=STARTED),), (begun(at=EARLY),), CREATED, POD),
         (known(), (pod("Pending"),), (begun(),), None, ""),  # its node says nothing of it yet
         (known(), (running(startTime=STARTED),), (), STARTED, POD),
         (
@@ -261,3 +271,13 @@ def test_the_events_of_each_worker_are_asked_for_until_one_says_that_it_began() 
     observed = seen(made, *found, events=silent)
     assert events_needed(observed, 60, cancels=True) == "uid-of-b"
     assert events_needed(seen(made, *found, events=[begun()]), 60, cancels=True) is None
+
+
+def test_of_many_workers_the_events_of_a_few_are_asked_for() -> None:
+    found = [waiting("ErrImagePull", "no such host", name=f"w{number}") for number in range(12)]
+    observed = seen(job(workers=12, pods=" ".join(f"w{number}" for number in range(12))), *found)
+    asked: list[str] = []
+    while uid := events_needed(observed, 60, cancels=True):
+        asked.append(uid)
+        observed = attrs.evolve(observed, events={**observed.events, uid: ()})
+    assert asked == [f"uid-of-w{number}" for number in range(10)]

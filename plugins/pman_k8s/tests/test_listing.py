@@ -10,6 +10,7 @@ from k8s_objects import (
     ended,
     job,
     named,
+    running,
     waiting,
 )
 from k8s_standin import Answer, Request, said, standin
@@ -53,9 +54,17 @@ def test_a_cursor_that_no_page_can_have_is_refused_without_asking(
     assert "cursor" in caught.value.faults
 
 
-def test_a_job_whose_end_cannot_be_written_down_hides_no_other(tmp_path: Path) -> None:
-    found = named(job(BACKOFF, pods="the-job-abcde"))
-    ends = ended(3)
+@pytest.mark.parametrize(
+    ("found", "ends", "status"),
+    [
+        (job(BACKOFF, pods="the-job-abcde"), ended(3), Status.STARTED),
+        (job(pods="the-job-abcde"), waiting("InvalidImageName"), Status.NOT_STARTED),
+    ],
+)
+def test_a_job_whose_end_cannot_be_written_down_hides_no_other(
+    tmp_path: Path, found: dict[str, Any], ends: dict[str, Any], status: Status
+) -> None:
+    named(found)
     ends["metadata"]["labels"] = {"controller-uid": "u-1"}
 
     def answer(request: Request) -> Answer:
@@ -69,7 +78,7 @@ def test_a_job_whose_end_cannot_be_written_down_hides_no_other(tmp_path: Path) -
 
     with standin(tmp_path, answer) as server:
         (info,) = KubernetesBackend(server.environ()).pman_list(JobFilter(), 10, None).jobs
-    assert info.status is Status.STARTED
+    assert (info.status, info.reason) == (status, None)
     assert "denied the request" in info.message
 
 
@@ -101,3 +110,22 @@ def test_a_list_ends_what_is_refused_for_good_as_a_status_does(
         (info,) = pman.pman_list(JobFilter(), 10, None).jobs
         assert pman.pman_status(BASE.jid) == info
     assert (info.status, info.reason) == end
+
+
+@pytest.mark.parametrize(
+    "found", [running(), waiting("ContainerCreating"), waiting("ErrImagePull", "unauthorized")]
+)
+def test_a_list_asks_nothing_more_of_a_job_that_has_not_ended(
+    tmp_path: Path, found: dict[str, Any]
+) -> None:
+    """Neither events, nor to write what is new: a page has many jobs."""
+    kept = named(job(active=1))
+    found["metadata"]["labels"] = {"controller-uid": "u-1"}
+
+    def answer(request: Request) -> Answer:
+        items = [kept] if request.path.endswith("/jobs") else [found]
+        return said(200, {"metadata": {}, "items": items})
+
+    with standin(tmp_path, answer) as server:
+        assert KubernetesBackend(server.environ()).pman_list(JobFilter(), 10, None).jobs
+    assert [request.path.split("/")[-1] for request in server.asked] == ["jobs", "pods"]

@@ -92,10 +92,15 @@ def test_a_job_that_is_removed_meanwhile_is_unknown(tmp_path: Path) -> None:
         KubernetesBackend(server.environ()).pman_status(BASE.jid)
 
 
-def test_no_end_is_reported_of_a_job_that_is_being_removed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "change", [{"deletionTimestamp": "2026-11-21T01:00:20Z"}, {"uid": "of-a-later-job"}]
+)
+def test_no_end_is_reported_of_a_job_that_is_being_removed(
+    tmp_path: Path, change: dict[str, str]
+) -> None:
     """Its pods go first: a process that has just read the Job finds them gone."""
     jobs = [named(job(active=1, pods="the-job-abcde", begun=True)) for _ in range(2)]
-    jobs[1]["metadata"]["deletionTimestamp"] = "2026-11-21T01:00:20Z"
+    jobs[1]["metadata"] |= change
 
     def answer(request: Request) -> Answer:
         if request.method == "PATCH":

@@ -66,6 +66,7 @@ def begun(at: str = LATER) -> Object:
             {PODS: POD, PULL: "some/image:1\nErrImagePull: dial tcp: no such host"},
         ),
         (known(), (waiting("ImagePullBackOff", "Back-off"),), None),
+        (job(workers=2, pods="a b", begun=True), (ended(4, name="a"),), None),  # b is gone
     ],
 )
 def test_what_is_new_of_a_job_is_written_once(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from k8s_certificates import Certificate, certificate
 from k8s_cluster import RULES_OF_PMAN_6, account_with, why_missing, why_no_faults
 from k8s_kit import K8sKit, kit_on
 
@@ -40,3 +41,14 @@ def role_of_pman_6(kit: K8sKit, tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     with account_with(RULES_OF_PMAN_6, kit.instance) as token:
         yield kit.account.kubeconfig(folder, token=token)
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Certificate:
+    """Of a server that has a name, and no address."""
+    return certificate(tmp_path, "DNS:api.example")
+
+
+@pytest.fixture
+def addressed(tmp_path: Path) -> Certificate:
+    return certificate(tmp_path, "IP:127.0.0.1")

@@ -5,8 +5,9 @@ Its clock stands still, a few seconds after what happens in ``k8s_objects``.
 
 import contextlib
 import json
+import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class Request:
     method: str
     path: str
     body: dict[str, Any]
+    authorization: str = ""
 
 
 @attrs.frozen
@@ -45,6 +47,7 @@ class Standin:
     """
 
     config: Path
+    address: str
     asked: list[Request]
 
     def environ(self, **more: str) -> dict[str, str]:
@@ -61,7 +64,20 @@ def said(code: int, content: dict[str, Any] | str = "", **headers: str) -> Answe
 
 
 @contextlib.contextmanager
-def standin(folder: Path, answer: Callable[[Request], Answer]) -> Iterator[Standin]:
+def standin(
+    folder: Path,
+    answer: Callable[[Request], Answer],
+    *,
+    tls: ssl.SSLContext | None = None,
+    user: Mapping[str, Any] | None = None,
+    cluster: Mapping[str, Any] | None = None,
+) -> Iterator[Standin]:
+    """A server, until the test ends.
+
+    :param tls: how it speaks TLS; without, it speaks plain HTTP.
+    :param user: the user in the kubeconfig.
+    :param cluster: what the kubeconfig knows of the cluster, besides the address.
+    """
     asked: list[Request] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -70,7 +86,8 @@ def standin(folder: Path, answer: Callable[[Request], Answer]) -> Iterator[Stand
         def handle_one(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length) or b"{}")
-            request = Request(self.command, self.path.partition("?")[0], body)
+            path, given = self.path.partition("?")[0], self.headers.get("Authorization", "")
+            request = Request(self.command, path, body, given)
             asked.append(request)
             code, content, headers = answer(request)
             data = content if isinstance(content, str) else json.dumps(content)
@@ -90,22 +107,38 @@ def standin(folder: Path, answer: Callable[[Request], Answer]) -> Iterator[Stand
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     config = folder / "standin.json"
-    cluster = {"server": f"http://127.0.0.1:{server.server_port}"}
+    address = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
+    known = {"server": address, **(cluster or {})}
     config.write_text(
         json.dumps(
             {
                 "current-context": "c",
-                "clusters": [{"name": "c", "cluster": cluster}],
-                "users": [{"name": "u", "user": {"token": "t"}}],
+                "clusters": [{"name": "c", "cluster": known}],
+                "users": [{"name": "u", "user": user or {"token": "t"}}],
                 "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
             }
         )
     )
     try:
-        yield Standin(config, asked)
+        yield Standin(config, address, asked)
     finally:
         server.shutdown()
         server.server_close()
+
+
+#: Answers ``ask``.
+VERSION = said(200, {"gitVersion": "v1.36.2"})
+
+
+def yes(request: Request) -> Answer:
+    return VERSION
+
+
+def ask(pman: KubernetesBackend) -> str:
+    """The server's version: one request."""
+    return pman._cluster.version()

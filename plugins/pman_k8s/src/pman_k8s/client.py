@@ -1,36 +1,19 @@
-"""The calls to the API server, each with a time-out and with pman's errors."""
+"""The calls to the API server."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Generator, Iterable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-import attrs
-
-from pman_core.contract.errors import EngineUnavailableError
-from pman_core.kit.deadline import left
-from pman_k8s.connection import Connection
-from pman_k8s.errors import (
-    ConflictError,
-    NotFoundError,
-    UnauthorizedError,
-    engine_errors,
-    raise_for,
-)
+from pman_k8s.errors import ConflictError, NotFoundError
 from pman_k8s.labels import CONTAINER
+from pman_k8s.server import Answer, Object, Server
 from pman_k8s.settings import K8sSettings
 
-Object = dict[str, Any]
+__all__ = ["FEW_PODS", "Answer", "Cluster", "Object"]
 
-#: How much of a log is read at once.
-_CHUNK = 65536
-
-_JSON = "application/json"
 _MERGE = "application/merge-patch+json"
 
 #: Up to so many pods are read one by one: for a list the server searches the whole namespace.
@@ -40,84 +23,12 @@ FEW_PODS = 10
 _ANY_VERSION = "0"
 
 
-@attrs.frozen
-class Answer:
-    """What the server answered, and when by its own clock."""
-
-    body: Object
-    date: datetime
-
-
-class Cluster:
-    """One namespace of a cluster; the connection is made when it is first needed."""
+class Cluster(Server):
+    """One namespace of a cluster."""
 
     def __init__(self, settings: K8sSettings, environ: Mapping[str, str]) -> None:
+        super().__init__(settings, environ)
         self.namespace = settings.namespace
-        self._connection = Connection(settings, environ)
-        self._timeout_s = settings.engine_timeout_s
-
-    @property
-    def address(self) -> str:
-        """Where the API server is, for a person."""
-        return self._connection.address
-
-    # ------------------------------------------------------------------ any path
-
-    def ask(
-        self,
-        method: str,
-        path: str,
-        body: Object | None = None,
-        kind: str = _JSON,
-        query: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """The JSON that the server answers.
-
-        :raises RefusedError: the server answered with an error.
-        :raises EngineUnavailableError: it did not answer, or cannot serve now.
-        """
-        try:
-            return self._answer(method, path, body, kind, query or {})
-        except UnauthorizedError:
-            # The token was replaced just now, or has expired.
-            self._connection.forget()
-        try:
-            return self._answer(method, path, body, kind, query or {})
-        except UnauthorizedError as refused:
-            raise EngineUnavailableError(
-                f"the API server at {self.address} does not accept pman's credentials (401): "
-                f"{refused}"
-            ) from refused
-
-    def _answer(
-        self, method: str, path: str, body: Object | None, kind: str, query: Mapping[str, str]
-    ) -> Answer:
-        with engine_errors(lambda: self.address):
-            response = self._send(method, path, body, kind, query)
-            content = response.read()
-            raise_for(response.status, response.headers, content)
-            found = json.loads(content)
-            # An answer that is no object of the API is the server's version.
-            if not isinstance(found, dict) or not found.keys() & {"kind", "gitVersion"}:
-                raise EngineUnavailableError(
-                    f"the API server at {self.address} answers what no API server does"
-                )
-            return Answer(found, _date(response.headers.get("Date")))
-
-    def _send(
-        self, method: str, path: str, body: Object | None, kind: str, query: Mapping[str, str]
-    ) -> Any:
-        client = self._connection.client()
-        headers = {"Accept": "*/*"} | ({"Content-Type": kind} if body is not None else {})
-        request = client.param_serialize(
-            method,
-            path,
-            query_params=list(query.items()),
-            header_params=headers,
-            body=body,
-            auth_settings=["BearerToken"],
-        )
-        return client.call_api(*request, _request_timeout=left(self._timeout_s))
 
     def _path(self, group: str, kind: str, name: str = "", part: str = "") -> str:
         path = f"/{group}/namespaces/{self.namespace}/{kind}"
@@ -220,14 +131,7 @@ class Cluster:
         :raises EngineUnavailableError: the server does not answer, or not in time.
         """
         query = {"container": CONTAINER, "tailLines": str(tail_lines)}
-        with engine_errors(lambda: self.address):
-            response = self._send(
-                "GET", self._path("api/v1", "pods", pod, "log"), None, _JSON, query
-            )
-            with contextlib.closing(response.response) as stream:
-                if response.status >= 400:
-                    raise_for(response.status, response.headers, stream.read())
-                yield from stream.stream(_CHUNK)
+        return self.stream(self._path("api/v1", "pods", pod, "log"), query)
 
     def wait_for_end(self, pod: str, container: str) -> None:
         """Return once a container does not run, which the end of its log shows.
@@ -237,14 +141,9 @@ class Cluster:
         :raises EngineUnavailableError: it still runs when the time is over, or that is unknown.
         """
         query = {"container": container, "tailLines": "0", "follow": "true"}
-        path = self._path("api/v1", "pods", pod, "log")
-        with engine_errors(lambda: self.address), contextlib.suppress(NotFoundError):
-            response = self._send("GET", path, None, _JSON, query)
-            with contextlib.closing(response.response) as stream:
-                if response.status >= 400:
-                    raise_for(response.status, response.headers, stream.read())
-                for _ in stream.stream(_CHUNK):
-                    pass  # only the end matters
+        with contextlib.suppress(NotFoundError):
+            for _ in self.stream(self._path("api/v1", "pods", pod, "log"), query):
+                pass  # only the end matters
 
     # -------------------------------------------------------------------- others
 
@@ -286,14 +185,6 @@ class Cluster:
         }
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         return bool(self.ask("POST", path, review).body["status"]["allowed"])
-
-
-def _date(header: str | None) -> datetime:
-    """The time by the server's clock, which also sets the times of its objects."""
-    try:
-        return parsedate_to_datetime(header or "").astimezone(UTC)
-    except ValueError:
-        return datetime.now(UTC)
 
 
 def _last(event: Object) -> Any:

@@ -1,8 +1,8 @@
-"""How pman reaches the API server: the library's client, made again when its files change.
+"""How pman reaches the API server: what the library reads, and again when its files change.
 
-The library's code for kubeconfigs, service accounts, tokens and TLS is used. Its generated API
-classes are not: they put every body into models of one version of Kubernetes, refuse fields that
-this version does not know, and take seconds to import (seen with 37.0.2).
+The library's code for kubeconfigs, service accounts and tokens is used. Its generated API classes
+are not: they put every body into models of one version of Kubernetes, and refuse fields that this
+version does not know (seen with 37.0.2).
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
-import urllib3
-from kubernetes.client import ApiClient, Configuration
+from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, load_kube_config
 from kubernetes.config.incluster_config import (
     SERVICE_CERT_FILENAME,
@@ -21,11 +21,12 @@ from kubernetes.config.incluster_config import (
     SERVICE_TOKEN_FILENAME,
     InClusterConfigLoader,
 )
+from kubernetes.config.kube_config import KubeConfigMerger
 
 from pman_core.contract.errors import SettingsError
-from pman_core.kit.engine_http import bound_pool
 from pman_k8s import credential_files
 from pman_k8s.settings import K8sSettings
+from pman_k8s.transport import Transport, transport
 
 #: Identifies the content of a file; ``None`` if it is not there.
 _Stamp = tuple[int, int, int] | None
@@ -35,7 +36,7 @@ _Stamp = tuple[int, int, int] | None
 class _Made:
     """A client, and the files that it was made of, as they were then."""
 
-    client: ApiClient
+    client: Transport
     stamps: Mapping[str, _Stamp]
 
 
@@ -63,7 +64,7 @@ class Connection:
         made = self._made  # another thread may set it to None
         return made.client.configuration.host if made else "(see the kubeconfig)"
 
-    def client(self) -> ApiClient:
+    def client(self) -> Transport:
         """The client; a new one where a token, a certificate or the kubeconfig has changed.
 
         Several threads may make one at once; the last one stays.
@@ -79,44 +80,57 @@ class Connection:
 
     def _make(self) -> _Made:
         configuration = Configuration()
-        read = self._load(configuration)
+        proxy_url = None
+        if self._files:
+            proxy_url = self._load_kubeconfig(configuration)
+            # A token file that a kubeconfig names is not among these: it is read again when the
+            # server no longer accepts its token.
+            read = set(self._files)
+        else:
+            self._load_account(configuration)
+            read = {SERVICE_TOKEN_FILENAME}
         files = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
         read.update(path for path in files if path)
-        # The core repeats a submission; any other request is repeated by pman's client.
-        configuration.retries = urllib3.Retry(0, read=False, redirect=0)
-        client = ApiClient(configuration)
-        bound_pool(client.rest_client.pool_manager.connection_from_url(configuration.host))
+        client = transport(configuration, proxy_url)
         return _Made(client, {path: _stamp(path) for path in read})
 
-    def _load(self, configuration: Configuration) -> set[str]:
-        """Fill a configuration, and return the files that it was read from.
+    def _load_kubeconfig(self, configuration: Configuration) -> str | None:
+        """Fill a configuration from the kubeconfig, and return the proxy that it names."""
+        files = os.pathsep.join(self._files)
+        try:
+            load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=files,
+                client_configuration=configuration,
+                persist_config=False,
+                temp_file_path=credential_files.folder(),
+            )
+            proxy_url = _proxy_url(files)
+        except Exception as error:  # a malformed file may raise anything
+            raise ConfigException(str(error) or type(error).__name__) from error
+        if "@" in configuration.host:
+            raise ConfigException(
+                "the address of its server holds a user or a password, which no client sends "
+                "to an API server: remove it"
+            )
+        return proxy_url
 
-        A token file that a kubeconfig names is not among them: it is read again when the server
-        no longer accepts its token.
-        """
-        if self._files:
-            try:
-                load_kube_config(  # type: ignore[no-untyped-call]
-                    config_file=os.pathsep.join(self._files),
-                    client_configuration=configuration,
-                    persist_config=False,
-                    temp_file_path=credential_files.folder(),
-                )
-            except Exception as error:  # a malformed file may raise anything
-                raise ConfigException(str(error) or type(error).__name__) from error
-            if "@" in configuration.host:
-                raise ConfigException(
-                    "the address of its server holds a user or a password, which no client sends "
-                    "to an API server: remove it"
-                )
-            return set(self._files)
+    def _load_account(self, configuration: Configuration) -> None:
+        """Fill a configuration from the service account of the pod that pman runs in."""
         loader = InClusterConfigLoader(  # type: ignore[no-untyped-call]
             token_filename=SERVICE_TOKEN_FILENAME,
             cert_filename=SERVICE_CERT_FILENAME,
             environ=self._environ,
         )
         loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
-        return {SERVICE_TOKEN_FILENAME}
+
+
+def _proxy_url(files: str) -> str | None:
+    """The ``proxy-url`` of the current context's cluster, which the library reads since 37 only."""
+    config: Any = KubeConfigMerger(files).config  # type: ignore[no-untyped-call]
+    context = config["contexts"].get_with_name(config["current-context"])["context"]
+    cluster = config["clusters"].get_with_name(context["cluster"])["cluster"]
+    found = cluster.safe_get("proxy-url")
+    return str(found) if found else None
 
 
 def _stamp(path: str) -> _Stamp:

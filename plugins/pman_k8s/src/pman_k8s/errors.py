@@ -83,7 +83,7 @@ def engine_errors(address: Callable[[], str]) -> Iterator[None]:
     """
     try:
         yield
-    except ApiException as error:  # so the client reports certificates that do not fit
+    except ApiException as error:  # of the library's own request to an issuer of tokens
         raise EngineUnavailableError(
             f"the API server at {address()} cannot be spoken to: {error.reason}"
         ) from error

@@ -98,14 +98,19 @@ def quick(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("part", [*FOLDERS])
 def lowest(session: nox.Session, part: str) -> None:
-    """Run the quick tests with the lowest versions that a distribution allows."""
+    """Run the quick tests with the lowest versions that a distribution allows.
+
+    ``-- --engines`` runs those that need an engine or time as well; other words go to pytest.
+    """
     names = [*dict.fromkeys([CORE, *NEEDS.get(part, []), part])]
     groups = nox.project.dependency_groups(PROJECT, *_groups(part))
     install(session, *names, more=["--upgrade", "--resolution=lowest-direct", *groups])
     session.run("uv", "pip", "list", external=True)
-    command = ["pytest", "-q", "-p", "quick", f"{FOLDERS[part]}/tests", *session.posargs]
+    words = [word for word in session.posargs if word != "--engines"]
+    quick = [] if "--engines" in session.posargs else ["-p", "quick"]
+    command = [*_pytest(os.environ), *quick, f"{FOLDERS[part]}/tests", *words]
     # A part may have no quick test: code 5.
-    session.run(*command, env={"PYTHONPATH": "tests"}, success_codes=[0, 5])
+    session.run(*command, env={"PYTHONPATH": "tests"}, success_codes=[0, 5], external=True)
 
 
 @nox.session

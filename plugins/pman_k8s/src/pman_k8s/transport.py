@@ -60,6 +60,7 @@ class Transport:
             body=None if body is None else json.dumps(body).encode(),
             headers=self._headers() | ({} if body is None else {"Content-Type": kind}),
             timeout=urllib3.Timeout(total=left(timeout_s)),
+            retries=_RETRIES,  # of a pool those for redirections are ignored before urllib3 2.5
             preload_content=False,
         )
 
@@ -83,7 +84,6 @@ def transport(configuration: Configuration, proxy_url: str | None) -> Transport:
         "cert_file": configuration.cert_file,
         "key_file": configuration.key_file,
         "maxsize": configuration.connection_pool_maxsize,
-        "retries": _RETRIES,
     }
     if configuration.tls_server_name:
         options["server_hostname"] = configuration.tls_server_name

@@ -131,7 +131,7 @@ def test_check_is_content_when_jobs_can_run(run: Run) -> None:
     told = run("check")
     assert told.exit_code == 0
     assert kinds(told) == {
-        (k, w) for k in ["ok"] for w in ["settings", "backend", "engine", "storage"]
+        (k, w) for k in ["ok"] for w in ["settings", "backend", "access", "engine", "storage"]
     }
 
 

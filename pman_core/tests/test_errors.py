@@ -54,7 +54,7 @@ def test_every_error_of_a_request_has_a_status_and_no_other_has() -> None:
 def test_the_code_says_who_must_act() -> None:
     for kind, code in STATUS.items():
         expected = {True: range(400, 500), False: range(500, 600)}
-        assert code in expected[issubclass(kind, errors.ClientError)]
+        assert code in expected[issubclass(kind, errors.ClientError | errors.AccessError)]
     assert STATUS[errors.EngineUnavailableError] == 503
     assert STATUS[errors.PluginFaultError] == 500
 

@@ -13,6 +13,7 @@ from rest_helpers import Service, body
 from werkzeug.test import TestResponse
 
 from pman_core import hookimpl
+from pman_core.contract.errors import ForbiddenError, TooManyRequestsError, UnauthenticatedError
 from pman_core.rest.schema import FIELDS
 from pman_core.server import refusals
 from pman_core.server.refusals import RefusalError
@@ -74,6 +75,7 @@ def conforms(document: dict[str, Any], path: str, method: str, answer: TestRespo
 
 ROOT, JOB, JOBS, DOCUMENT = "/api/v1/", "/api/v1/{jid}/", "/api/v1/jobs/", "/openapi.json"
 CANCEL = f"{JOB}cancel/"
+ALIVE, READY = "/healthz", "/readyz"
 
 
 def test_every_kind_of_answer_is_as_described(
@@ -90,6 +92,8 @@ def test_every_kind_of_answer_is_as_described(
         seen.add((path, method, str(code)))
 
     for code, query in ((200, ""), (400, "?x=1")):
+        for path in (ALIVE, READY):
+            check(path, "get", code, service.app.test_client().get(f"{path}{query}"))
         check(ROOT, "get", code, service.get(query))
         check(DOCUMENT, "get", code, service.app.test_client().get(f"{DOCUMENT}{query}"))
     check(ROOT, "post", 201, service.post(body(extra=1)))
@@ -124,6 +128,7 @@ def test_every_kind_of_answer_is_as_described(
     check(CANCEL, "post", 503, service.cancel("chris-jid-1"))
     check(JOB, "delete", 503, service.delete("chris-jid-1/"))
     check(JOBS, "get", 503, service.get("jobs/"))
+    check(READY, "get", 503, start(engine=service.engine).app.test_client().get(READY))
 
     def breaks(self: object) -> object:
         raise RuntimeError
@@ -139,7 +144,11 @@ def test_every_kind_of_answer_is_as_described(
     def fails() -> str:
         raise RuntimeError
 
-    broken.app.view_functions |= {"pman.server": fails, "pman.openapi": fails}
+    broken.app.view_functions |= {
+        f"pman.{view}": fails for view in ("server", "openapi", "alive", "ready")
+    }
+    for path in (ALIVE, READY):
+        check(path, "get", 500, broken.app.test_client().get(path))
     check(ROOT, "get", 500, broken.get())
     check(DOCUMENT, "get", 500, broken.app.test_client().get(DOCUMENT))
 
@@ -158,8 +167,11 @@ def test_every_kind_of_answer_is_as_described(
 def every_refusal() -> Iterator[RefusalError]:
     """One of each kind of answer that the server itself gives."""
     for make in vars(refusals).values():
-        if inspect.isfunction(make) and make.__module__ == refusals.__name__:
+        is_own = inspect.isfunction(make) and make.__module__ == refusals.__name__
+        if is_own and make is not refusals.not_let_in:
             yield make(*[1] * len(inspect.signature(make).parameters))
+    for error in (UnauthenticatedError(), ForbiddenError(""), TooManyRequestsError("", 1)):
+        yield refusals.not_let_in(error, "GET", ROOT)
 
 
 def test_what_the_server_itself_refuses_is_described_for_every_operation(

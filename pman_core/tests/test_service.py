@@ -113,10 +113,10 @@ def test_a_mount_that_cannot_be_is_refused(
     service: Running, mounts: tuple[WantedMount, ...], words: str
 ) -> None:
     with pytest.raises(InvalidJobError, match=words):
-        Service(service.pman.jobs).submit(wanted("a", "local", *mounts))
+        Service(lambda: service.pman.jobs).submit(wanted("a", "local", *mounts))
 
 
 def test_an_engine_that_is_away_is_no_health(service: Running) -> None:
     service.engine.up = False
     with pytest.raises(EngineUnavailableError):
-        Service(service.pman.jobs).health()
+        Service(lambda: service.pman.jobs).health()

@@ -49,6 +49,10 @@ GOOD: dict[str, dict[str, Any]] = {
     "SHM_SIZE": {"1": 1, "2048": 2048},
     "TIMELIMIT_MINUTES": {"1": 1},
     "MAX_BODY_BYTES": {"1024": 1024},
+    "AUTH_TOKENS_FILE": {"/etc/pman/tokens": "/etc/pman/tokens"},
+    "AUTH": {"none": "none"},
+    "JOBS_VISIBLE_TO": {"all": "all", "owner": "owner"},
+    "REQUESTS_PER_SECOND": {"1": 1, "200": 200},
     "DISABLED_EXTENSIONS": {"a": ("a",), " a , b,": ("a", "b")},
     "APPLICATION_MODE": {"production": "production", "development": "development"},
 }
@@ -68,6 +72,10 @@ BAD: dict[str, list[str]] = {
     "SHM_SIZE": ["0", "-1", "64m", *NOT_NUMBERS],
     "TIMELIMIT_MINUTES": ["0", *NOT_NUMBERS],
     "MAX_BODY_BYTES": ["1023", str(2**30 + 1)],
+    "AUTH_TOKENS_FILE": ["tokens", "./tokens"],
+    "AUTH": ["no", "off", "None", "yes"],
+    "JOBS_VISIBLE_TO": ["nobody", "Owner", "yes"],
+    "REQUESTS_PER_SECOND": ["0", "-1", *NOT_NUMBERS],
     "APPLICATION_MODE": ["prod", "Production"],
 }
 FIELD = {field.converter.name: field.name for field in CoreSettings.__attrs_attrs__}  # type: ignore[attr-defined]

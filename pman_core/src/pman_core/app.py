@@ -16,6 +16,7 @@ from pman_core._internal.observers import each_plugin, watch_ends
 from pman_core._internal.startup import Pman, assemble
 from pman_core.contract.errors import PluginLoadError
 from pman_core.contract.service import Service
+from pman_core.rest.access import install_access, principal_now
 from pman_core.rest.errors import install_error_handlers
 from pman_core.rest.routes import routes
 
@@ -49,8 +50,9 @@ def app_for(pman: Pman) -> Flask:
     for package in ("pman_core", "pman_kit", *registry.packages()):
         logging.getLogger(package).setLevel(level)
     install_error_handlers(app)
+    install_access(app, pman.authenticator)
     app.register_blueprint(routes(pman))
-    service = Service(pman.jobs)
+    service = Service(lambda: pman.jobs.by(principal_now()))
     for name, blueprints in each_plugin(pman.manager, "pman_routes"):
         try:
             for blueprint in blueprints(service=service):

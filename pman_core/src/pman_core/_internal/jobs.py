@@ -10,8 +10,10 @@ from pman_core._internal.backend import Backend
 from pman_core._internal.fingerprint import fingerprint, same_request
 from pman_core._internal.job_builder import build_job, refused_options
 from pman_core._internal.observers import Observers
+from pman_core.contract.access import UNRESTRICTED, Principal, Role
 from pman_core.contract.errors import (
     ClientError,
+    ForbiddenError,
     JobExistsError,
     PmanError,
     UnknownJobError,
@@ -29,12 +31,31 @@ log = logging.getLogger(__name__)
 
 @attrs.frozen
 class Jobs:
-    """The jobs of this pman. It holds no state: that is all in the engine."""
+    """The jobs of this pman. It holds no state: that is all in the engine.
+
+    Each method raises ``ForbiddenError`` where the role of ``principal`` does not allow it. A job
+    that ``principal`` may not see is unknown.
+
+    :param principal: who asks.
+    """
 
     backend: Backend
     settings: CoreSettings
     storage: Storage
     observers: Observers
+    principal: Principal = UNRESTRICTED
+
+    def by(self, principal: Principal) -> Jobs:
+        """The jobs as somebody else may use them."""
+        return attrs.evolve(self, principal=principal)
+
+    def insist_on(self, role: Role) -> None:
+        """:raises ForbiddenError: who asks may not do what that role may."""
+        if not self.principal.role.includes(role):
+            raise ForbiddenError(
+                f"{self.principal.name} has the role {self.principal.role}; this needs the role "
+                f"{role}"
+            )
 
     def submit(self, request: JobRequest, owner: str | None = None) -> JobInfo:
         """Run a job, or find the one that an equal request made before.
@@ -42,9 +63,12 @@ class Jobs:
         That one is found also where settings, storage or a policy have changed since, so that
         the request would be refused now: its client must learn what became of its job.
 
+        :param owner: for whom it is, where that is not who asks.
         :raises ClientError: the request cannot be done, or its id is taken.
         :raises EngineUnavailableError: the engine does not answer.
         """
+        self.insist_on(Role.SUBMIT)
+        owner = owner or self.principal.name or None
         try:
             job = self._admitted(request, owner)
         except ClientError as refusal:
@@ -55,7 +79,7 @@ class Jobs:
             self.observers.seen(info)
             return info
         info = self.backend.submit(job)
-        if not same_request(info.fingerprint, job.fingerprint):
+        if not (self._may_see(info) and same_request(info.fingerprint, job.fingerprint)):
             raise JobExistsError(job.jid)
         log.info("job %s was submitted: %s", job.jid, info.status)
         self.observers.submitted(job, info)
@@ -64,12 +88,18 @@ class Jobs:
 
     def status(self, jid: str) -> JobInfo:
         """The state of a job."""
+        self.insist_on(Role.READ)
         info = self.backend.status(jid)
+        if not self._may_see(info):
+            raise UnknownJobError(jid)
         self.observers.seen(info)
         return info
 
     def logs(self, info: JobInfo) -> str:
         """The end of a job's log; where it cannot be read, one line that says why."""
+        self.insist_on(Role.READ)
+        if not self._may_see(info):
+            raise UnknownJobError(info.jid)
         try:
             raw = self.backend.logs(
                 info, self.settings.job_logs_tail, self.settings.job_logs_max_bytes
@@ -83,6 +113,8 @@ class Jobs:
 
         :raises UnknownJobError: there is no such job.
         """
+        self.insist_on(Role.SUBMIT)
+        self._look_whose(jid)
         info = self.backend.cancel(jid)
         if info.reason is Reason.CANCELLED:
             log.info("job %s is cancelled", jid)
@@ -96,6 +128,8 @@ class Jobs:
 
         :raises UnknownJobError: there is no such job.
         """
+        self.insist_on(Role.SUBMIT)
+        self._look_whose(jid)
         if not self.settings.remove_jobs:
             log.info("job %s is kept: REMOVE_JOBS=no", jid)
             return
@@ -106,10 +140,28 @@ class Jobs:
 
     def list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """One page of the jobs that match."""
+        self.insist_on(Role.READ)
+        if self._sees_own_only:
+            if job_filter.owner not in (None, self.principal.name):
+                return JobPage(())
+            job_filter = attrs.evolve(job_filter, owner=self.principal.name)
         page = self.backend.list(job_filter, limit, cursor)
         for info in page.jobs:
             self.observers.seen(info)
         return page
+
+    @property
+    def _sees_own_only(self) -> bool:
+        is_admin = self.principal.role.includes(Role.ADMIN)
+        return self.settings.jobs_visible_to == "owner" and not is_admin
+
+    def _may_see(self, info: JobInfo) -> bool:
+        return not self._sees_own_only or info.owner == self.principal.name
+
+    def _look_whose(self, jid: str) -> None:
+        """:raises UnknownJobError: there is no such job that who asks may see."""
+        if self._sees_own_only and not self._may_see(self.backend.status(jid)):
+            raise UnknownJobError(jid)
 
     def _admitted(self, request: JobRequest, owner: str | None) -> Job:
         capabilities = self.backend.capabilities
@@ -128,7 +180,8 @@ class Jobs:
             info = self.backend.status(request.jid)
         except UnknownJobError:
             return None
-        return info if same_request(info.fingerprint, fingerprint(request)) else None
+        is_same = self._may_see(info) and same_request(info.fingerprint, fingerprint(request))
+        return info if is_same else None
 
     def _validate(self, job: Job) -> None:
         refused = refused_options(job, self.backend.capabilities, self.settings.ignore_limits)

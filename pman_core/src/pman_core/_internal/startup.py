@@ -10,6 +10,7 @@ import attrs
 import pluggy
 
 from pman_core._internal import registry
+from pman_core._internal.authentication import Authenticator
 from pman_core._internal.backend import Backend
 from pman_core._internal.core_storage import CoreStorage
 from pman_core._internal.job_builder import refused_options, sample_job
@@ -37,6 +38,7 @@ class Pman:
     offer: Offer
     extensions: tuple[Offer, ...]
     manager: pluggy.PluginManager
+    authenticator: Authenticator
 
 
 class Faults:
@@ -95,6 +97,7 @@ def compose(
     settings: Any = None
     backend: Any = None
     storage: Any = None
+    authenticator: Any = None
     with faults:
         settings = load(CoreSettings, environ)
     with faults:
@@ -112,9 +115,13 @@ def compose(
     if backend and settings:
         with faults:
             _check_settings_fit(backend, settings)
+    if settings:
+        with faults:
+            authenticator = Authenticator(settings, manager)
     faults.raise_if_any()
     jobs = Jobs(backend, settings, storage, Observers(manager))
-    return Pman(jobs, offer, tuple(extension for extension, _ in extensions), manager)
+    offers = tuple(extension for extension, _ in extensions)
+    return Pman(jobs, offer, offers, manager, authenticator)
 
 
 def _extensions(environ: Mapping[str, str], faults: Faults) -> tuple[tuple[Offer, object], ...]:

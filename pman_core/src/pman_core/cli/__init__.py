@@ -18,6 +18,7 @@ from pman_core.cli.jobs import cancel, logs, ls, rm, status
 from pman_core.cli.serve import serve
 from pman_core.cli.submit import submit
 from pman_core.cli.text import bulleted
+from pman_core.cli.token import token
 from pman_core.cli.wait import wait
 from pman_core.contract.errors import ConfigurationError
 
@@ -25,8 +26,14 @@ _SERVE = "run pman serve --host 0.0.0.0 instead"
 
 #: What began the command line of the service up to pman 6, and in its image, whose entry point
 #: pman was not.
+_TOKENS = (
+    "tokens are in a file now: `pman token new NAME` adds one, and AUTH_TOKENS_FILE names the file "
+    "for pman serve"
+)
+
 _OLDER = {
     **dict.fromkeys(("--ip", "--port", "--rawmode", "--http", "--listeners"), _SERVE),
+    **dict.fromkeys(("--enableTokenAuth", "--tokenPath"), _TOKENS),
     **dict.fromkeys(("gunicorn", "python", "python3"), f"this is the command pman; {_SERVE}"),
 }
 
@@ -66,12 +73,12 @@ class PmanGroup(click.Group):
 def cli() -> None:
     """Run container images as jobs, on whatever scheduler this site has.
 
-    serve, check, config and backends are for operators; the other commands talk to a running
-    pman, whose address is in --url or PMAN_URL.
+    serve, check, config, token and backends are for operators; the other commands talk to a
+    running pman, whose address is in --url or PMAN_URL, with the token in PMAN_TOKEN.
     """
 
 
-for command in (serve, check, config, backends, submit, wait, status, logs, ls, cancel, rm):
+for command in (serve, check, config, token, backends, submit, wait, status, logs, ls, cancel, rm):
     cli.add_command(command)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 import click
 
+from pman_core._internal.authentication import Authenticator
 from pman_core._internal.environment import Environment, read_environment
 from pman_core._internal.startup import Pman, assemble
 from pman_core.cli.config import settings_in_force
@@ -67,6 +68,7 @@ def findings(environ: Environment) -> Iterator[Finding]:
     yield Finding("ok", f"backend: {pman.offer}")
     for extension in pman.extensions:
         yield Finding("ok", f"extension: {extension}")
+    yield from _access(pman.authenticator)
     yield from _limits(pman)
     yield from _engine(pman)
     yield _storage(pman)
@@ -79,6 +81,31 @@ def _misspelt(environ: Environment) -> Iterator[Finding]:
     for name in sorted(environ.keys() - known):
         for meant in difflib.get_close_matches(name, known, n=1, cutoff=0.85):
             yield Finding("note", f"settings: {name} means nothing here; did you mean {meant}?")
+
+
+def _access(authenticator: Authenticator) -> Iterator[Finding]:
+    """Who may use this pman."""
+    if authenticator.is_off:
+        yield Finding("note", "access: AUTH=none: whoever reaches pman may do everything")
+    elif authenticator.is_local_only:
+        yield Finding(
+            "ok",
+            "access: no tokens are set up, so pman serves this machine only, and all of its users; "
+            "`pman token new NAME` makes a token, AUTH_TOKENS_FILE names its file",
+        )
+    else:
+        tokens = [one for one in authenticator.tokens if not one.is_expired]
+        held = ", ".join(f"{one.principal.name} ({one.principal.role})" for one in tokens)
+        known = [f"tokens of {held}"] if held else []
+        known += [f"extension {name}" for name in authenticator.plugins]
+        yield (
+            Finding("ok", f"access: {'; '.join(known)}")
+            if known
+            else Finding("note", "access: no token is valid, so every request will be refused")
+        )
+        expired = sorted({one.principal.name for one in authenticator.tokens if one.is_expired})
+        if expired:
+            yield Finding("note", f"access: tokens of {', '.join(expired)} have expired")
 
 
 def _limits(pman: Pman) -> Iterator[Finding]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
 
+import attrs
 import click
 
 from pman_core.cli.text import one_line
@@ -21,6 +23,18 @@ _TIMEOUT_S = (10, 100)
 
 Answer = dict[str, Any]
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@attrs.frozen
+class _Bearer:
+    """Shows a token with each request."""
+
+    token: str = attrs.field(repr=False)
+
+    def __call__(self, request: Any) -> Any:
+        """Add the header; requests drops it where a redirect leads to another host."""
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
 
 
 class ServerError(click.ClickException):
@@ -44,6 +58,9 @@ class Client:
         self.url = split._replace(path=f"{split.path.rstrip('/') or '/api/v1'}/").geturl()
         self._shown = split._replace(netloc=split.netloc.rpartition("@")[2]).geturl()
         self._session = requests.Session()
+        token = os.environ.get("PMAN_TOKEN")
+        if token:
+            self._session.auth = _Bearer(token)
         # A proxy would look for pman on its own loopback interface, not on ours.
         self._session.trust_env = not _is_loopback(split)
 
@@ -102,6 +119,8 @@ class Client:
         if response.ok and isinstance(answer, dict):
             return answer
         kind = NoAnswerError if response.status_code in (502, 503, 504) else ServerError
+        if response.status_code == 401:
+            raise ServerError(f"{self._shown} needs a valid token: set PMAN_TOKEN")
         raise kind(_message(answer) or self._stranger(response.status_code))
 
     def _stranger(self, status_code: int) -> str:

@@ -13,6 +13,10 @@
     │   ├── UnknownJobError         no job of this pman has that id
     │   ├── JobExistsError          another request already has that id
     │   └── NameTakenError          something that pman did not create has the job's name
+    ├── AccessError                 the client must show other credentials, or wait
+    │   ├── UnauthenticatedError    it showed none, or none that are valid now
+    │   ├── ForbiddenError          its role may not do that
+    │   └── TooManyRequestsError    it asked too often
     ├── EngineUnavailableError      time will mend it: the engine is down, slow or overloaded
     └── PluginFaultError            the author of a plugin must act: it broke the contract
 
@@ -107,6 +111,35 @@ class NameTakenError(ClientError):
             f"job {jid!r} cannot be created: the engine already has an object named {name!r} "
             "that this pman did not create; use another jid, or remove that object by hand"
         )
+
+
+class AccessError(PmanError):
+    """A request that its sender may not make; the request itself may be right."""
+
+
+class UnauthenticatedError(AccessError):
+    """The request has no credentials, or none that are valid now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            'this request needs a valid token: send it as "Authorization: Bearer TOKEN", or as '
+            "the password of HTTP Basic"
+        )
+
+
+class ForbiddenError(AccessError):
+    """The role of who asks does not allow that."""
+
+
+class TooManyRequestsError(AccessError):
+    """Who asks made more requests than the operator allows.
+
+    :param retry_after_s: seconds after which the next request is allowed.
+    """
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
 
 
 class EngineUnavailableError(PmanError):

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from pman_core.contract.access import Client, Principal
 from pman_core.contract.capabilities import Capabilities
 from pman_core.contract.info import JobFilter, JobInfo, JobPage
 from pman_core.contract.job import Job
@@ -217,6 +218,19 @@ class PluginHooks:
         when a job needs it.
 
         :raises SettingsError: a variable that this storage needs is missing or wrong.
+        """
+
+    @hookspec
+    def pman_authenticate(self, client: Client) -> Principal | None:
+        """Fires for each request that shows no token of pman's own, unless its route is open.
+
+        Say who asks, or ``None`` where you do not know: then the next plugin is asked. Once a
+        plugin implements this, a request that nobody knows is refused (401). Keep it cheap: each
+        poll pays for it. Headers come from the client: take those of a proxy only from the
+        proxy's own address. If this raises anything else, the request is refused (500).
+
+        :raises UnauthenticatedError: the client shows credentials of this kind that are not valid.
+        :raises EngineUnavailableError: what has to be asked for it does not answer (503).
         """
 
     @hookspec

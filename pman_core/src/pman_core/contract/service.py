@@ -1,16 +1,22 @@
 """What extensions may ask of pman: the same as the routes of ``/api/v1/``.
 
 All methods raise the errors of :mod:`pman_core.contract.errors`: ``ClientError`` and its kinds,
-``EngineUnavailableError``, and ``PluginFaultError`` where the backend breaks its contract. In a
-route of an extension they become answers by themselves.
+``ForbiddenError`` where the role of who asks does not allow it, ``EngineUnavailableError``, and
+``PluginFaultError`` where the backend breaks its contract. In a route of an extension they become
+answers by themselves.
+
+While a request is served, each method acts for who sent it, with that role and on the jobs that
+are visible to it. Elsewhere, as in a thread of an extension, it acts for pman itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
 
+from pman_core.contract.access import Principal
 from pman_core.contract.capabilities import Capabilities
 from pman_core.contract.info import JobFilter, JobInfo, JobPage
 from pman_core.contract.request import JobRequest
@@ -23,7 +29,16 @@ if TYPE_CHECKING:
 class Service:
     """The jobs of this pman, for programs."""
 
-    _jobs: Jobs
+    _jobs_now: Callable[[], Jobs]
+
+    @property
+    def _jobs(self) -> Jobs:
+        return self._jobs_now()
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        return self._jobs.principal
 
     @property
     def capabilities(self) -> Capabilities:
@@ -33,7 +48,7 @@ class Service:
     def submit(self, request: JobRequest, owner: str | None = None) -> JobInfo:
         """Run a job, or find the one that an equal request made before.
 
-        :param owner: the name of the one who asks; the engine keeps it with the job.
+        :param owner: for whom it is; by default who asks. The engine keeps it with the job.
         :raises ClientError: the request cannot be done, or its id is taken.
         """
         return self._jobs.submit(request, owner)
@@ -41,7 +56,7 @@ class Service:
     def status(self, jid: str) -> JobInfo:
         """The state of a job.
 
-        :raises UnknownJobError: there is no such job.
+        :raises UnknownJobError: there is no such job, or who asks may not see it.
         """
         return self._jobs.status(jid)
 

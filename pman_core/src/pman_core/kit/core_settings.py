@@ -12,6 +12,7 @@ from pman_core.kit.names import LABEL_PREFIX
 from pman_core.kit.settings import (
     EngineSettings,
     Secret,
+    absolute_path,
     flag,
     names,
     one_of,
@@ -131,6 +132,35 @@ class CoreSettings(EngineSettings):
         str(16 * 2**20),
         "The largest request body that is read; a larger one is answered with 413.",
     )
+    auth_tokens_file: str | None = variable(
+        "AUTH_TOKENS_FILE",
+        absolute_path,
+        None,
+        "The file of tokens that clients must show one of; `pman token new NAME` adds one. It is "
+        "read again when it changes.",
+    )
+    auth: str | None = variable(
+        "AUTH",
+        one_of("none"),
+        None,
+        "With none, anybody who reaches pman may run jobs and remove those of others. Unset means "
+        "that clients need a token, or what an extension knows them by; where neither is set up, "
+        "pman serves its own machine only.",
+    )
+    jobs_visible_to: str = variable(
+        "JOBS_VISIBLE_TO",
+        one_of("all", "owner"),
+        "all",
+        "With owner, a client that is no admin sees, cancels and removes only the jobs that it "
+        "submitted itself; others count as unknown.",
+    )
+    requests_per_second: int | None = variable(
+        "REQUESTS_PER_SECOND",
+        whole_number(1),
+        None,
+        "How many requests a second one principal may send to one process of pman; more are "
+        "answered with 429. Unset means any number.",
+    )
     disabled_extensions: tuple[str, ...] | None = variable(
         "DISABLED_EXTENSIONS",
         names,
@@ -152,6 +182,10 @@ class CoreSettings(EngineSettings):
 
     def problems(self) -> Iterator[str]:
         """What is wrong with combinations of these variables."""
+        if self.auth and self.auth_tokens_file:
+            yield "AUTH=none and AUTH_TOKENS_FILE are both set; unset one of them"
+        if self.auth and self.jobs_visible_to == "owner":
+            yield "JOBS_VISIBLE_TO=owner needs to know who asks, which AUTH=none rules out"
         older = self.run_as_user is not None or self.run_as_group is not None
         if self.container_user and older:
             yield ("CONTAINER_USER and SECURITYCONTEXT_RUN_AS_* are both set; keep CONTAINER_USER")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,9 @@ STATUS: dict[type[errors.PmanError], int] = {
     errors.UnknownJobError: 404,
     errors.JobExistsError: 409,
     errors.NameTakenError: 409,
+    errors.UnauthenticatedError: 401,
+    errors.ForbiddenError: 403,
+    errors.TooManyRequestsError: 429,
     errors.PluginFaultError: 500,
     errors.EngineUnavailableError: 503,
 }
@@ -38,14 +42,29 @@ def install_error_handlers(app: Flask) -> None:
 
 
 def _pman_error(error: errors.PmanError) -> Response:
-    code = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    code = status_of(error)
     faults = error.faults if isinstance(error, errors.ClientError) else {}
     listed = {escaped(field): escaped(text) for field, text in faults.items()}
-    answer = jsonify(message=listed or _words(code, str(error)))
+    answer = jsonify(message=listed or words(code, str(error), request.method, request.path))
     answer.status_code = code
-    if isinstance(error, errors.EngineUnavailableError) and error.retry_after_s is not None:
-        answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    for name, value in error_headers(error):
+        answer.headers.add(name, value)
     return answer
+
+
+def status_of(error: errors.PmanError) -> int:
+    """The status code of an error."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def error_headers(error: errors.PmanError) -> Iterator[tuple[str, str]]:
+    """The headers that an error needs besides."""
+    if isinstance(error, errors.UnauthenticatedError):
+        yield "WWW-Authenticate", 'Bearer realm="pman"'
+        yield "WWW-Authenticate", 'Basic realm="pman", charset="UTF-8"'
+    retry_after_s = getattr(error, "retry_after_s", None)
+    if retry_after_s is not None:
+        yield "Retry-After", str(math.ceil(retry_after_s))
 
 
 def _keep_prefix(answer: Response) -> Response:
@@ -60,8 +79,8 @@ def _keep_prefix(answer: Response) -> Response:
     return answer
 
 
-def _words(code: int, message: str) -> str:
-    """The message of an error.
+def words(code: int, message: str, method: str, path: str) -> str:
+    """The message of an error, in answer to a request of that method and path.
 
     CUBE looks for "404" in it to learn that a job that it has removed is gone; without it, it
     tries for two days. So no other failure of a removal may hold it by chance, in a port or an id:
@@ -69,8 +88,8 @@ def _words(code: int, message: str) -> str:
     """
     if code == 404:
         return escaped(f"404: {message}")
-    if request.method == "DELETE" and "404" in message:
-        log.warning("%s was not removed: %s", request.path, message)
+    if method == "DELETE" and "404" in message:
+        log.warning("%s was not removed: %s", path, message)
         return "the job could not be removed; try again later; pman's log says why"
     return escaped(message)
 
@@ -78,7 +97,8 @@ def _words(code: int, message: str) -> str:
 def _http_error(error: HTTPException) -> Any:
     if error.code is None or error.code < 400:
         return error
-    answer = jsonify(message=_words(error.code, error.description or ""))
+    message = words(error.code, error.description or "", request.method, request.path)
+    answer = jsonify(message=message)
     answer.status_code = error.code
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):

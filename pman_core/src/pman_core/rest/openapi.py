@@ -61,13 +61,17 @@ _JOB_PROPERTIES: dict[str, Any] = {
         "description": "the labels that pman's settings and admission policies gave it",
     },
     "native": {**_TEXT, "description": "the engine's own name or id"},
+    "owner": {
+        "type": ["string", "null"],
+        "description": "who submitted it; null where clients need no credentials",
+    },
 }
 
 _LOGS = {**_TEXT, "description": "the last lines of stdout and stderr; absent with `logs=no`"}
 
 _SERVER = {
     "type": "object",
-    "required": ["server_version", "container_env", "storage_type"],
+    "description": "without credentials, where they are needed elsewhere, it is empty",
     "properties": {
         "server_version": _TEXT,
         "container_env": _TEXT,
@@ -97,8 +101,21 @@ def openapi_document(version: str) -> dict[str, Any]:
             "/api/v1/{jid}/": {"parameters": [_JID], "get": _status(), "delete": _remove()},
             "/api/v1/{jid}/cancel/": {"parameters": [_JID], "post": _cancel()},
             "/openapi.json": {"get": _document()},
+            "/healthz": {"get": _health("alive", "Whether the process of pman is alive")},
+            "/readyz": {
+                "get": _health("ready", "Whether engine and storage answer; asked once a second")
+            },
         },
+        "security": [{"bearer": []}, {"basic": []}, {}],
         "components": {
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "basic": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "the token is the password; the user is not looked at",
+                },
+            },
             "schemas": {
                 "Server": _SERVER,
                 "Request": _request(),
@@ -107,7 +124,7 @@ def openapi_document(version: str) -> dict[str, Any]:
                 "ListedJob": _job(with_logs=False),
                 "Page": _page(),
                 "Error": _MESSAGE,
-            }
+            },
         },
     }
 
@@ -162,8 +179,11 @@ def _answer(schema: str, description: str) -> dict[str, Any]:
 #: Answers that any request may get, some of them from the server before it looks at the path.
 COMMON_ERRORS = {
     "400": _answer("Error", "the request is wrong; it says what to change"),
+    "401": _answer("Error", "it is not known who asks; of paths that are open never answered"),
+    "403": _answer("Error", "the role of who asks does not allow it"),
     "408": _answer("Error", "the request did not come in time"),
     "413": _answer("Error", "the body is too large"),
+    "429": _answer("Error", "who asks sends too many requests"),
     "431": _answer("Error", "the address and the headers are too large"),
     "500": _answer("Error", "pman or a plugin has a fault"),
     "503": _answer("Error", "the engine does not answer, or pman is too busy; try again later"),
@@ -185,6 +205,17 @@ def _about() -> dict[str, Any]:
         "operationId": "about",
         "summary": "What this server is",
         "responses": {"200": _answer("Server", "the server"), **_errors()},
+    }
+
+
+def _health(word: str, summary: str) -> dict[str, Any]:
+    schema = {"type": "object", "required": ["status"], "properties": {"status": {"const": word}}}
+    content = {"application/json": {"schema": schema}}
+    return {
+        "operationId": word,
+        "summary": summary,
+        "security": [{}],
+        "responses": {"200": {"description": word, "content": content}, **_errors()},
     }
 
 

@@ -10,38 +10,64 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.routing import BaseConverter
 
+from pman_core._internal.jobs import Jobs
 from pman_core._internal.startup import Pman
-from pman_core.contract.errors import InvalidJobError, UnknownJobError
+from pman_core.contract.access import Role
+from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
+from pman_core.kit.routes import open_to_all, without_engine
 from pman_core.rest import schema
+from pman_core.rest.access import is_known, principal_now
+from pman_core.rest.health import Readiness
 from pman_core.rest.openapi import openapi_document
 from pman_core.rest.query import refuse_query
-from pman_core.rest.without_engine import without_engine
 
 
 def routes(pman: Pman) -> Blueprint:
     """All routes of the service, serving the jobs of ``pman``."""
     bp = Blueprint("pman", __name__)
     bp.record_once(lambda state: state.app.url_map.converters.update(jid=_Jid))
-    jobs = pman.jobs
-    max_bytes = jobs.settings.max_body_bytes
+    max_bytes = pman.jobs.settings.max_body_bytes
+    readiness = Readiness(pman.jobs)
     server_version = version("pman-core")
     about = {
         "server_version": server_version,
         "container_env": pman.offer.name,
-        "storage_type": jobs.storage.name,
+        "storage_type": pman.jobs.storage.name,
         "backend": {"distribution": pman.offer.distribution, "version": pman.offer.version},
         "extensions": [offer.name for offer in pman.extensions],
     }
     document = openapi_document(server_version)
 
+    def asked() -> Jobs:
+        return pman.jobs.by(principal_now())
+
+    @bp.get("/healthz")
+    @open_to_all
+    @without_engine
+    def alive() -> Any:
+        refuse_query(request.args)
+        return {"status": "alive"}
+
+    @bp.get("/readyz")
+    @open_to_all
+    def ready() -> Any:
+        refuse_query(request.args)
+        fault = readiness.fault()
+        if fault:
+            raise EngineUnavailableError(f"not ready: {fault}; pman's log says more")
+        return {"status": "ready"}
+
     @bp.get("/api/v1/")
+    @open_to_all
     @without_engine
     def server() -> Any:
         refuse_query(request.args)
-        return about
+        return about if is_known() else {}
 
     @bp.post("/api/v1/")
     def submit() -> Any:
+        jobs = asked()
+        jobs.insist_on(Role.SUBMIT)
         wanted, unknown = schema.read_request(_json_body(max_bytes), request.args)
         answer = schema.job_answer(jobs.submit(wanted), logs="")
         if unknown:
@@ -50,25 +76,26 @@ def routes(pman: Pman) -> Blueprint:
 
     @bp.get("/api/v1/jobs/")
     def page() -> Any:
-        found = jobs.list(*schema.read_list_query(request.args))
+        found = asked().list(*schema.read_list_query(request.args))
         answers = [schema.job_answer(info, logs=None) for info in found.jobs]
         return {"jobs": answers, "next": found.cursor}
 
     @bp.get("/api/v1/<jid:jid>/")
     def job(jid: str) -> Any:
         with_logs = schema.read_logs_query(request.args)
+        jobs = asked()
         info = jobs.status(_known(jid))
         return schema.job_answer(info, jobs.logs(info) if with_logs else None)
 
     @bp.post("/api/v1/<jid:jid>/cancel/")
     def cancel(jid: str) -> Any:
         refuse_query(request.args)
-        return schema.job_answer(jobs.cancel(_known(jid)), logs=None)
+        return schema.job_answer(asked().cancel(_known(jid)), logs=None)
 
     @bp.delete("/api/v1/<jid:jid>/")
     def remove(jid: str) -> Any:
         refuse_query(request.args)
-        jobs.remove(_known(jid))
+        asked().remove(_known(jid))
         return Response(status=204, mimetype="application/json")
 
     @bp.get("/openapi.json")

@@ -150,6 +150,7 @@ def job_answer(info: JobInfo, logs: str | None) -> dict[str, Any]:
         "finished": _time(info.finished),
         "labels": dict(info.labels),
         "native": info.native,
+        "owner": info.owner,
     }
     if logs is None:
         del answer["logs"]

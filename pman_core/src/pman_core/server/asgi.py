@@ -1,4 +1,4 @@
-"""The ASGI application: reads a request whole, and only then takes a thread for Flask."""
+"""The ASGI application: lets requests in, reads them whole, and then takes a thread for Flask."""
 
 from __future__ import annotations
 
@@ -8,11 +8,22 @@ from typing import Any
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
-from werkzeug.exceptions import HTTPException
 
+from pman_core._internal.authentication import Authenticator
+from pman_core._internal.rate import Rate
+from pman_core.contract.access import Client
+from pman_core.contract.errors import PmanError, UnauthenticatedError
 from pman_core.kit.deadline import within
-from pman_core.rest.without_engine import asks_no_engine
-from pman_core.server.refusals import RefusalError, body_late, body_too_large, too_many_large_bodies
+from pman_core.kit.routes import asks_no_engine
+from pman_core.rest.access import AUTHENTICATOR, SCOPE_KEY, gate_of, view_of
+from pman_core.server.protocol import CERTIFICATE_KEY
+from pman_core.server.refusals import (
+    RefusalError,
+    body_late,
+    body_too_large,
+    not_let_in,
+    too_many_large_bodies,
+)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -27,6 +38,13 @@ BODY_S = 60.0
 LARGE_BYTES = 64 * 1024
 LARGE_AT_ONCE = 4
 
+
+#: So many wrong tokens may come from one address, at once and in each second after that.
+WRONG_AT_ONCE = 10
+WRONG_PER_SECOND = 0.5
+
+#: Seconds after which each further one is answered.
+SLOWED_S = 2.0
 
 #: Threads for requests that need no engine.
 THREADS_WITHOUT_ENGINE = 2
@@ -48,21 +66,18 @@ def application(flask: Flask, threads: int, engine_timeout_s: float) -> Applicat
     behind: Any = WSGIMiddleware(wsgi, workers=threads)
     # An engine that hangs holds all threads of the others.
     beside: Any = WSGIMiddleware(wsgi, workers=THREADS_WITHOUT_ENGINE)
-    urls = flask.url_map.bind("")
+    view = view_of(flask)
+    entrance = Entrance(flask.extensions[AUTHENTICATOR])
     large = asyncio.Semaphore(LARGE_AT_ONCE)
-
-    def may_ask_engine(path: str, method: str) -> bool:
-        try:
-            endpoint, _ = urls.match(path, method)
-        except HTTPException:  # no such path or method, or another form of the path
-            return False
-        return method != "OPTIONS" and not asks_no_engine(flask.view_functions[endpoint])
 
     async def serve(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await behind(scope, receive, send)  # type: ignore[no-any-return]
+        found = view(scope["path"], scope["method"])
         body = Body(scope, receive, most, large)
         try:
+            with within(engine_timeout_s):
+                await entrance.let_in(scope, found)
             async with asyncio.timeout(BODY_S):
                 await body.read()
         except ClientGoneError:
@@ -72,13 +87,54 @@ def application(flask: Flask, threads: int, engine_timeout_s: float) -> Applicat
         except RefusalError as refusal:
             return await _answer(refusal, send)
         else:
-            pool = behind if may_ask_engine(scope["path"], scope["method"]) else beside
+            asks_engine = found and scope["method"] != "OPTIONS" and not asks_no_engine(found)
+            pool = behind if asks_engine else beside
             with within(engine_timeout_s):  # a2wsgi hands the context on to the thread
                 return await pool(scope, body.replay, send)  # type: ignore[no-any-return]
         finally:
             body.close()
 
     return serve
+
+
+class Entrance:
+    """Lets requests in, before their body is read and without a thread of Flask.
+
+    Whoever guesses at tokens from one address is answered late: nobody else waits for that.
+    """
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._gate = gate_of(authenticator)
+        self._may_wait = authenticator.may_wait
+        self._wrong = Rate(WRONG_PER_SECOND, WRONG_AT_ONCE / WRONG_PER_SECOND)
+
+    async def let_in(
+        self, scope: MutableMapping[str, Any], view: Callable[..., object] | None
+    ) -> None:
+        """Note in the scope who sent the request.
+
+        :raises RefusalError: it is not let in.
+        """
+        client = _client(scope)
+        try:
+            if self._may_wait:  # plugins are asked in a thread
+                scope[SCOPE_KEY] = await asyncio.to_thread(self._gate, client, view)
+            else:
+                scope[SCOPE_KEY] = self._gate(client, view)
+        except PmanError as error:
+            is_guess = isinstance(error, UnauthenticatedError) and "authorization" in client.headers
+            if is_guess and self._wrong.wait_s(client.address or ""):
+                await asyncio.sleep(SLOWED_S)
+            raise not_let_in(error, scope["method"], scope["path"]) from error
+
+
+def _client(scope: MutableMapping[str, Any]) -> Client:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin1").lower(), raw_value.decode("latin1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    address = scope["client"][0] if scope.get("client") else None
+    return Client(headers, address, scope.get(CERTIFICATE_KEY))
 
 
 class Body:

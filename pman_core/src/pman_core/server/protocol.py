@@ -27,6 +27,10 @@ LINGER_S = 5.0
 STALL_S = 30.0
 
 
+#: Where the scope of a request has the certificate that its client proved to have.
+CERTIFICATE_KEY = "pman.certificate"
+
+
 class PmanProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -76,6 +80,8 @@ class PmanProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope[CERTIFICATE_KEY] = self.transport.get_extra_info("peercert") or None
         self._in_message, self._parsed_bytes = True, 0
         self._set_timer(HEADERS_S, self._headers_are_late)
 

@@ -7,6 +7,9 @@ from http import HTTPStatus
 
 import attrs
 
+from pman_core.contract.errors import PmanError
+from pman_core.rest.errors import error_headers, status_of, words
+
 
 @attrs.frozen
 class RefusalError(Exception):
@@ -14,11 +17,13 @@ class RefusalError(Exception):
 
     :param hangs_up: whether the connection ends at once. Where a client may still be sending, that
         could cost it the answer.
+    :param more_headers: names and values of headers that this answer has besides.
     """
 
     status: HTTPStatus
     message: str
     hangs_up: bool = True
+    more_headers: tuple[tuple[str, str], ...] = ()
 
     def body(self) -> bytes:
         """The answer's body."""
@@ -29,6 +34,7 @@ class RefusalError(Exception):
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(self.body())).encode()),
+            *((name.lower().encode(), value.encode()) for name, value in self.more_headers),
         ]
         return [*headers, (b"connection", b"close")] if self.hangs_up else headers
 
@@ -37,6 +43,17 @@ class RefusalError(Exception):
         lines = [f"HTTP/1.1 {self.status.value} {self.status.phrase}".encode()]
         lines += [name + b": " + value for name, value in self.headers()]
         return b"\r\n".join([*lines, b"", self.body()])
+
+
+def not_let_in(error: PmanError, method: str, path: str) -> RefusalError:
+    """It is not known who sends a request, or who sends it may not."""
+    code = status_of(error)
+    return RefusalError(
+        HTTPStatus(code),
+        words(code, str(error), method, path),
+        hangs_up=False,
+        more_headers=tuple(error_headers(error)),
+    )
 
 
 def headers_late(seconds: float) -> RefusalError:

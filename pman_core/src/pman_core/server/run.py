@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -15,10 +16,12 @@ import click
 from uvicorn import Config, Server
 from uvicorn.supervisors import Multiprocess
 
+from pman_core._internal.authentication import refuse_to_listen
 from pman_core._internal.startup import Pman
 from pman_core.log_lines import TIME, SafeFormatter, log_to_stderr
 from pman_core.server.protocol import PmanProtocol
 from pman_core.server.reload import Reloader
+from pman_core.server.tls import TlsFiles
 from pman_core.server.worker import Worker
 
 #: Seconds for a worker process to load pman.
@@ -33,6 +36,7 @@ class Options:
     workers: int
     threads: int
     access_log: bool
+    tls: TlsFiles | None = None
 
 
 def run(options: Options, listening: socket.socket) -> None:
@@ -41,7 +45,7 @@ def run(options: Options, listening: socket.socket) -> None:
     :raises SettingsError: with one sentence for each fault; nothing is served then.
     """
     worker = Worker(options.threads)
-    pman = worker.assemble()
+    pman = _checked(worker, options, listening)
     ready = _announcement(options, listening, pman.offer.name)
     if options.workers == 1:
         _end_quietly()
@@ -56,11 +60,23 @@ def run_in_development(options: Options, listening: socket.socket) -> None:
     :raises SettingsError: as above.
     """
     worker = Worker(options.threads, development=True)
-    pman = worker.assemble()
+    pman = _checked(worker, options, listening)
     _announcement(options, listening, pman.offer.name)()
     config = _config(options, pman, worker, factory=True)
     config.timeout_graceful_shutdown = 1
     Reloader(config, listening).run()
+
+
+def _checked(worker: Worker, options: Options, listening: socket.socket) -> Pman:
+    """A pman that may be served there.
+
+    :raises SettingsError: with one sentence for each fault.
+    """
+    pman = worker.assemble()
+    refuse_to_listen(pman.authenticator, listening.getsockname()[0])
+    if options.tls:
+        options.tls.read()
+    return pman
 
 
 def _config(options: Options, pman: Pman, app: Any, *, factory: bool = False) -> Config:
@@ -82,8 +98,19 @@ def _config(options: Options, pman: Pman, app: Any, *, factory: bool = False) ->
         access_log=options.access_log,
         server_header=False,
         proxy_headers=False,
+        ssl_context_factory=_Tls(options.tls) if options.tls else None,
         timeout_graceful_shutdown=pman.jobs.settings.engine_timeout_s + 5,
     )
+
+
+@attrs.frozen
+class _Tls:
+    """Makes the context in each process: contexts cannot be handed to one that is spawned."""
+
+    files: TlsFiles
+
+    def __call__(self, config: Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+        return self.files.context()
 
 
 class _Config(Config):
@@ -117,7 +144,7 @@ def _announcement(options: Options, listening: socket.socket, what: str) -> Call
     host = f"[{options.host}]" if ":" in options.host else options.host
     line = (
         f"pman {version('pman-core')} serves {what} "
-        f"on http://{host}:{listening.getsockname()[1]}/api/v1/"
+        f"on {'https' if options.tls else 'http'}://{host}:{listening.getsockname()[1]}/api/v1/"
     )
     return lambda: click.echo(line)
 

@@ -1,6 +1,7 @@
 """Admission and observation: policies fail closed, observers never fail a request."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -8,7 +9,15 @@ import pytest
 from rest_helpers import Service, body
 
 from pman_core import Job, JobInfo, hookimpl
-from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
+from pman_core._internal.tokens import Token, append_token
+from pman_core.contract.access import UNRESTRICTED, Principal, Role
+from pman_core.contract.errors import (
+    EngineUnavailableError,
+    InvalidJobError,
+    TooManyRequestsError,
+)
+from pman_core.contract.info import JobFilter
+from pman_core.contract.service import Service as Jobs
 from pman_core.testing import MemoryBackend, MemoryEngine
 
 
@@ -98,6 +107,46 @@ def test_a_change_by_a_policy_does_not_make_a_retry_another_request(
 ) -> None:
     start(extensions=(labelled("a"),)).post()
     assert start(extensions=(labelled("b"),)).post().status_code == 201
+
+
+@attrs.define(eq=False)
+class OneAtATime:
+    """Refuses a job for now while another one has not ended, whosoever that is."""
+
+    asked: list[Principal] = attrs.field(factory=list)
+
+    @hookimpl
+    def pman_admit(self, job: Job, service: Jobs) -> None:
+        self.asked.append(service.principal)
+        if any(not info.status.is_final for info in service.list(JobFilter(), 100).jobs):
+            raise TooManyRequestsError("one job at a time", 7)
+
+
+def test_a_policy_may_look_at_all_jobs_whosoever_asks(
+    start: Callable[..., Service], tmp_path: Path
+) -> None:
+    tokens = {name: Token.new(name, Role.SUBMIT, None) for name in ("ann", "bob")}
+    for _, line in tokens.values():
+        append_token(tmp_path / "tokens", line)
+    policy = OneAtATime()
+    known = {"AUTH_TOKENS_FILE": f"{tmp_path}/tokens", "JOBS_VISIBLE_TO": "owner"}
+    service = start(extensions=(policy,), **known)
+    ann, bob = ({"Authorization": f"Bearer {made}"} for made, _ in tokens.values())
+    assert service.post(body(image="hold"), headers=ann).status_code == 201
+    refused = service.post(body(jid="other"), headers=bob)
+    assert text(refused, 429) == "one job at a time"
+    assert refused.headers["Retry-After"] == "7"
+    assert policy.asked == [UNRESTRICTED, UNRESTRICTED]
+    assert list(service.engine.records) == ["chris-jid-1"]
+
+
+def test_an_equal_request_finds_its_job_where_a_policy_refuses_it_for_now(
+    start: Callable[..., Service],
+) -> None:
+    service = start(extensions=(OneAtATime(),))
+    for _ in range(2):
+        assert service.post(body(image="hold")).status_code == 201
+    assert service.post(body(jid="other")).status_code == 429
 
 
 @attrs.define(eq=False)

@@ -16,12 +16,14 @@ from pman_core.contract.errors import (
     ForbiddenError,
     JobExistsError,
     PmanError,
+    TooManyRequestsError,
     UnknownJobError,
     UnsupportedError,
 )
 from pman_core.contract.info import JobFilter, JobInfo, JobPage, Reason
 from pman_core.contract.job import Job
 from pman_core.contract.request import JobRequest
+from pman_core.contract.service import Service
 from pman_core.contract.storage import Storage
 from pman_core.kit.core_settings import CoreSettings
 from pman_core.kit.printable import escaped
@@ -65,13 +67,14 @@ class Jobs:
 
         :param owner: for whom it is, where that is not who asks.
         :raises ClientError: the request cannot be done, or its id is taken.
+        :raises TooManyRequestsError: a policy refuses it for now.
         :raises EngineUnavailableError: the engine does not answer.
         """
         self.insist_on(Role.SUBMIT)
         owner = owner or self.principal.name or None
         try:
             job = self._admitted(request, owner)
-        except ClientError as refusal:
+        except (ClientError, TooManyRequestsError) as refusal:
             info = self._made_before(request)
             if info is None:
                 raise
@@ -167,7 +170,7 @@ class Jobs:
         capabilities = self.backend.capabilities
         job = build_job(request, self.settings, self.storage, capabilities, owner)
         self._validate(job)
-        job = self.observers.admit(job)
+        job = self.observers.admit(job, Service(lambda: self.by(UNRESTRICTED)))
         self._validate(job)
         return job
 

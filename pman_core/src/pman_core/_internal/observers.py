@@ -12,9 +12,15 @@ from typing import Any
 import pluggy
 
 from pman_core._internal.background import PAUSE_S, until_done
-from pman_core.contract.errors import ClientError, EngineUnavailableError, PluginFaultError
+from pman_core.contract.errors import (
+    ClientError,
+    EngineUnavailableError,
+    PluginFaultError,
+    TooManyRequestsError,
+)
 from pman_core.contract.info import JobInfo
 from pman_core.contract.job import Job
+from pman_core.contract.service import Service
 from pman_core.kit.masking import mask, masked_trace
 
 #: How many ends a process remembers, so as not to report the same one at each poll.
@@ -52,16 +58,17 @@ class Observers:
         self._ends: OrderedDict[str, _End] = OrderedDict()
         self._lock = threading.Lock()
 
-    def admit(self, job: Job) -> Job:
+    def admit(self, job: Job, service: Service) -> Job:
         """The job as all admission policies want it.
 
         :raises ClientError: a policy refuses it.
+        :raises TooManyRequestsError: a policy refuses it for now.
         :raises PluginFaultError: a policy failed; the job must not be submitted.
         """
         for name, ask in self._admit:
             try:
-                changed = next(iter(ask(job=job)), job)
-            except (ClientError, EngineUnavailableError) as error:
+                changed = next(iter(ask(job=job, service=service)), job)
+            except (ClientError, TooManyRequestsError, EngineUnavailableError) as error:
                 mask(error, job.env)
                 raise
             except Exception as error:

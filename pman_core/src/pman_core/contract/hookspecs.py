@@ -234,14 +234,19 @@ class PluginHooks:
         """
 
     @hookspec
-    def pman_admit(self, job: Job) -> Job | None:
+    def pman_admit(self, job: Job, service: Service) -> Job | None:
         """Fires before a job goes to the backend. Change or refuse it.
 
         Return the job, changed with :func:`attrs.evolve` or as it was; ``None`` means as it
         was. Id and fingerprint must stay. The result is validated again. If this raises
-        anything but a client error, the job is not submitted.
+        anything but the errors below, the job is not submitted either (500). A request that has
+        made its job already finds it, whatever this says now.
 
-        :raises InvalidJobError: the job is refused; the client sees the message.
+        :param service: all jobs of this pman, to look at; it acts for pman itself, not for who
+            asks. Who that is, is the owner of the job.
+        :raises InvalidJobError: the job is refused (400); the client sees the message.
+        :raises TooManyRequestsError: it is refused for now (429); likewise.
+        :raises EngineUnavailableError: what has to be asked for it does not answer (503).
         """
 
     @hookspec

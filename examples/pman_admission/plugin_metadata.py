@@ -1,0 +1,1 @@
+../../pman_core/plugin_metadata.py

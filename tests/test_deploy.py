@@ -71,12 +71,14 @@ class Machine:
 
     :param folder: the tree whose Compose files are used.
     :param files: which of them.
+    :param session: asks it as pfcon does, with its token as a password.
     """
 
     name: str
     image: str
     folder: Path
     files: tuple[Path, ...]
+    session: requests.Session = attrs.field(factory=requests.Session)
 
     def compose(self, *words: str) -> str:
         command = compose_command()
@@ -91,6 +93,10 @@ class Machine:
             DOCKER_SOCKET=str(SOCKET),
             DOCKER_GID=str(SOCKET.stat().st_gid),
         )
+
+    def new_token(self) -> str:
+        """A token of the name of this machine, made before there is a container."""
+        return self.compose("run", "--rm", "-T", "pman", "token", "new", self.name)
 
     def up(self) -> None:
         self.compose("up", "-d", "--no-build")
@@ -120,7 +126,7 @@ class Machine:
     def answer(self, url: str) -> dict[str, Any]:
         """An answer of pman; empty while it does not answer."""
         try:
-            found: dict[str, Any] = requests.get(url, timeout=10).json()
+            found: dict[str, Any] = self.session.get(url, timeout=10).json()
         except requests.ConnectionError:
             return {}
         return found
@@ -162,10 +168,13 @@ def image(engines: Engines) -> Iterator[str]:
         assert run(*mine) == ""
 
 
-def brought_up(image: str, folder: Path, own: Path, *files: str) -> Iterator[Machine]:
+def brought_up(
+    image: str, folder: Path, own: Path, *files: str, token: bool = True
+) -> Iterator[Machine]:
     """A machine that is gone afterwards, in any case.
 
     :param own: an empty folder for a Compose file of this test.
+    :param token: whether its clients need one.
     """
     name = f"pman-test-{uuid.uuid4().hex[:12]}"
     ours = own / "compose.test.yaml"
@@ -174,6 +183,8 @@ def brought_up(image: str, folder: Path, own: Path, *files: str) -> Iterator[Mac
     paths = (*(folder / "deploy" / file for file in files), ours)
     machine = Machine(name, image, folder, paths)
     try:
+        if token:
+            machine.session.auth = ("pfcon", machine.new_token())
         machine.up()
         yield machine
     finally:
@@ -208,7 +219,7 @@ def runs_a_job(machine: Machine) -> None:
         "output_dir": "out",
     }
     url = machine.url
-    answered = requests.post(url, json=wanted, timeout=60)
+    answered = machine.session.post(url, json=wanted, timeout=60)
     assert answered.status_code == 201, answered.text
 
     def ended() -> dict[str, Any] | None:
@@ -218,12 +229,38 @@ def runs_a_job(machine: Machine) -> None:
     job = wait_until(ended)
     assert job["status"] == "finishedSuccessfully", job
     assert machine.python("print(open('/data/out/answer.txt').read())") == "HELLO"
-    assert requests.delete(f"{url}deploy-1/", timeout=60).status_code == 204
+    assert job["owner"] == (machine.name if machine.session.auth else None)
+    assert machine.session.delete(f"{url}deploy-1/", timeout=60).status_code == 204
 
 
 def test_it_becomes_healthy_and_runs_a_job_on_the_data_of_the_volume(machine: Machine) -> None:
     wait_until(machine.is_healthy)
     runs_a_job(machine)
+
+
+def test_who_has_no_token_gets_nothing(machine: Machine) -> None:
+    wait_until(machine.is_healthy)
+    for auth in (None, ("pfcon", "wrong")):
+        assert requests.get(f"{machine.url}jobs/", auth=auth, timeout=60).status_code == 401
+        assert requests.post(machine.url, auth=auth, json={}, timeout=60).status_code == 401
+    # What FNNDSC's chart probes.
+    probed = requests.get(machine.url, timeout=60)
+    assert (probed.status_code, probed.json()) == (200, {})
+
+
+def test_a_token_that_is_made_while_it_runs_is_good_at_once(machine: Machine) -> None:
+    wait_until(machine.is_healthy)
+    token = machine.compose("exec", "-T", "pman", "pman", "token", "new", "another")
+    known = {"Authorization": f"Bearer {token}"}
+    assert requests.get(f"{machine.url}jobs/", headers=known, timeout=60).status_code == 200
+
+
+def test_only_its_own_user_may_read_its_tokens(machine: Machine) -> None:
+    found = run("docker", "exec", machine.container, "stat", "-c", "%u %a", "/var/lib/pman/tokens")
+    assert found == "10001 600"
+    logged = run("docker", "logs", machine.container)
+    assert machine.session.auth is not None
+    assert str(machine.session.auth[1]) not in logged  # type: ignore[index]
 
 
 def test_it_is_confined(machine: Machine) -> None:
@@ -268,6 +305,19 @@ def test_the_image_without_an_engine_says_so_and_what_to_do(image: str) -> None:
     )
     assert tried.returncode != 0
     assert "/var/run/docker.sock" in tried.stdout + tried.stderr
+
+
+def test_the_image_that_knows_no_client_does_not_start_and_says_what_to_do(image: str) -> None:
+    limits = ("--rm", "--memory", "256m", "--network", "none", "--read-only")
+    tried = subprocess.run(
+        ["docker", "run", *limits, "-e", "VOLUME_NAME=some", image],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert tried.returncode == 2
+    for words in ("AUTH_TOKENS_FILE", "pman token new NAME", "AUTH=none"):
+        assert words in tried.stderr
 
 
 def test_the_image_starts_by_the_command_of_the_helm_chart(image: str) -> None:
@@ -319,7 +369,8 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def developed(image: str, checkout: Path, tmp_path: Path) -> Iterator[Machine]:
-    yield from brought_up(image, checkout, tmp_path, "compose.yaml", "compose.dev.yaml")
+    files = ("compose.yaml", "compose.dev.yaml")
+    yield from brought_up(image, checkout, tmp_path, *files, token=False)
 
 
 @pytest.mark.parametrize(

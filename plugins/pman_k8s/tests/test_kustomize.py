@@ -3,8 +3,10 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,6 +191,22 @@ def site(cluster: None, tmp_path: Path) -> Iterator[Site]:
         yield Site(name, storebase, overlay)
 
 
+def secret_of_the_how_to(site: Site) -> str:
+    """Makes the tokens of a site as the page says, in a shell; the token that it prints."""
+    page = (ROOT / "docs" / "how-to" / "run-with-kubernetes.md").read_text()
+    (block,) = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    commands = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euc", block.replace("-n chris ", f"-n {site.namespace} ")],
+        cwd=site.overlay.parent,
+        env={**os.environ, "PATH": commands},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()[0]
+
+
 def environment(host: str, port: int) -> list[dict[str, str]]:
     """Where the API server and pman are, in this cluster of the tests."""
     variables = {
@@ -223,6 +241,7 @@ def image(cluster: None) -> Iterator[str]:
 
 @pytest.mark.timeout(900)
 def test_a_pman_that_is_applied_runs_a_job(site: Site, image: str) -> None:
+    token = secret_of_the_how_to(site)
     kubectl("apply", "-k", str(site.overlay))
     kubectl("-n", site.namespace, "rollout", "status", "deployment/pman", "--timeout=100s")
     for part in ("in", "out"):
@@ -235,16 +254,20 @@ def test_a_pman_that_is_applied_runs_a_job(site: Site, image: str) -> None:
         "cpu_limit": 500, "memory_limit": 64, "gpu_limit": 0, "input_dir": "in",
         "output_dir": "out",
     }  # fmt: skip
-    posted = requests.post(url, json=request, timeout=60)
+    assert requests.post(url, json=request, timeout=60).status_code == 401
+    pfcon = requests.Session()
+    pfcon.auth = ("pfcon", token)
+    posted = pfcon.post(url, json=request, timeout=60)
     assert posted.status_code == 201, posted.text
 
     def polled() -> dict[str, Any]:
-        return dict(requests.get(f"{url}applied/", timeout=60).json())
+        return dict(pfcon.get(f"{url}applied/", timeout=60).json())
 
     end = until(polled, lambda told: told["status"].startswith("finished"))
     assert end["status"] == "finishedSuccessfully", end
     assert (site.storebase / "out" / "made").read_text() == "1001\n"
     checked = kubectl("-n", site.namespace, "exec", "deployment/pman", "--", "pman", "check")
     assert "FAULT" not in checked
-    assert requests.delete(f"{url}applied/", timeout=60).status_code == 204
+    assert "tokens of pfcon (submit)" in checked
+    assert pfcon.delete(f"{url}applied/", timeout=60).status_code == 204
     assert admin(site.namespace).jobs("", 10, "").body["items"] == []

@@ -1,6 +1,7 @@
 """The docs are true: generated pages match the code, blocks run, links lead somewhere."""
 
 import ast
+import importlib
 import json
 import os
 import re
@@ -9,8 +10,14 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
+from cli_helpers import install_fake_backends, settings
+from rest_helpers import body, serve
+
+from pman_core.contract.access import Client, Principal, Role
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -139,6 +146,115 @@ for image in ("elsewhere/x", "registry.example.org/x"):
     told = run([sys.executable, "-c", submit], printed, **settings).splitlines()
     assert told[0] == "{'image': 'must come from registry.example.org'}"
     assert set(told[1:]) == {"no such image: registry.example.org/x", "x finishedWithError"}
+
+
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the settings of a backend that is in memory, for commands that run there."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    fakes = install_fake_backends(tmp_path / "fakes")
+    commands = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    known = {"PATH": commands, "PYTHONPATH": str(fakes), **settings(tmp_path / "storebase")}
+    for name, value in known.items():
+        monkeypatch.setenv(name, value)
+    return folder
+
+
+def certificate(folder: Path) -> None:
+    """``pman.crt`` and ``pman.key`` of this machine, signed by themselves."""
+    names = ["-subj", "/CN=pman", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["-keyout", "pman.key", "-out", "pman.crt", "-newkey", "rsa:2048", "-nodes", *names]
+    run(["openssl", "req", "-x509", *made], folder)
+
+
+@pytest.mark.parametrize("name", ["docker", "swarm", "slurm"])
+def test_the_lines_that_run_pman_safely_let_in_who_has_the_token_alone(
+    name: str, memory: Path
+) -> None:
+    (block,) = blocks(ROOT / f"docs/how-to/run-with-{name}.md", "sh")
+    assert len(block.splitlines()) == 5
+    certificate(memory)
+    block = block.replace("/etc/pman", str(memory)).replace("pman serve", "exec pman serve")
+    with subprocess.Popen(
+        ["bash", "-euc", block],
+        cwd=memory,
+        env={**os.environ, "PORT": "0"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            token = process.stdout.readline().strip()
+            told = process.stdout.readline()
+            found = re.search(r"https://0\.0\.0\.0:(\d+)/api/v1/", told)
+            assert found, told
+            url = f"https://127.0.0.1:{found[1]}/api/v1/"
+            client = requests.Session()
+            client.trust_env = False  # or this machine's own authorities take the place of these
+            client.verify = str(memory / "pman.crt")
+            assert client.get(f"{url}jobs/", timeout=60).status_code == 401
+            client.auth = ("pfcon", token)
+            made = client.post(url, json=body(image="demo", entrypoint=["ok"]), timeout=60)
+            assert (made.status_code, made.json()["owner"]) == (201, "pfcon")
+        finally:
+            process.terminate()
+
+
+CLIENTS = ROOT / "docs/how-to/authenticate-clients.md"
+
+
+@pytest.mark.timeout(300)
+def test_every_shell_block_about_clients_runs(memory: Path) -> None:
+    script = "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
+    words = ["bash", "-c", script + "\n".join(blocks(CLIENTS, "sh"))]
+    told = run(words, memory, PYTHONPATH=os.environ["PYTHONPATH"])
+    assert told.splitlines()[-1] == "no certificate, no answer"
+
+
+@pytest.mark.parametrize("page", [CLIENTS], ids=["clients"])
+def test_the_printed_extension_takes_the_header_of_the_proxy_from_the_proxy_alone(
+    printed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(printed / "site")
+    ours = importlib.import_module("our_clients")
+    environ = {"OUR_PROXIES": "10.0.0.7, 10.0.0.8", "OUR_ADMINS": "ann"}
+    proxy, certificates = ours.Proxy(environ), ours.Certificates(environ)
+    for folder in ("in", "out"):
+        (printed / folder).mkdir()
+    client = serve(printed, extensions=(proxy, certificates)).app.test_client()
+
+    def answer(address: str, *names: str) -> int:
+        headers = [("X-Remote-User", name) for name in names]
+        base = {"REMOTE_ADDR": address}
+        return client.get("/api/v1/jobs/", headers=headers, environ_base=base).status_code
+
+    assert answer("10.0.0.7", "bob") == answer("10.0.0.8", "ann") == 200
+    for address in ("127.0.0.1", "10.0.0.70", "10.0.0.9", ""):
+        assert answer(address, "ann") == 401
+    assert answer("10.0.0.7") == 401
+    assert answer("10.0.0.7", "bob", "ann") == 401
+
+    def principal(plugin: Any, *shown: Any) -> Any:
+        return plugin.pman_authenticate(Client(*shown))
+
+    assert principal(proxy, {"x-remote-user": "ann"}, "10.0.0.7") == Principal("ann", Role.ADMIN)
+    subject = {"subject": ((("countryName", "US"),), (("commonName", "pfcon"),))}
+    assert principal(certificates, {}, "10.1.1.1", subject) == Principal("pfcon", Role.SUBMIT)
+    assert principal(certificates, {}, "10.1.1.1") is None
+
+
+def test_the_printed_routes_know_who_asks_but_for_the_open_one(tmp_path: Path) -> None:
+    page = ROOT / "docs/how-to/write-an-extension.md"
+    (block,) = (block for block in blocks(page, "python") if not FILE.match(block))
+    found: dict[str, Any] = {"__name__": "docs"}
+    exec(compile(block, str(page), "exec"), found)  # noqa: S102
+    extension = found["Greeting"]()
+    nobody = {"REMOTE_ADDR": "192.0.2.1"}  # without tokens pman knows its own machine only
+    client = serve(tmp_path, extensions=(extension,)).app.test_client()
+    assert client.get("/greeting/motto", environ_base=nobody).text == "One job for one id."
+    assert client.get("/greeting/").json == {"name": "", "jobs": 0}
+    assert client.get("/greeting/", environ_base=nobody).status_code == 401
 
 
 @every_page

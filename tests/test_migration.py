@@ -67,6 +67,13 @@ WORDS = (
     "group_add",
     "Helm chart",
     "CONTAINER_ENV=podman",
+    "AUTH_TOKENS_FILE",
+    "AUTH=none",
+    "`pman token new pfcon`",
+    "COMPUTE_SERVICE_URL=http://pfcon:TOKEN@pman:5010/api/v1/",
+    "--enableTokenAuth",
+    "--tokenPath",
+    "`GET /api/v1/`",
 )
 
 

@@ -1,6 +1,7 @@
-"""Where pman 6 ran as FNNDSC deploys it, this pman starts unchanged, and runs a job.
+"""Where pman 6 ran as FNNDSC deploys it, this pman starts once it has tokens, and runs a job.
 
-Two things are the test's own: the port, and INSTANCE, which keeps other pmans' jobs apart.
+That is all that a site must change. Two things are the test's own: the port, and INSTANCE, which
+keeps other pmans' jobs apart.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.parametrize("site", SITES, ids=str)
-def test_a_deployment_of_pman_6_starts_unchanged_and_runs_a_job(
+def test_a_deployment_of_pman_6_starts_with_tokens_and_runs_a_job(
     site: Site, engines: Engines, tmp_path: Path
 ) -> None:
     missing = k8s_cluster.why_missing() if site.engine == "kubernetes" else why_missing(site.engine)
@@ -52,19 +53,35 @@ def test_a_deployment_of_pman_6_starts_unchanged_and_runs_a_job(
         left.callback(shutil.rmtree, key)
         _, outgoing = folders(key)
         outgoing.chmod(0o777)
-        with started(site, places, more, tmp_path) as url, removing(url, jid):
-            told = requests.get(url, timeout=PFCON_TIMEOUT_S)
-            assert told.json()["container_env"] == site.variables["CONTAINER_ENV"]
-            posted = requests.post(url, json=pfcon_request(jid, "token"), timeout=PFCON_TIMEOUT_S)
-            assert posted.status_code == 201, posted.text
-            end = polled(f"{url}{jid}/")
-            assert end["status"] == "finishedSuccessfully", end
-            assert SAID in end["logs"]
-            assert results(outgoing) == RESULTS
-            owners = {path.stat().st_uid for path in outgoing.rglob("*")}
-            assert owners == {site.user or 0}
-            deleted = requests.delete(f"{url}{jid}/", timeout=PFCON_TIMEOUT_S)
-            assert deleted.status_code == 204, deleted.text
+        token = new_token(tmp_path)
+        with started(site, places, more, tmp_path) as address:
+            probed = requests.get(address, timeout=PFCON_TIMEOUT_S)
+            assert (probed.status_code, probed.json()) == (200, {})
+            refused = requests.get(f"{address}{jid}/", timeout=PFCON_TIMEOUT_S)
+            assert refused.status_code == 401
+            url = address.replace("http://", f"http://pfcon:{token}@")
+            with removing(url, jid):
+                told = requests.get(url, timeout=PFCON_TIMEOUT_S)
+                assert told.json()["container_env"] == site.variables["CONTAINER_ENV"]
+                wanted = pfcon_request(jid, "token")
+                posted = requests.post(url, json=wanted, timeout=PFCON_TIMEOUT_S)
+                assert posted.status_code == 201, posted.text
+                end = polled(f"{url}{jid}/")
+                assert end["status"] == "finishedSuccessfully", end
+                assert end["owner"] == "pfcon"
+                assert SAID in end["logs"]
+                assert results(outgoing) == RESULTS
+                owners = {path.stat().st_uid for path in outgoing.rglob("*")}
+                assert owners == {site.user or 0}
+                deleted = requests.delete(f"{url}{jid}/", timeout=PFCON_TIMEOUT_S)
+                assert deleted.status_code == 204, deleted.text
+        assert token not in (tmp_path / "pman.log").read_text()
+
+
+def new_token(folder: Path) -> str:
+    """The token of pfcon, whose digest is in the file ``tokens`` of the folder."""
+    file = ("--file", str(folder / "tokens"))
+    return run(sys.executable, "-m", "pman", "token", "new", "pfcon", *file).strip()
 
 
 Surroundings = tuple[Path, Mapping[str, str], Mapping[str, str]]
@@ -112,7 +129,11 @@ def started(
 ) -> Iterator[str]:
     """The deployment's process, with its variables and nothing else of this machine's; its URL."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    own = {"INSTANCE": f"test-{uuid.uuid4().hex[:8]}", "PORT": "0"}
+    own = {
+        "AUTH_TOKENS_FILE": str(folder / "tokens"),
+        "INSTANCE": f"test-{uuid.uuid4().hex[:8]}",
+        "PORT": "0",
+    }
     variables = {name: value.format(**places) for name, value in site.variables.items()}
     command = [word.format(bind="127.0.0.1:0") for word in site.command]
     log = folder / "pman.log"

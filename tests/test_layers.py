@@ -32,6 +32,7 @@ LAYERS = (
     ),
     ("kit.structuring", "kit.job_faults", "kit.submission", "kit.commands", "kit.log_files"),
     ("kit.job_info", "kit.job_labels"),
+    ("kit.directories",),
     ("kit.paging", "kit.serial", "contract.storage", "kit.user", "kit.masking", "kit.engine_http"),
     ("contract.service",),
     ("contract.hookspecs",),

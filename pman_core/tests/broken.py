@@ -24,6 +24,7 @@ from pman_core.contract.hookspecs import hookimpl
 from pman_core.contract.info import JobFilter, JobInfo, JobPage, Reason, Status
 from pman_core.contract.job import Job
 from pman_core.contract.mounts import HostPath, Mount, NfsPath
+from pman_core.contract.storage import host_storage
 from pman_core.kit import outcome as outcomes
 from pman_core.kit.logs import tail
 from pman_core.testing import MemoryBackend, MemoryEngine, Subject
@@ -188,6 +189,25 @@ tampers_job(
     "test_a_job_sees_only_its_own_directories",
     lambda job: {"mounts": (*job.mounts, Mount(HostPath(""), "", read_only=False))},
 )
+
+
+def mounts_links(folder: Path) -> Subject:
+    storage = attrs.evolve(host_storage(str(folder)), follows_links=True)
+    subject = memory_subject(MemoryEngine(), folder)
+    return attrs.evolve(subject, factory=partial(Unpinned, engine=MemoryEngine()), storage=storage)
+
+
+class Unpinned(MemoryBackend):
+    """Its engine looks at a directory whenever it is used."""
+
+    def __init__(self, environ: Mapping[str, str], engine: MemoryEngine) -> None:
+        super().__init__(environ, engine)
+        engine.pins_directories = False
+
+
+BROKEN["test_a_directory_that_is_a_link_is_not_mounted"] = mounts_links
+breaks("test_a_link_made_after_the_submit_does_not_lead_out_of_the_storebase")(Unpinned)
+breaks("test_a_link_made_after_the_submit_does_not_lead_to_another_job")(Unpinned)
 
 # -------------------------------------------------------------------------- the limits
 

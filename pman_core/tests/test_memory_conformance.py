@@ -37,6 +37,7 @@ PARAMETERS = {
     "which": "input",
     "fault": "overloaded",
     "cursor": "zzz",
+    "target": "out",
 }
 
 

@@ -23,6 +23,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "START_DEADLINE": {"1": 1, "1000000000": 10**9},
     "CONTAINER_ENV": {"docker": "docker", "x y": "x y"},
     "STORAGE_TYPE": {"host": "host"},
+    "STOREBASE_MOUNT": {"/data": "/data", "/data/": "/data"},
+    "STOREBASE_LINKS": {"refuse": "refuse", "follow": "follow"},
     "REMOVE_JOBS": FLAGS,
     "IGNORE_LIMITS": {
         **{value: BOTH if yes else frozenset() for value, yes in FLAGS.items()},
@@ -60,6 +62,8 @@ BAD: dict[str, list[str]] = {
     "INSTANCE": ["A", "a_b", "-a", "a-", "x" * 41, "a/b", "a\n", " a"],
     "ENGINE_TIMEOUT": ["0", "91", "-1", *NOT_NUMBERS],
     "START_DEADLINE": ["0", *NOT_NUMBERS],
+    "STOREBASE_MOUNT": ["data", "./data"],
+    "STOREBASE_LINKS": ["yes", "no", "Follow"],
     "REMOVE_JOBS": ["maybe", "2", "yes!", "ja"],
     "IGNORE_LIMITS": ["maybe", ",", "cpu,yes", "cpu memory", "gpu", "cpu_limit"],
     "ENABLE_HOME_WORKAROUND": ["maybe"],

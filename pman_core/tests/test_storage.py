@@ -1,7 +1,11 @@
 """Storage: what a client's directory becomes, and what is refused."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import attrs
 import pytest
+from rest_helpers import Service, body
 
 from pman_core import HostPath, Mount, NfsPath, Storage
 from pman_core._internal.core_storage import CoreStorage
@@ -173,3 +177,32 @@ def test_a_backend_that_mounts_host_paths_only_gets_them_as_text() -> None:
 def test_a_storage_cannot_be_changed() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         host_storage("/data").name = "other"  # type: ignore[misc]
+
+
+def linked(storebase: Path) -> Path:
+    (storebase / "made by a job").symlink_to("/etc")
+    return storebase
+
+
+def test_a_request_whose_directory_leads_through_a_link_is_refused_and_names_it(
+    start: Callable[..., Service], storebase: Path
+) -> None:
+    linked(storebase)
+    answer = start().post(body(input_dir="made by a job/ssl", output_dir="made by a job"))
+    assert answer.status_code == 400
+    assert answer.json
+    assert "'made by a job'" in answer.json["message"]["input_dir"]
+
+
+def test_a_site_may_let_links_be_followed(start: Callable[..., Service], storebase: Path) -> None:
+    linked(storebase)
+    answer = start(STOREBASE_LINKS="follow").post(body(input_dir="made by a job"))
+    assert answer.status_code == 201
+
+
+def test_a_storebase_that_pman_sees_elsewhere_is_looked_at_there(
+    start: Callable[..., Service], storebase: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = linked(tmp_path_factory.mktemp("mount"))
+    answer = start(STOREBASE_MOUNT=str(other)).post(body(input_dir="made by a job"))
+    assert answer.status_code == 400

@@ -10,9 +10,9 @@ from k8s_jobs import BASE
 
 from pman_core import ClaimPath, Deviation, Job, Mount, User
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, SettingsError
+from pman_core.kit.directories import DirectoryChecker
 from pman_core.kit.settings import load
 from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
-from pman_k8s.directory_check import DirectoryChecker
 from pman_k8s.settings import K8sSettings
 from pman_k8s.validate import validate
 

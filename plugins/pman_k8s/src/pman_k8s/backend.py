@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, Storage, hookimpl
 from pman_core.contract.errors import UnknownJobError
+from pman_core.kit.directories import DirectoryChecker
 from pman_core.kit.settings import load
 from pman_k8s.capabilities import capabilities
 from pman_k8s.client import Cluster
-from pman_k8s.directory_check import DirectoryChecker
 from pman_k8s.errors import NotFoundError, refusal_errors
 from pman_k8s.listing import Lister
 from pman_k8s.logs import log_end

@@ -11,7 +11,6 @@ import environ
 
 from pman_core.kit.settings import (
     EngineSettings,
-    absolute_path,
     names,
     pairs,
     text,
@@ -81,13 +80,6 @@ class ClaimSettings(EngineSettings):
         text,
         None,
         "The PersistentVolumeClaim, in the namespace of the jobs, that holds all job data.",
-    )
-    storebase_mount: str | None = variable(
-        "STOREBASE_MOUNT",
-        absolute_path,
-        None,
-        "Where pman itself sees that claim, if it does (read-only is enough). A job whose "
-        "directory is missing is refused then; without it Kubernetes makes an empty one.",
     )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pman_core import ClaimPath, Storage
 from pman_core.contract.errors import EngineUnavailableError, SettingsError
+from pman_core.kit.directories import DirectoryChecker
 from pman_k8s.client import Cluster
-from pman_k8s.directory_check import DirectoryChecker
 from pman_k8s.errors import ForbiddenError, NotFoundError, refusal_errors
 from pman_k8s.settings import K8sSettings
 

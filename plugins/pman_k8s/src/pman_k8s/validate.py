@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pman_core import ClaimPath, Job
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
+from pman_core.kit.directories import DirectoryChecker
 from pman_core.kit.job_faults import job_faults
-from pman_k8s.directory_check import DirectoryChecker
 from pman_k8s.escaping import escaped
 from pman_k8s.label_syntax import is_reserved, label_faults
 from pman_k8s.settings import ClaimSettings

@@ -115,6 +115,10 @@ def compose(
     if backend and settings:
         with faults:
             _check_settings_fit(backend, settings)
+    if storage and settings:
+        follows = settings.storebase_links == "follow"
+        mount = settings.storebase_mount
+        storage = attrs.evolve(storage, seen_at=mount, follows_links=follows)
     if settings:
         with faults:
             authenticator = Authenticator(settings, manager)

@@ -44,6 +44,16 @@ class Deviation(enum.StrEnum):
         member.meaning = meaning
         return member
 
+    LATE_LINKS_OUT = (
+        "late-links-out",
+        "a link that takes the place of a directory after a job was accepted may lead the job to "
+        "any folder of the machine",
+    )
+    LATE_LINKS_WITHIN = (
+        "late-links-within",
+        "a link that takes the place of a directory after a job was accepted may lead the job to "
+        "the directories of another job",
+    )
     REAL_DIRECTORIES = (
         "real-directories",
         "the job sees the real directories, not /share/incoming and /share/outgoing",

@@ -11,6 +11,7 @@ import attrs
 
 from pman_core.contract.errors import InvalidJobError, PluginFaultError, PmanError
 from pman_core.contract.mounts import INPUT_TARGET, OUTPUT_TARGET, HostPath, Mount, NfsPath, Source
+from pman_core.kit.directories import DirectoryChecker
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 #: (``include/uapi/linux/limits.h``).
 MAX_NAME_BYTES = 255
 MAX_PATH_BYTES = 4095
+
+#: Looks at directories of all storages; the deadline of a request may end a look sooner.
+_LOOKS = DirectoryChecker(20)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,6 +42,9 @@ class Storage:
         so it may raise :class:`~pman_core.contract.errors.EngineUnavailableError`.
     :param check: says what is wrong with the storage by raising
         :class:`~pman_core.contract.errors.PmanError`; called by ``pman check`` only.
+    :param seen_at: where this machine sees the storebase; ``None``: at most where the engine does.
+        The core sets it.
+    :param follows_links: whether directories may lead through links. The core sets it.
     """
 
     name: str
@@ -45,14 +52,17 @@ class Storage:
     description: str
     locate: Callable[[str], Source]
     check: Callable[[], None] = _nothing_to_check
+    seen_at: str | None = None
+    follows_links: bool = False
 
     def mounts(self, input_dir: str, output_dir: str) -> tuple[Mount, Mount]:
         """The input (read-only) and output mounts of a job, in this order.
 
         :param input_dir: relative to the storebase, as the client gave it.
         :param output_dir: likewise; the two may be the same.
-        :raises InvalidJobError: for a directory outside the storebase, or all of it, or whose path
-            is longer than any file system can hold.
+        :raises InvalidJobError: for a directory outside the storebase, or all of it, or that leads
+            through a link, or whose path is longer than any file system can hold.
+        :raises EngineUnavailableError: it cannot be looked at now.
         """
         return (
             Mount(self._source("input_dir", input_dir), INPUT_TARGET, read_only=True),
@@ -72,13 +82,25 @@ class Storage:
         return Mount(self._source("mounts", directory), target, read_only)
 
     def _source(self, field: str, directory: str) -> Source:
-        source = self.locate(clean_directory(directory))
+        clean = clean_directory(directory)
+        source = self.locate(clean)
+        root = self.seen_at or _root_of(source, clean)
+        fault = None if self.follows_links or not root else _LOOKS.link_fault(root, clean)
+        if fault:
+            raise InvalidJobError(faults={field: fault})
         if isinstance(source, HostPath | NfsPath):
             size = _bytes(source.path)
             if size > MAX_PATH_BYTES:
                 fault = f"must be shorter: with the storebase its path has {size} bytes"
                 raise InvalidJobError(faults={field: f"{fault}, and {MAX_PATH_BYTES} are the most"})
         return source
+
+
+def _root_of(source: Source, directory: str) -> str | None:
+    """The storebase of a directory of the host: this machine may be that host."""
+    if isinstance(source, HostPath) and source.path.endswith(f"/{directory}"):
+        return source.path.removesuffix(f"/{directory}") or "/"
+    return None
 
 
 def guarded(storage: Storage, plugin: str) -> Storage:

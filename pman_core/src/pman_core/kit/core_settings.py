@@ -62,6 +62,13 @@ class CoreSettings(EngineSettings):
         "Where job data is: host and nfs are built in, plugins bring others. "
         "Unset means what the backend prefers.",
     )
+    storebase_links: str = variable(
+        "STOREBASE_LINKS",
+        one_of("refuse", "follow"),
+        "refuse",
+        "With follow, a directory of a job may lead through a symbolic link in the storebase, "
+        "which an earlier job may have made, to any place that the engine can mount.",
+    )
     remove_jobs: bool = variable(
         "REMOVE_JOBS",
         flag,

@@ -216,6 +216,14 @@ class EngineSettings:
         "(503). A request that came to pman serve has so many for all its calls together, and for "
         "its wait for a thread. Below 100, which is how long pfcon waits.",
     )
+    storebase_mount: str | None = variable(
+        "STOREBASE_MOUNT",
+        absolute_path,
+        None,
+        "Where pman itself sees the storebase, if it does (read-only is enough); for "
+        "STORAGE_TYPE=host that is STOREBASE itself. Then directories that lead through a link are "
+        "refused, and those of a Kubernetes claim that are missing.",
+    )
     start_deadline_s: int = variable(
         "START_DEADLINE",
         whole_number(1),

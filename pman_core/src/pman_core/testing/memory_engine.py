@@ -10,6 +10,7 @@ import contextlib
 import os
 import threading
 import traceback
+import weakref
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ import attrs
 
 from pman_core.contract.info import Reason, Status
 from pman_core.contract.job import Job
+from pman_core.contract.mounts import Mount
 from pman_core.kit import outcome as outcomes
 from pman_core.kit.causes import pull_cause, pull_message
 from pman_core.kit.outcome import Outcome
@@ -70,6 +72,7 @@ class MemoryEngine:
         self.gpus = gpus
         self.up = True
         self.confines = True  # jobs cannot gain privileges
+        self.pins_directories = True  # what takes the place of a directory later is not seen
         self.has_init = True  # an init reaps orphans, and signals arrive
         self.ends_descendants = True  # nothing of a job outlives its main process
         self.pull_faults: dict[str, str] = {}  # by image: what its registry says
@@ -89,16 +92,16 @@ class MemoryEngine:
         if program is None:
             record.end(Outcome(f"no such image: {job.image}", Reason.IMAGE_NOT_FOUND))
             return
-        for mount in job.mounts:
-            if not os.path.isdir(mount.host_path):
-                record.end(outcomes.cannot_start(f"no such directory: {mount.host_path}"))
-                return
         if job.workdir and not any(job.workdir == mount.target for mount in job.mounts):
             record.end(outcomes.cannot_start(f"no such working directory: {job.workdir}"))
             return
+        try:
+            machines = [MemoryMachine(record, self) for _ in range(job.resources.workers)]
+        except OSError as error:
+            record.end(outcomes.cannot_start(f"no such directory: {error.filename}"))
+            return
         record.message, record.reason = "running", None
         record.started = now()
-        machines = [MemoryMachine(record, self) for _ in range(job.resources.workers)]
         left = [len(machines)]
         for machine in machines:
             target = threading.Thread(
@@ -188,7 +191,18 @@ class MemoryMachine(probe.Machine):
         self._lock = engine.lock
         self._held = 0
         self._log = bytearray()
+        self._directories = {mount: self._opened(mount) for mount in self.job.mounts}
         record.logs.append(self._log)
+
+    def _opened(self, mount: Mount) -> str:
+        """The directory of a mount as it is now, by a path that stays the same."""
+        if not self._engine.pins_directories:
+            os.stat(f"{mount.host_path}/")
+            return mount.host_path
+        flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+        opened = os.open(mount.host_path, flags)
+        weakref.finalize(self, os.close, opened)
+        return f"/proc/self/fd/{opened}"
 
     def environ(self) -> dict[str, str]:
         return {k.encode().hex(): v.encode().hex() for k, v in self.job.env.items()}
@@ -210,7 +224,7 @@ class MemoryMachine(probe.Machine):
         """The real path behind a mount; nothing else of the machine can be seen."""
         for mount in self.job.mounts:
             if (path + "/").startswith(mount.target + "/"):
-                return mount.host_path + path[len(mount.target) :]
+                return self._directories[mount] + path[len(mount.target) :]
         raise FileNotFoundError(f"no such file: {path}")
 
     def for_writing(self, path: str) -> str:

@@ -33,6 +33,7 @@ from pman_core.testing.conformance.harness import Harness
 from pman_core.testing.conformance.identity import IdentityPromises
 from pman_core.testing.conformance.lifecycle import LifecyclePromises, WaitingPromises
 from pman_core.testing.conformance.limits import LimitPromises
+from pman_core.testing.conformance.links import LinkPromises
 from pman_core.testing.conformance.listing import ListPromises
 from pman_core.testing.conformance.logs import LogPromises
 from pman_core.testing.conformance.removal import RemovalPromises
@@ -53,6 +54,7 @@ class BackendConformance(
     IdentityPromises,
     WaitingPromises,
     LimitPromises,
+    LinkPromises,
     DirectoryPromises,
     SurroundingsPromises,
     ArgvPromises,

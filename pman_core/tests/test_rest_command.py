@@ -95,8 +95,8 @@ def test_directories_become_mounts_inside_the_storebase(
     service = start()
     service.post(body(input_dir="/chris/feed 1/./x", output_dir="key-1//outgoing/"))
     assert service.job().mounts == (
-        Mount(HostPath(f"{storebase}/chris/feed 1/x"), IN, read_only=True),
-        Mount(HostPath(f"{storebase}/key-1/outgoing"), OUT, read_only=False),
+        Mount(HostPath(f"{storebase}/chris/feed 1/x", within=str(storebase)), IN, read_only=True),
+        Mount(HostPath(f"{storebase}/key-1/outgoing", within=str(storebase)), OUT, read_only=False),
     )
 
 

@@ -93,8 +93,8 @@ def test_a_path_that_is_too_long_with_the_storebase_is_refused(storage: Storage)
 
 def test_input_is_read_only_and_output_is_not() -> None:
     assert host_storage("/data").mounts("/a/", "b") == (
-        Mount(HostPath("/data/a"), "/share/incoming", read_only=True),
-        Mount(HostPath("/data/b"), "/share/outgoing", read_only=False),
+        Mount(HostPath("/data/a", within="/data"), "/share/incoming", read_only=True),
+        Mount(HostPath("/data/b", within="/data"), "/share/outgoing", read_only=False),
     )
 
 
@@ -103,11 +103,13 @@ def test_one_directory_may_be_both() -> None:
 
 
 def test_a_storebase_may_be_the_root() -> None:
-    assert host_storage("/").mounts("a", "b")[0].source == HostPath("/a")
+    assert host_storage("/").mounts("a", "b")[0].source == HostPath("/a", within="/")
 
 
 def test_nfs_directories_are_on_the_server() -> None:
-    assert nfs_storage("nas", "/export").mounts("a", "b")[1].source == NfsPath("nas", "/export/b")
+    assert nfs_storage("nas", "/export").mounts("a", "b")[1].source == NfsPath(
+        "nas", "/export/b", within="/export"
+    )
 
 
 def resolve(storage_type: str, **environ: str) -> Storage | None:
@@ -121,7 +123,7 @@ def test_host_and_nfs_are_the_cores() -> None:
     nfs = resolve("nfs", STOREBASE="/data", NFS_SERVER="nas")
     assert nfs is not None
     assert (nfs.name, nfs.kind, nfs.description) == ("nfs", NfsPath, "NFS export nas:/data")
-    assert host.locate("x") == HostPath("/data/x")
+    assert host.locate("x") == HostPath("/data/x", within="/data")
 
 
 def test_other_types_are_left_to_others() -> None:

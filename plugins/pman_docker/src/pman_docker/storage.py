@@ -24,6 +24,9 @@ def volume_storage(engine: Engine, settings: VolumeSettings) -> Storage:
             found.append(_mount_point(engine, settings))
         return found[0]
 
+    def locate(directory: str) -> HostPath:
+        return HostPath(posixpath.join(base(), directory), within=base())
+
     def check() -> None:
         base()
 
@@ -32,7 +35,7 @@ def volume_storage(engine: Engine, settings: VolumeSettings) -> Storage:
         name="docker_local_volume",
         kind=HostPath,
         description=f"volume: {source}",
-        locate=lambda directory: HostPath(posixpath.join(base(), directory)),
+        locate=locate,
         check=check,
     )
 

@@ -13,9 +13,19 @@ OUTPUT_TARGET = "/share/outgoing"
 
 @attrs.frozen
 class HostPath:
-    """A directory on the machine, or on every node, that runs the job."""
+    """A directory on the machine, or on every node, that runs the job.
+
+    :param within: the storebase, if it is known: no link may lead the job out of it. An engine that
+        can mount a part of a folder, and refuses what leaves it, is asked for that.
+    """
 
     path: str
+    within: str = ""
+
+    @property
+    def sub_path(self) -> str:
+        """The path relative to ``within``; empty where that is not known."""
+        return _below(self.path, self.within)
 
 
 @attrs.frozen
@@ -36,10 +46,23 @@ class ClaimPath:
 
 @attrs.frozen
 class NfsPath:
-    """A directory that an NFS server exports."""
+    """A directory that an NFS server exports.
+
+    :param within: as of :class:`HostPath`.
+    """
 
     server: str
     path: str
+    within: str = ""
+
+    @property
+    def sub_path(self) -> str:
+        """The path relative to ``within``; empty where that is not known."""
+        return _below(self.path, self.within)
+
+
+def _below(path: str, folder: str) -> str:
+    return path.removeprefix(folder.rstrip("/") + "/") if folder else ""
 
 
 Source = HostPath | VolumePath | ClaimPath | NfsPath

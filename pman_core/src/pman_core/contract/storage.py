@@ -84,7 +84,7 @@ class Storage:
     def _source(self, field: str, directory: str) -> Source:
         clean = clean_directory(directory)
         source = self.locate(clean)
-        root = self.seen_at or _root_of(source, clean)
+        root = self.seen_at or (source.within if isinstance(source, HostPath) else "")
         fault = None if self.follows_links or not root else _LOOKS.link_fault(root, clean)
         if fault:
             raise InvalidJobError(faults={field: fault})
@@ -94,13 +94,6 @@ class Storage:
                 fault = f"must be shorter: with the storebase its path has {size} bytes"
                 raise InvalidJobError(faults={field: f"{fault}, and {MAX_PATH_BYTES} are the most"})
         return source
-
-
-def _root_of(source: Source, directory: str) -> str | None:
-    """The storebase of a directory of the host: this machine may be that host."""
-    if isinstance(source, HostPath) and source.path.endswith(f"/{directory}"):
-        return source.path.removesuffix(f"/{directory}") or "/"
-    return None
 
 
 def guarded(storage: Storage, plugin: str) -> Storage:
@@ -180,7 +173,7 @@ def host_storage(storebase: str) -> Storage:
         name="host",
         kind=HostPath,
         description=f"host folder {storebase}",
-        locate=lambda directory: HostPath(posixpath.join(storebase, directory)),
+        locate=lambda directory: HostPath(posixpath.join(storebase, directory), within=storebase),
     )
 
 
@@ -190,5 +183,7 @@ def nfs_storage(server: str, storebase: str) -> Storage:
         name="nfs",
         kind=NfsPath,
         description=f"NFS export {server}:{storebase}",
-        locate=lambda directory: NfsPath(server, posixpath.join(storebase, directory)),
+        locate=lambda directory: NfsPath(
+            server, posixpath.join(storebase, directory), within=storebase
+        ),
     )

@@ -49,6 +49,7 @@ def claim_of_tests() -> Storage:
         kind=ClaimPath,
         description="the claim of the tests",
         locate=lambda directory: ClaimPath(CLAIM, directory),
+        seen_at=str(STOREBASE),
     )
 
 

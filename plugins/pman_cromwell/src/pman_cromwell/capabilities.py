@@ -18,13 +18,18 @@ _BROKEN_OFF = (
     "the values of a job's environment are handed to Cromwell and kept nowhere else, so a job that "
     "it was not given yet cannot be given to it without them"
 )
+_LINKS = "a node looks for links right before it starts a job, and the runtime follows later ones"
 _BARE = "with CROMWELL_RUNTIME=none the command runs on the node itself; this is for tests"
 
 
 def capabilities(settings: CromwellSettings) -> Capabilities:
     """What the core and operators must know."""
     refusals = {}
-    deviations = {Deviation.BROKEN_OFF_SUBMIT: _BROKEN_OFF}
+    deviations = {
+        Deviation.BROKEN_OFF_SUBMIT: _BROKEN_OFF,
+        Deviation.LATE_LINKS_OUT: _LINKS,
+        Deviation.LATE_LINKS_WITHIN: _LINKS,
+    }
     notes = []
     if settings.runtime != "podman":
         refusals = {Option.USER: _NO_USER, Option.SHM_SIZE: _NO_SHM}

@@ -13,6 +13,7 @@ _RESTARTABLE = (
     "the engine keeps only the last end of a container, takes no note on one that exists, and "
     "cannot be kept from starting it again"
 )
+_LINKS = "the engine resolves a bound directory when it starts a container, and follows links"
 _ONE_CONTAINER = "a job is one container"
 
 _NOTES = (
@@ -25,6 +26,8 @@ DOCKER = Capabilities(
     default_storage="docker_local_volume",
     refusals={Option.WORKERS: _ONE_CONTAINER, Option.TIME_LIMIT: _NO_TIME_LIMIT},
     deviations={
+        Deviation.LATE_LINKS_OUT: _LINKS,
+        Deviation.LATE_LINKS_WITHIN: _LINKS,
         Deviation.LOG_ORDER: _TWO_PIPES,
         Deviation.RESTARTABLE: _RESTARTABLE,
         Deviation.SWAP_NOT_LIMITED: (
@@ -46,6 +49,8 @@ PODMAN = Capabilities(
         Option.GPU_LIMIT: "Podman's API takes no request for GPUs",
     },
     deviations={
+        Deviation.LATE_LINKS_OUT: _LINKS,
+        Deviation.LATE_LINKS_WITHIN: _LINKS,
         Deviation.LOG_ORDER: _TWO_PIPES,
         Deviation.RESTARTABLE: _RESTARTABLE,
         Deviation.SWAP_NOT_LIMITED: (

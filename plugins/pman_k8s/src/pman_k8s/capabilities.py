@@ -45,6 +45,9 @@ def capabilities(
         Deviation.WORKDIR_MADE: (
             "runc, which starts containers on nodes, makes it as root's, and has no option not to"
         ),
+        Deviation.LATE_LINKS_WITHIN: (
+            "a kubelet refuses a link that leads out of a volume, and follows one that stays in it"
+        ),
         Deviation.NO_INIT: "Kubernetes has no init for containers; an image may bring its own",
         Deviation.SECOND_RUN_WINDOW: (
             "before 1.26 a pod that is deleted by hand or evicted is replaced at once, and a "

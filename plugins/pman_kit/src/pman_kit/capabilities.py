@@ -23,6 +23,8 @@ def capabilities() -> Capabilities:
         deviations={
             Deviation.REAL_DIRECTORIES: "a process has no mounts",
             Deviation.INPUT_WRITABLE: "a process may write wherever pman's user may",
+            Deviation.LATE_LINKS_OUT: "a process may read wherever pman's user may",
+            Deviation.LATE_LINKS_WITHIN: "a process may read wherever pman's user may",
             Deviation.NO_ISOLATION: "a process sees all that pman's user may see",
             Deviation.MEMORY_PER_PROCESS: "it is RLIMIT_AS, which each process has for itself",
             Deviation.OOM_NOT_REPORTED: "the process is refused the memory and ends as it likes",

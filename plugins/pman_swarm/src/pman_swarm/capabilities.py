@@ -7,6 +7,8 @@ import attrs
 from pman_core import Capabilities, Deviation, HostPath, NfsPath, Option
 from pman_swarm.settings import SwarmSettings
 
+_LINKS = "nodes resolve a bound directory when they start a task, and follow links"
+
 _CAPABILITIES = Capabilities(
     mounts={HostPath, NfsPath},
     default_storage="docker_local_volume",
@@ -27,6 +29,8 @@ _CAPABILITIES = Capabilities(
         ),
         Deviation.WORKDIR_MADE: "the engine makes it before it starts the container",
         Deviation.START_NOT_REPORTED: "the swarm keeps only the time of a task's last change",
+        Deviation.LATE_LINKS_OUT: _LINKS,
+        Deviation.LATE_LINKS_WITHIN: _LINKS,
         Deviation.PRIVILEGES_GAINABLE: "Docker before 25 (API 1.44) ignores the option of services",
     },
     notes=(

@@ -15,7 +15,7 @@ OUTPUT_TARGET = "/share/outgoing"
 class HostPath:
     """A directory on the machine, or on every node, that runs the job.
 
-    :param within: the storebase, if it is known: no link may lead the job out of it. An engine that
+    :param within: the storebase, if no link may lead the job out of it; else empty. An engine that
         can mount a part of a folder, and refuses what leaves it, is asked for that.
     """
 

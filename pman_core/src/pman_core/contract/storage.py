@@ -85,6 +85,8 @@ class Storage:
         clean = clean_directory(directory)
         source = self.locate(clean)
         root = self.seen_at or (source.within if isinstance(source, HostPath) else "")
+        if self.follows_links and isinstance(source, HostPath | NfsPath):
+            source = attrs.evolve(source, within="")
         fault = None if self.follows_links or not root else _LOOKS.link_fault(root, clean)
         if fault:
             raise InvalidJobError(faults={field: fault})

@@ -41,6 +41,7 @@ SLOW = (
     "tests/test_kills.py",
     "tests/test_migration.py",
     "tests/test_pman6_sites.py",
+    "tests/test_secrets.py",
 )
 
 

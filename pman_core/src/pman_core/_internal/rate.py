@@ -32,7 +32,7 @@ class Rate:
         with self._lock:
             until = max(now, self._paid_until.get(name, now)) + 1 / self.per_second
             too_early = until - now - self._burst_s
-            if too_early > 1e-9:
+            if too_early > 1e-6:  # sums of a thousand fractions are not exact
                 return too_early
             if len(self._paid_until) >= _REMEMBERED:
                 self._forget(now)

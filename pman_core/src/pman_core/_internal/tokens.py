@@ -18,6 +18,7 @@ import logging
 import os
 import re
 import secrets
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,6 +113,7 @@ class TokenFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.Lock()
         self._seen = _state(path)
         self.tokens = read_tokens(path)
 
@@ -125,16 +127,17 @@ class TokenFile:
 
     def _read_again_if_changed(self) -> None:
         """A file that cannot be used changes nothing: a slip of the operator locks nobody out."""
-        state = _state(self._path)
-        if state == self._seen:
-            return
-        self._seen = state
-        try:
-            self.tokens = read_tokens(self._path)
-        except SettingsError as error:
-            log.error("the tokens stay as they were, since the change cannot be used: %s", error)
-        else:
-            log.info("the tokens of %s were read again: %d", self._path, len(self.tokens))
+        with self._lock:  # a slow reader would bring back what has been revoked since
+            state = _state(self._path)
+            if state == self._seen:
+                return
+            self._seen = state
+            try:
+                self.tokens = read_tokens(self._path)
+            except SettingsError as error:
+                log.error("the tokens stay as they were; the change cannot be used: %s", error)
+            else:
+                log.info("the tokens of %s were read again: %d", self._path, len(self.tokens))
 
 
 def read_tokens(path: Path) -> tuple[Token, ...]:
@@ -184,10 +187,15 @@ def append_token(path: Path, token: Token) -> None:
 
 
 def _tokens(lines: list[str], path: Path, problems: list[str]) -> Iterator[Token]:
+    seen: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             try:
-                yield Token.read(line)
+                token = Token.read(line)
+                first = seen.setdefault(token.digest, number)
+                if first != number:
+                    raise ValueError(f"has the token of line {first} again; delete one of them")
+                yield token
             except ValueError as error:
                 problems.append(f"AUTH_TOKENS_FILE: line {number} of {path} {error}")
 

@@ -24,16 +24,18 @@ def _file(ctx: click.Context, param: click.Parameter, value: str | None) -> Path
 
 
 def _expires(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    """A time, or a number of days from now."""
+    """A time that comes, or a number of days from now."""
     if value is None:
         return None
+    now = datetime.now(UTC)
     days = re.fullmatch(r"([0-9]{1,5})d", value)
-    if days:
-        return datetime.now(UTC).replace(microsecond=0) + timedelta(days=int(days[1]))
     try:
-        return parse_time(value)
+        found = now + timedelta(days=int(days[1])) if days else parse_time(value)
     except ValueError:
         raise click.BadParameter("must be like 2027-12-31 or 90d", ctx, param) from None
+    if found <= now:
+        raise click.BadParameter("is over: the token would never be valid", ctx, param)
+    return found.replace(microsecond=0)
 
 
 _file_option = click.option(

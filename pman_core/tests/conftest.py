@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from access_helpers import Tokens
 from plugin_helpers import Site, fake_site
 from rest_helpers import Service, memory_engine, serve
 
@@ -42,6 +43,14 @@ def start(storebase: Path, engine: MemoryEngine) -> Callable[..., Service]:
 def service(start: Callable[..., Service]) -> Service:
     """A service with nothing but what it needs."""
     return start()
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Tokens:
+    """A file of tokens; there are none yet."""
+    made = Tokens(tmp_path / "tokens")
+    made.path.touch(0o600)
+    return made
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from pman_core._internal.jobs import Jobs
 from pman_core.contract.errors import PmanError
@@ -22,17 +23,19 @@ class Readiness:
     known before: an engine that hangs holds one thread.
     """
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, clock: Callable[[], float] = time.monotonic) -> None:
         self._jobs = jobs
+        self._clock = clock
         self._asking = threading.Lock()
         self._asked = float("-inf")
         self._fault: str | None = "nobody has asked yet"
 
     def fault(self) -> str | None:
         """Which part does not answer; ``None`` if all do. It has no word of the engine's own."""
-        if time.monotonic() - self._asked >= _HOLDS_S and self._asking.acquire(blocking=False):
+        if self._is_due() and self._asking.acquire(blocking=False):
             try:
-                self._ask()
+                if self._is_due():  # another request may have asked just before
+                    self._ask()
             finally:
                 self._asking.release()
         return self._fault
@@ -51,4 +54,7 @@ class Readiness:
         if fault and fault != before:
             log.warning("not ready: %s: %s", fault, why)
         self._fault = fault
-        self._asked = time.monotonic()
+        self._asked = self._clock()
+
+    def _is_due(self) -> bool:
+        return self._clock() - self._asked >= _HOLDS_S

@@ -71,6 +71,10 @@ class Jobs:
         :raises EngineUnavailableError: the engine does not answer.
         """
         self.insist_on(Role.SUBMIT)
+        if owner and owner != self.principal.name and self._sees_own_only:
+            raise ForbiddenError(
+                f"{self.principal.name} may not submit for {owner!r}, whose jobs it may not see"
+            )
         owner = owner or self.principal.name or None
         try:
             job = self._admitted(request, owner)

@@ -6,7 +6,7 @@ import base64
 import binascii
 import ipaddress
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pluggy
 from pman_core._internal.observers import each_plugin
 from pman_core._internal.rate import Rate
 from pman_core._internal.tokens import Token, TokenFile
-from pman_core.contract.access import UNRESTRICTED, Client, Principal
+from pman_core.contract.access import UNRESTRICTED, Client, Principal, Role
 from pman_core.contract.errors import (
     AccessError,
     EngineUnavailableError,
@@ -31,7 +31,9 @@ log = logging.getLogger(__name__)
 #: How many seconds' worth of requests may come at once.
 _BURST_S = 1.0
 
-_ASK = "set AUTH_TOKENS_FILE (`pman token new NAME` makes a token), or AUTH=none"
+_ADD = "set AUTH_TOKENS_FILE (`pman token new NAME` makes a token)"
+
+_ASK = f"{_ADD}, or AUTH=none"
 
 
 class Authenticator:
@@ -47,9 +49,9 @@ class Authenticator:
         self._is_off = settings.auth == "none"
         limit = settings.requests_per_second
         self._rate = Rate(limit, _BURST_S) if limit else None
-        if self._is_off and self._plugins:
-            names = ", ".join(name for name, _ in self._plugins)
-            raise SettingsError([f"AUTH=none contradicts what authenticates requests: {names}"])
+        problems = list(self._contradictions(settings))
+        if problems:
+            raise SettingsError(problems)
 
     @property
     def tokens(self) -> tuple[Token, ...]:
@@ -71,10 +73,18 @@ class Authenticator:
         """Whether nothing is set up, so that pman serves its own machine only."""
         return not (self._is_off or self._tokens or self._plugins)
 
-    @property
-    def may_wait(self) -> bool:
-        """Whether plugins are asked, which may take their time."""
-        return bool(self._plugins)
+    def known(self, client: Client) -> Principal | None:
+        """Who sent a request, where that is known without asking a plugin."""
+        if self._is_off:
+            return UNRESTRICTED
+        if self.is_local_only:
+            return UNRESTRICTED if is_loopback(client.address) else None
+        token = token_of(client.headers.get("authorization", ""))
+        return self._tokens.principal(token) if self._tokens and token else None
+
+    def asks_plugins(self, client: Client) -> bool:
+        """Whether plugins are asked who sent a request, which may take their time."""
+        return bool(self._plugins) and self.known(client) is None
 
     def principal(self, client: Client) -> Principal:
         """Who sent a request.
@@ -84,7 +94,7 @@ class Authenticator:
         :raises EngineUnavailableError: what a plugin has to ask does not answer.
         :raises PluginFaultError: a plugin failed.
         """
-        found = self._found(client)
+        found = self.known(client) or self._by_plugins(client)
         if found is None:
             raise UnauthenticatedError
         wait_s = self._rate.wait_s(found.name) if self._rate and found.name else 0.0
@@ -96,21 +106,21 @@ class Authenticator:
             )
         return found
 
-    def _found(self, client: Client) -> Principal | None:
-        if self._is_off:
-            return UNRESTRICTED
-        if self.is_local_only:
-            return UNRESTRICTED if is_loopback(client.address) else None
-        token = token_of(client.headers.get("authorization", ""))
-        known = self._tokens.principal(token) if self._tokens and token else None
-        return known or self._by_plugins(client)
-
     def _by_plugins(self, client: Client) -> Principal | None:
         for name, ask in self._plugins:
             found = _answer(name, ask, client)
             if found:
                 return found
         return None
+
+    def _contradictions(self, settings: CoreSettings) -> Iterator[str]:
+        if self._is_off and self._plugins:
+            names = ", ".join(self.plugins)
+            yield f"AUTH=none contradicts what authenticates requests: {names}"
+        if self.is_local_only and settings.jobs_visible_to == "owner":
+            yield f"JOBS_VISIBLE_TO=owner needs to know who asks: {_ADD}"
+        if self.is_local_only and settings.requests_per_second:
+            yield f"REQUESTS_PER_SECOND needs to know who asks: {_ADD}"
 
 
 def _answer(name: str, ask: Callable[..., Any], client: Client) -> Principal | None:
@@ -123,9 +133,19 @@ def _answer(name: str, ask: Callable[..., Any], client: Client) -> Principal | N
         log.error("authentication by %s failed: %s", name, type(error).__name__)
         raise PluginFaultError(f"authentication by {name} failed; pman's log says more") from None
     found = next((answer for answer in answers if answer is not None), None)
-    if found is not None and not (isinstance(found, Principal) and found.name):
-        raise PluginFaultError(f"authentication by {name} did not return a principal with a name")
-    return found
+    if found is None or _is_sound(found):
+        return found
+    raise PluginFaultError(f"authentication by {name} did not return a principal with a name")
+
+
+def _is_sound(found: Any) -> bool:
+    """Whether a plugin answered a principal, which has a name of text and a role of pman's."""
+    return (
+        isinstance(found, Principal)
+        and isinstance(found.role, Role)
+        and isinstance(found.name, str)
+        and bool(found.name)
+    )
 
 
 def token_of(authorization: str) -> str | None:

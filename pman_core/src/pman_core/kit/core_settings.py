@@ -193,6 +193,8 @@ class CoreSettings(EngineSettings):
             yield "AUTH=none and AUTH_TOKENS_FILE are both set; unset one of them"
         if self.auth and self.jobs_visible_to == "owner":
             yield "JOBS_VISIBLE_TO=owner needs to know who asks, which AUTH=none rules out"
+        if self.auth and self.requests_per_second:
+            yield "REQUESTS_PER_SECOND needs to know who asks, which AUTH=none rules out"
         older = self.run_as_user is not None or self.run_as_group is not None
         if self.container_user and older:
             yield ("CONTAINER_USER and SECURITYCONTEXT_RUN_AS_* are both set; keep CONTAINER_USER")

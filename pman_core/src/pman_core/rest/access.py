@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import cast
 
-from flask import Flask, g, has_request_context, request
+import attrs
+from flask import Flask, Response, g, has_request_context, request, stream_with_context
 from werkzeug.exceptions import HTTPException
 
 from pman_core._internal.authentication import Authenticator
 from pman_core.contract.access import UNRESTRICTED, Client, Principal
-from pman_core.contract.errors import AccessError, UnauthenticatedError
+from pman_core.contract.errors import UnauthenticatedError
 from pman_core.kit.routes import is_open_to_all
 
 #: Where the server keeps, in the scope of a request, who sent it; it asks before it reads the body.
@@ -18,29 +20,40 @@ SCOPE_KEY = "pman.principal"
 #: Where the application keeps who authenticates, for the server.
 AUTHENTICATOR = "pman.authenticator"
 
-#: Answers who sent a request; ``None``: nobody who is known, and the view is open to all.
-Gate = Callable[[Client, Callable[..., object] | None], Principal | None]
+View = Callable[..., object]
 
 
-def gate_of(authenticator: Authenticator) -> Gate:
+@attrs.frozen
+class Gate:
     """What every request has to go through."""
 
-    def gate(client: Client, view: Callable[..., object] | None) -> Principal | None:
-        """:raises AccessError: it is not let in."""
-        try:
-            return authenticator.principal(client)
-        except AccessError:
-            if view is not None and is_open_to_all(view):
-                return None
-            raise
+    authenticator: Authenticator
 
-    return gate
+    def principal(self, client: Client, view: View | None) -> Principal | None:
+        """Who sent a request; ``None``: it is not known, and the view is open to all.
+
+        No plugin is asked for an open view: whether pman is alive is nothing that another server
+        should decide.
+
+        :raises PmanError: the request is not let in.
+        """
+        if _is_open(view):
+            return self.authenticator.known(client)
+        return self.authenticator.principal(client)
+
+    def may_wait(self, client: Client, view: View | None) -> bool:
+        """Whether that may take its time."""
+        return not _is_open(view) and self.authenticator.asks_plugins(client)
+
+
+def _is_open(view: View | None) -> bool:
+    return view is not None and is_open_to_all(view)
 
 
 def install_access(app: Flask, authenticator: Authenticator) -> None:
     """Send each request through a gate, also where its address is none that pman has."""
     app.extensions[AUTHENTICATOR] = authenticator
-    gate = gate_of(authenticator)
+    gate = Gate(authenticator)
 
     @app.before_request
     def _authenticate() -> None:
@@ -48,7 +61,15 @@ def install_access(app: Flask, authenticator: Authenticator) -> None:
         if SCOPE_KEY in scope:
             g.principal = scope[SCOPE_KEY]
         else:
-            g.principal = gate(_client(), app.view_functions.get(request.endpoint or ""))
+            view = app.view_functions.get(request.endpoint or "")
+            g.principal = gate.principal(_client(), view)
+
+    @app.after_request
+    def _stay_who_asks(answer: Response) -> Response:
+        """A stream of an extension is made after its view has returned, for the same principal."""
+        if answer.is_streamed and not answer.direct_passthrough:
+            answer.response = stream_with_context(cast(Iterator[bytes], answer.response))
+        return answer
 
 
 def principal_now() -> Principal:
@@ -69,16 +90,16 @@ def is_known() -> bool:
     return g.principal is not None
 
 
-def view_of(app: Flask) -> Callable[[str, str], Callable[..., object] | None]:
+def view_of(app: Flask) -> Callable[[str, str], View | None]:
     """Finds the view of a path and a method; ``None`` if there is none."""
     urls = app.url_map.bind("")
 
-    def find(path: str, method: str) -> Callable[..., object] | None:
+    def find(path: str, method: str) -> View | None:
         try:
             endpoint, _ = urls.match(path, method)
         except HTTPException:  # no such path or method, or another form of the path
             return None
-        found: Callable[..., object] = app.view_functions[endpoint]
+        found: View = app.view_functions[endpoint]
         return found
 
     return find

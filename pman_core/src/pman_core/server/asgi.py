@@ -9,13 +9,12 @@ from typing import Any
 from a2wsgi import WSGIMiddleware
 from flask import Flask
 
-from pman_core._internal.authentication import Authenticator
 from pman_core._internal.rate import Rate
-from pman_core.contract.access import Client
-from pman_core.contract.errors import PmanError, UnauthenticatedError
+from pman_core.contract.access import Client, Principal
+from pman_core.contract.errors import EngineUnavailableError, PmanError, UnauthenticatedError
 from pman_core.kit.deadline import within
 from pman_core.kit.routes import asks_no_engine
-from pman_core.rest.access import AUTHENTICATOR, SCOPE_KEY, gate_of, view_of
+from pman_core.rest.access import AUTHENTICATOR, SCOPE_KEY, Gate, View, view_of
 from pman_core.server.protocol import CERTIFICATE_KEY
 from pman_core.server.refusals import (
     RefusalError,
@@ -67,7 +66,7 @@ def application(flask: Flask, threads: int, engine_timeout_s: float) -> Applicat
     # An engine that hangs holds all threads of the others.
     beside: Any = WSGIMiddleware(wsgi, workers=THREADS_WITHOUT_ENGINE)
     view = view_of(flask)
-    entrance = Entrance(flask.extensions[AUTHENTICATOR])
+    entrance = Entrance(Gate(flask.extensions[AUTHENTICATOR]), engine_timeout_s)
     large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def serve(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -103,29 +102,41 @@ class Entrance:
     Whoever guesses at tokens from one address is answered late: nobody else waits for that.
     """
 
-    def __init__(self, authenticator: Authenticator) -> None:
-        self._gate = gate_of(authenticator)
-        self._may_wait = authenticator.may_wait
+    def __init__(self, gate: Gate, plugins_timeout_s: float) -> None:
+        self._gate = gate
+        self._plugins_timeout_s = plugins_timeout_s
         self._wrong = Rate(WRONG_PER_SECOND, WRONG_AT_ONCE / WRONG_PER_SECOND)
 
-    async def let_in(
-        self, scope: MutableMapping[str, Any], view: Callable[..., object] | None
-    ) -> None:
+    async def let_in(self, scope: MutableMapping[str, Any], view: View | None) -> None:
         """Note in the scope who sent the request.
 
         :raises RefusalError: it is not let in.
         """
         client = _client(scope)
         try:
-            if self._may_wait:  # plugins are asked in a thread
-                scope[SCOPE_KEY] = await asyncio.to_thread(self._gate, client, view)
-            else:
-                scope[SCOPE_KEY] = self._gate(client, view)
+            found = scope[SCOPE_KEY] = await self._principal(client, view)
         except PmanError as error:
-            is_guess = isinstance(error, UnauthenticatedError) and "authorization" in client.headers
-            if is_guess and self._wrong.wait_s(client.address or ""):
-                await asyncio.sleep(SLOWED_S)
+            if isinstance(error, UnauthenticatedError):
+                await self._slow_guesses(client)
             raise not_let_in(error, scope["method"], scope["path"]) from error
+        if found is None:  # an open view may show, too, whether a token is right
+            await self._slow_guesses(client)
+
+    async def _principal(self, client: Client, view: View | None) -> Principal | None:
+        """:raises PmanError: the request is not let in."""
+        if not self._gate.may_wait(client, view):
+            return self._gate.principal(client, view)
+        try:
+            async with asyncio.timeout(self._plugins_timeout_s):
+                return await asyncio.to_thread(self._gate.principal, client, view)
+        except TimeoutError:
+            raise EngineUnavailableError(
+                f"who asks could not be found out in {self._plugins_timeout_s:g} s; try again later"
+            ) from None
+
+    async def _slow_guesses(self, client: Client) -> None:
+        if "authorization" in client.headers and self._wrong.wait_s(client.address or ""):
+            await asyncio.sleep(SLOWED_S)
 
 
 def _client(scope: MutableMapping[str, Any]) -> Client:

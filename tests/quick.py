@@ -9,6 +9,8 @@ import pytest
 #: What is left out although it needs no engine, by patterns of its path: it starts processes,
 #: waits, or has very many cases.
 SLOW = (
+    "pman_core/tests/test_access_junk.py",
+    "pman_core/tests/test_access_server.py",
     "pman_core/tests/test_cli_jobs.py",
     "pman_core/tests/test_engine_http.py",
     "pman_core/tests/test_masking.py",

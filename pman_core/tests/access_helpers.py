@@ -20,6 +20,16 @@ OVER = datetime(2020, 1, 1, tzinfo=UTC)
 TO_COME = datetime.now(UTC) + timedelta(days=1)
 
 
+@attrs.define
+class Clock:
+    """A clock that a test turns."""
+
+    now: float = 1_000_000.3
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @attrs.frozen
 class Tokens:
     """A file of tokens, as an operator keeps it."""

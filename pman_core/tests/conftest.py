@@ -6,11 +6,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from access_helpers import Tokens
+from access_helpers import Clock, Tokens
 from plugin_helpers import Site, fake_site
 from rest_helpers import Service, memory_engine, serve
+from server_helpers import Start, pman_serves
 
-from pman_core._internal import registry
+from pman_core._internal import authentication, registry
+from pman_core._internal.rate import Rate
 from pman_core.testing import MemoryEngine
 
 
@@ -43,6 +45,21 @@ def start(storebase: Path, engine: MemoryEngine) -> Callable[..., Service]:
 def service(start: Callable[..., Service]) -> Service:
     """A service with nothing but what it needs."""
     return start()
+
+
+@pytest.fixture
+def pman_serve(tmp_path: Path) -> Iterator[Start]:
+    """Starts ``pman serve`` as people do."""
+    with pman_serves(tmp_path) as begin:
+        yield begin
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock by which requests of principals are counted."""
+    made = Clock()
+    monkeypatch.setattr(authentication, "Rate", partial(Rate, clock=made))
+    return made
 
 
 @pytest.fixture

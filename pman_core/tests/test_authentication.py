@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from access_helpers import OVER, Tokens, basic, bearer
+from access_helpers import OVER, Clock, Tokens, basic, bearer
 from rest_helpers import Service
 
 from pman_core import hookimpl
@@ -98,6 +98,7 @@ def test_401_names_both_ways_to_show_a_token(start: Start, tokens: Tokens) -> No
     assert schemes == ["Bearer", "Basic"]
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("name", ["pfcon", "m404", "404"])
 def test_no_refusal_of_a_removal_holds_the_number_by_which_cube_knows_a_removed_job(
     start: Start, tokens: Tokens, name: str
@@ -195,3 +196,47 @@ def test_settings_that_contradict_one_another_are_refused(
 def test_auth_none_contradicts_an_extension_that_authenticates(start: Start) -> None:
     with pytest.raises(SettingsError, match=r"AUTH=none contradicts .*extension0"):
         start(extensions=(Knows(),), AUTH="none")
+
+
+# ---------------------------------------------------------------------- how often
+
+
+def test_who_asks_too_often_is_told_when_to_ask_again_and_nobody_else_is_slowed(
+    start: Start, tokens: Tokens, clock: Clock
+) -> None:
+    flood, other = tokens.add("flood"), tokens.add("other")
+    service = start(**tokens.setting(), REQUESTS_PER_SECOND="3")
+    codes = [service.get("jobs/", headers=bearer(flood)).status_code for _ in range(5)]
+    assert codes == [200, 200, 200, 429, 429]
+    refused = service.post(headers=bearer(flood))
+    assert refused.status_code == 429
+    assert refused.headers["Retry-After"] == "1"
+    told = "flood sent more than 3 requests a second to this process of pman"
+    assert told in (refused.json or {})["message"]
+    assert not service.engine.records
+    assert service.post(headers=bearer(other)).status_code == 201
+    clock.now += 1
+    assert service.get("jobs/", headers=bearer(flood)).status_code == 200
+
+
+@pytest.mark.usefixtures("clock")
+def test_two_tokens_of_one_name_share_its_limit(start: Start, tokens: Tokens) -> None:
+    first, second = tokens.add("pfcon"), tokens.add("pfcon")
+    service = start(**tokens.setting(), REQUESTS_PER_SECOND="1")
+    codes = [service.get("jobs/", headers=bearer(t)).status_code for t in (first, second)]
+    assert codes == [200, 429]
+
+
+@pytest.mark.usefixtures("clock")
+def test_wrong_tokens_use_up_nothing_of_anybody(start: Start, tokens: Tokens) -> None:
+    token = tokens.add("pfcon")
+    service = start(**tokens.setting(), REQUESTS_PER_SECOND="1")
+    wrong = {service.get("jobs/", headers=bearer("wrong")).status_code for _ in range(50)}
+    assert wrong == {401}
+    assert service.get("jobs/", headers=bearer(token)).status_code == 200
+
+
+def test_without_a_limit_any_number_is_served(start: Start, tokens: Tokens) -> None:
+    token = tokens.add("pfcon")
+    service = start(**tokens.setting())
+    assert {service.get("jobs/", headers=bearer(token)).status_code for _ in range(50)} == {200}

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import attrs
 import pytest
+from access_helpers import Clock
 
 from pman_core._internal import rate
 from pman_core._internal.rate import Rate
-
-
-@attrs.define
-class Clock:
-    now: float = 1_000_000.3
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,20 +17,15 @@ from pathlib import Path
 
 import pytest
 import requests
-from cli_helpers import install_fake_backends, settings
-from flask import Flask
 from rest_helpers import Service, body, until
-from uvicorn import Config, Server
+from server_helpers import POST, answer, port_of, send, serving
+from uvicorn import Server
 
 from pman_core import Job, JobInfo, hookimpl
 from pman_core.contract.errors import EngineUnavailableError
 from pman_core.kit.engine_http import BoundedSession, is_late
 from pman_core.server import asgi, protocol
-from pman_core.server.asgi import application
-from pman_core.server.protocol import PmanProtocol
 from pman_core.testing import MemoryBackend, MemoryEngine
-
-POST = b"POST /api/v1/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 #: What stalled clients send; each waits for ever after it.
 STALLED = {
@@ -49,28 +43,6 @@ STALLED = {
 }
 
 
-@contextlib.contextmanager
-def serving(flask: Flask, engine_timeout_s: float = 20) -> Iterator[tuple[Server, int]]:
-    """A server in this process, with one thread for Flask, and its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening, contextlib.ExitStack() as stack:
-        server = Server(
-            Config(
-                application(flask, 1, engine_timeout_s),
-                http=PmanProtocol,
-                lifespan="off",
-                log_config=None,
-                timeout_graceful_shutdown=1,
-            )
-        )
-        thread = threading.Thread(target=server.run, args=([listening],))
-        port = listening.getsockname()[1]
-        thread.start()
-        stack.callback(thread.join)
-        stack.callback(setattr, server, "should_exit", True)
-        until(lambda: server.started, bool)
-        yield server, port
-
-
 @pytest.fixture
 def server(start: Callable[..., Service]) -> Iterator[tuple[Server, int]]:
     """A server, and its port."""
@@ -82,20 +54,6 @@ def server(start: Callable[..., Service]) -> Iterator[tuple[Server, int]]:
 def served(server: tuple[Server, int]) -> int:
     """Its port."""
     return server[1]
-
-
-def send(port: int, data: bytes) -> socket.socket:
-    """A connection on which this has been sent."""
-    client = socket.create_connection(("127.0.0.1", port), timeout=20)
-    client.sendall(data)
-    return client
-
-
-def answer(client: socket.socket) -> tuple[int, dict[str, str]]:
-    """The status and the body of what the server answers."""
-    with client, http.client.HTTPResponse(client) as answered:
-        answered.begin()
-        return answered.status, json.loads(answered.read())
 
 
 def get(port: int, path: str = "/api/v1/") -> int:
@@ -341,42 +299,6 @@ def test_a_submission_is_repeated_only_while_its_client_waits(
 
 
 # ------------------------------------------------------------------------- pman serve
-
-
-@pytest.fixture
-def pman_serve(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts ``pman serve`` as people do."""
-    folder = install_fake_backends(tmp_path / "dist")
-    variables = {**settings(tmp_path / "data"), "PYTHONPATH": str(folder)}
-    began = []
-
-    def begin(*options: str, **more: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", "from pman_core.cli import main; main()", "serve"]
-        process = subprocess.Popen(
-            [*command, "--port", "0", *options],
-            env={"PATH": os.environ["PATH"], **variables, **more},
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        began.append(process)
-        return process
-
-    yield begin
-    for process in began:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def port_of(process: subprocess.Popen[str]) -> int:
-    """The port that it says it listens on."""
-    assert process.stdout
-    line = process.stdout.readline()
-    assert "/api/v1/" in line, process.communicate()
-    return int(line.rpartition(":")[2].partition("/")[0])
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

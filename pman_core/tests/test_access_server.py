@@ -80,7 +80,7 @@ def test_a_stranger_who_has_sent_all_sees_why_and_may_go_on(served: int, token: 
             connection.request("GET", f"{URL}jobs/", headers=headers)
             found = connection.getresponse()
             found.read()
-            assert found.status == status
+            assert (found.status, found.will_close) == (status, False)
 
 
 # ------------------------------------------------------------------------- the wire

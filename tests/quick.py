@@ -21,6 +21,7 @@ SLOW = (
     "pman_core/tests/test_rest_secrets.py",
     "pman_core/tests/test_server.py",
     "pman_core/tests/test_surface.py",
+    "pman_core/tests/test_tls.py",
     "plugins/pman/tests/*",
     "plugins/pman_cromwell/tests/test_node_faults.py",
     "plugins/pman_cromwell/tests/test_retries.py",

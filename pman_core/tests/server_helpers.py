@@ -21,12 +21,15 @@ from uvicorn import Config, Server
 
 from pman_core.server.asgi import application
 from pman_core.server.protocol import PmanProtocol
+from pman_core.server.tls import TlsFiles
 
 POST = b"POST /api/v1/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
 @contextlib.contextmanager
-def serving(flask: Flask, engine_timeout_s: float = 20) -> Iterator[tuple[Server, int]]:
+def serving(
+    flask: Flask, engine_timeout_s: float = 20, tls: TlsFiles | None = None
+) -> Iterator[tuple[Server, int]]:
     """A server in this process, with one thread for Flask, and its port."""
     with socket.create_server(("127.0.0.1", 0)) as listening, contextlib.ExitStack() as stack:
         server = Server(
@@ -36,6 +39,7 @@ def serving(flask: Flask, engine_timeout_s: float = 20) -> Iterator[tuple[Server
                 lifespan="off",
                 log_config=None,
                 timeout_graceful_shutdown=1,
+                ssl_context_factory=(lambda *_: tls.context()) if tls else None,
             )
         )
         thread = threading.Thread(target=server.run, args=([listening],))

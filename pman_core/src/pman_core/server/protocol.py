@@ -26,6 +26,8 @@ LINGER_S = 5.0
 #: Seconds for which a client may take nothing of its answer.
 STALL_S = 30.0
 
+#: Seconds that an idle client has to end its side of TLS when the server stops.
+GOODBYE_S = 1.0
 
 #: Where the scope of a request has the certificate that its client proved to have.
 CERTIFICATE_KEY = "pman.certificate"
@@ -111,6 +113,8 @@ class PmanProtocol(HttpToolsProtocol):
             self._abort()
         else:
             super().shutdown()
+            if self.transport.is_closing():  # with TLS that waits for the other side
+                self._set_timer(GOODBYE_S, self._abort)
 
     def pause_writing(self) -> None:
         """The client does not take its answer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import attrs
 
@@ -28,13 +28,13 @@ class TlsFiles:
     client_ca: str | None = None
 
     def context(self) -> ssl.SSLContext:
-        """A context that reads the files again once they have changed, at the next handshake.
+        """A context that reads the files again once they have changed, for new connections.
 
         Connections that exist go on as they are.
 
         :raises SettingsError: the files cannot be used.
         """
-        return _Renewing(self).context
+        return _Renewing(self)
 
     def read(self) -> ssl.SSLContext:
         """A context of the files as they are now.
@@ -47,8 +47,8 @@ class TlsFiles:
             ("--tls-key", self.key),
             ("--tls-client-ca", self.client_ca),
         ):
-            if path and not Path(path).is_file():
-                raise SettingsError([f"{option}: there is no file {path}"])
+            if path:
+                _insist_on_readable(option, path)
         try:
             context.load_cert_chain(self.certificate, self.key, password=_no_password)
         except (OSError, ValueError) as error:
@@ -74,26 +74,53 @@ class TlsFiles:
         return tuple(_state(path) for path in (self.certificate, self.key, self.client_ca) if path)
 
 
-class _Renewing:
-    """Gives each handshake a context of the files as they are then."""
+class _Renewing(ssl.SSLContext):
+    """Gives each connection a context of the files as they are then.
+
+    A context of its own, and not other settings of the same one: that would keep the keys of its
+    session tickets, with which clients are let in whose authority has been taken away since.
+    """
+
+    def __new__(cls, files: TlsFiles) -> Self:
+        return super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
 
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
         self._seen = files.state()
-        self._current = self.context = files.read()
-        self.context.sni_callback = self._renew
+        self._current = files.read()
 
-    def _renew(self, handshake: Any, name: str | None, first: ssl.SSLContext) -> None:
-        """Called at each handshake, with a server name or without (Python's ssl.SSLContext)."""
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """Begin a connection; asyncio calls this."""
+        self._read_again_if_changed()
+        return self._current.wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+
+    def _read_again_if_changed(self) -> None:
+        """Files that cannot be used change nothing: they may just be being replaced."""
         state = self._files.state()
-        if state != self._seen:
-            self._seen = state
-            try:
-                self._current = self._files.read()
-                log.info("the certificates were read again")
-            except SettingsError as error:
-                log.error("the certificates stay as they were: %s", error)
-        handshake.context = self._current
+        if state == self._seen:
+            return
+        self._seen = state
+        try:
+            self._current = self._files.read()
+        except SettingsError as error:
+            log.error("the certificates stay as they were: %s", error)
+        else:
+            log.info("the certificates were read again")
+
+
+def _insist_on_readable(option: str, path: str) -> None:
+    """:raises SettingsError: the file cannot be read."""
+    try:
+        Path(path).open("rb").close()
+    except OSError as error:
+        raise SettingsError([f"{option}: {path} cannot be read: {error.strerror}"]) from error
 
 
 def _no_password() -> str:

@@ -11,6 +11,7 @@ import pytest
 SLOW = (
     "pman_core/tests/test_access_junk.py",
     "pman_core/tests/test_access_server.py",
+    "pman_core/tests/test_cli_access.py",
     "pman_core/tests/test_cli_jobs.py",
     "pman_core/tests/test_engine_http.py",
     "pman_core/tests/test_masking.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
@@ -21,6 +22,12 @@ DEFAULT_URL = "http://127.0.0.1:5010/api/v1/"
 #: Seconds to wait for a connection, and for an answer: as long as pfcon does.
 _TIMEOUT_S = (10, 100)
 
+#: What a header can hold of a token.
+_IN_HEADERS = re.compile(r"[!-~]+")
+
+#: The words of OpenSSL in an error of requests.
+_REASON = re.compile(r"certificate [a-z ]+(: [^(]+[^( ])?")
+
 Answer = dict[str, Any]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,6 +37,10 @@ class _Bearer:
     """Shows a token with each request."""
 
     token: str = attrs.field(repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not _IN_HEADERS.fullmatch(self.token):
+            raise ServerError("PMAN_TOKEN is no token: it holds blanks or other signs")
 
     def __call__(self, request: Any) -> Any:
         """Add the header; requests drops it where a redirect leads to another host."""
@@ -61,8 +72,10 @@ class Client:
         token = os.environ.get("PMAN_TOKEN")
         if token:
             self._session.auth = _Bearer(token)
-        # A proxy would look for pman on its own loopback interface, not on ours.
-        self._session.trust_env = not _is_loopback(split)
+        if _is_loopback(split):
+            # A proxy would look for pman on its own loopback interface, not on ours.
+            self._session.trust_env = False
+            self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
 
     def submit(self, request: Mapping[str, Any]) -> Answer:
         """Ask for a job; the request has the words of the wire."""
@@ -102,6 +115,11 @@ class Client:
 
         try:
             response = self._session.request(method, self.url + path, timeout=_TIMEOUT_S, **what)
+        except requests.exceptions.SSLError as error:
+            raise ServerError(
+                f"{self._shown} cannot be trusted, or wants another certificate: {_reason(error)}; "
+                "REQUESTS_CA_BUNDLE names the file of a private authority"
+            ) from error
         except requests.ConnectionError as error:
             raise NoAnswerError(
                 f"no pman answers at {self._shown}; is `pman serve` running there?"
@@ -137,6 +155,12 @@ def _message(answer: Any) -> str | None:
         faults = joined(one_line(f"{field}: {fault}") for field, fault in message.items())
         return f"pman refuses this request:\n{faults}"
     return one_line(message.removeprefix("404: ")) if isinstance(message, str) else None
+
+
+def _reason(error: Exception) -> str:
+    """What OpenSSL says is wrong with the other side's certificate."""
+    found = _REASON.search(str(error))
+    return found[0] if found else "TLS failed"
 
 
 def _path(jid: str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
+from pathlib import Path
 
 import pytest
 import requests
+from access_helpers import Tokens
 from old_commands import Start
 from rest_helpers import body, until
 
@@ -36,6 +40,41 @@ def test_a_job_runs_under_gunicorn(start: Start) -> None:
         lambda seen: "finished" in seen["status"],
     )
     assert job["status"] == "finishedSuccessfully"
+
+
+def test_gunicorn_serves_those_who_have_a_token(start: Start, tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path / "tokens")
+    token = tokens.add("pfcon")
+    started = start("gunicorn", "-b", "127.0.0.1:0", "pman.wsgi:application", **tokens.setting())
+    host = f"127.0.0.1:{started.port()}"
+    assert requests.get(f"http://{host}/api/v1/", timeout=60).json() == {}
+    wanted = body(jid="old-1", image="demo", entrypoint=["ok"])
+    assert requests.post(f"http://{host}/api/v1/", json=wanted, timeout=60).status_code == 401
+    pfcon = f"http://pfcon:{token}@{host}/api/v1"
+    made = requests.post(pfcon, json=wanted, timeout=60)  # by a redirect
+    assert (made.status_code, made.json()["owner"]) == (201, "pfcon")
+    tokens.revoke("pfcon")
+    assert requests.get(f"{pfcon}/jobs/", timeout=60).status_code == 401
+
+
+def own_address() -> str | None:
+    """An address of this machine in a network, if it is in one."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
+        found.connect(("192.0.2.1", 9))  # sends nothing
+        address: str = found.getsockname()[0]
+        return None if address.startswith("127.") else address
+    return None
+
+
+@pytest.mark.skipif(own_address() is None, reason="this machine is in no network")
+def test_without_tokens_gunicorn_serves_this_machine_only_whatever_it_listens_on(
+    start: Start,
+) -> None:
+    started = start("gunicorn", "-b", "0.0.0.0:0", "pman.wsgi:application")
+    port = started.port()
+    for host, code in (("127.0.0.1", 200), (own_address(), 401)):
+        answer = requests.get(f"http://{host}:{port}/api/v1/jobs/", timeout=60)
+        assert answer.status_code == code
 
 
 def test_the_arguments_of_the_environment_are_honoured(start: Start) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import socket
+from pathlib import Path
 
 import requests
+from access_helpers import Tokens, bearer
 from old_commands import Start
 from rest_helpers import until
 
@@ -18,7 +20,7 @@ def free_port() -> int:
 
 def test_alone_it_serves_on_every_network_at_port(start: Start) -> None:
     port = free_port()
-    started = start("pman", PORT=str(port))
+    started = start("pman", PORT=str(port), AUTH="none")
     until(started.said, lambda said: "/api/v1/" in said)
     assert f"serves memory on http://0.0.0.0:{port}/api/v1/" in started.said()
     assert "pman serve --host 0.0.0.0" in started.said()
@@ -26,8 +28,24 @@ def test_alone_it_serves_on_every_network_at_port(start: Start) -> None:
     assert answer.json()["container_env"] == "memory"
 
 
+def test_alone_and_without_tokens_it_says_what_it_needs_to_serve_a_network(start: Start) -> None:
+    started = start("pman", PORT="0")
+    assert started.exit_code() == 2
+    assert "AUTH_TOKENS_FILE" in started.said()
+    assert "AUTH=none" in started.said()
+
+
+def test_alone_it_serves_a_network_to_those_who_have_a_token(start: Start, tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path / "tokens")
+    token = tokens.add("pfcon")
+    started = start("pman", PORT="0", **tokens.setting())
+    url = f"http://127.0.0.1:{started.port()}/api/v1/jobs/"
+    assert requests.get(url, timeout=60).status_code == 401
+    assert requests.get(url, headers=bearer(token), timeout=60).status_code == 200
+
+
 def test_the_arguments_of_gunicorn_are_told_to_have_no_effect(start: Start) -> None:
-    started = start("pman", PORT="0", GUNICORN_CMD_ARGS="--workers=4")
+    started = start("pman", PORT="0", GUNICORN_CMD_ARGS="--workers=4", AUTH="none")
     until(started.said, lambda said: "/api/v1/" in said)
     assert "GUNICORN_CMD_ARGS has no effect" in started.said()
 

@@ -16,7 +16,11 @@ View = TypeVar("View", bound=Callable[..., object])
 
 
 def open_to_all(view: View) -> View:
-    """Serve a view to everybody, with and without credentials; every other one needs them."""
+    """Serve a view to everybody, with and without credentials; every other one needs them.
+
+    In such a view it is known who asks if that is shown by a token of pman's own. Extensions that
+    authenticate are not asked, so that what they depend on cannot delay it.
+    """
     view.open_to_all = True  # type: ignore[attr-defined]
     return view
 

@@ -67,7 +67,8 @@ def install_access(app: Flask, authenticator: Authenticator) -> None:
     @app.after_request
     def _stay_who_asks(answer: Response) -> Response:
         """A stream of an extension is made after its view has returned, for the same principal."""
-        if answer.is_streamed and not answer.direct_passthrough:
+        is_made_later = answer.is_streamed and not answer.direct_passthrough
+        if is_made_later and request.method != "HEAD":  # of which Werkzeug closes no stream
             answer.response = stream_with_context(cast(Iterator[bytes], answer.response))
         return answer
 

@@ -12,9 +12,10 @@ from flask import Blueprint, Response, g
 from rest_helpers import URL, Service, body
 
 from pman_core import JobFilter, hookimpl
-from pman_core.contract.access import Role
+from pman_core.contract.access import UNRESTRICTED, Role
 from pman_core.contract.service import Service as Jobs
 from pman_core.kit.routes import open_to_all
+from pman_core.rest.access import principal_now
 
 Start = Callable[..., Service]
 
@@ -29,6 +30,9 @@ OPEN: dict[tuple[str, str], Any] = {
 
 class More:
     """An extension with routes."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []  # streams
 
     @hookimpl
     def pman_routes(self, service: Jobs) -> Blueprint:
@@ -55,8 +59,11 @@ class More:
         @bp.get("/stream")
         def stream() -> Response:
             def lines() -> Iterator[str]:
-                yield f"{service.principal.name}:"
-                yield from (info.jid for info in service.list(JobFilter(), 10).jobs)
+                try:
+                    yield f"{service.principal.name}:"
+                    yield from (info.jid for info in service.list(JobFilter(), 10).jobs)
+                finally:
+                    self.ended.append(service.principal.name)
 
             return Response(lines())
 
@@ -165,11 +172,26 @@ def test_a_stream_of_an_extension_is_made_for_who_asks_and_not_for_pman_itself(
     start: Start, tokens: Tokens
 ) -> None:
     a, b = tokens.add("a"), tokens.add("b")
-    service = start(extensions=(More(),), **tokens.setting(), JOBS_VISIBLE_TO="owner")
+    more = More()
+    service = start(extensions=(more,), **tokens.setting(), JOBS_VISIBLE_TO="owner")
     service.post(body(jid="1", image="hold"), headers=bearer(a))
     client = service.app.test_client()
     assert client.get("/more/stream", headers=bearer(a)).text == "a:1"
     assert client.get("/more/stream", headers=bearer(b)).text == "b:"
+    assert more.ended == ["a", "b"]
+
+
+def test_a_stream_whose_client_goes_is_ended_and_leaves_its_principal_nowhere(
+    start: Start, tokens: Tokens
+) -> None:
+    more, token = More(), tokens.add("a")
+    service = start(extensions=(more,), **tokens.setting())
+    with service.app.test_client().get("/more/stream", headers=bearer(token)) as answer:
+        assert next(answer.iter_encoded()) == b"a:"
+        assert principal_now() == UNRESTRICTED, "between the pieces, as in any thread"
+        assert more.ended == []
+    assert more.ended == ["a"], "its end is made for the same one"
+    assert principal_now() == UNRESTRICTED
 
 
 def test_the_document_says_how_to_show_a_token_and_what_an_operation_answers_without_one(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextvars import ContextVar
 from typing import cast
 
 import attrs
-from flask import Flask, Response, g, has_request_context, request, stream_with_context
+from flask import Flask, Response, g, has_request_context, request
 from werkzeug.exceptions import HTTPException
 
 from pman_core._internal.authentication import Authenticator
@@ -21,6 +23,9 @@ SCOPE_KEY = "pman.principal"
 AUTHENTICATOR = "pman.authenticator"
 
 View = Callable[..., object]
+
+#: For whom the piece of a stream is made that is made now, outside of all requests.
+_asked_by: ContextVar[Principal | None] = ContextVar("pman_asked_by", default=UNRESTRICTED)
 
 
 @attrs.frozen
@@ -66,11 +71,36 @@ def install_access(app: Flask, authenticator: Authenticator) -> None:
 
     @app.after_request
     def _stay_who_asks(answer: Response) -> Response:
-        """A stream of an extension is made after its view has returned, for the same principal."""
-        is_made_later = answer.is_streamed and not answer.direct_passthrough
-        if is_made_later and request.method != "HEAD":  # of which Werkzeug closes no stream
-            answer.response = stream_with_context(cast(Iterator[bytes], answer.response))
+        """A stream of an extension is made after its view has returned."""
+        if answer.is_streamed and not answer.direct_passthrough:
+            pieces = cast(Iterable[bytes], answer.response)
+            answer.response = _made_for(g.get("principal"), pieces)
         return answer
+
+
+def _made_for(principal: Principal | None, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same pieces; each is made for that principal, and not for pman itself."""
+    left = iter(pieces)
+    try:
+        while True:
+            with _asked(principal):
+                piece = next(left, None)
+            if piece is None:
+                return
+            yield piece
+    finally:
+        if isinstance(pieces, Generator):
+            with _asked(principal):
+                pieces.close()
+
+
+@contextlib.contextmanager
+def _asked(principal: Principal | None) -> Iterator[None]:
+    before = _asked_by.set(principal)
+    try:
+        yield
+    finally:
+        _asked_by.reset(before)
 
 
 def principal_now() -> Principal:
@@ -78,11 +108,9 @@ def principal_now() -> Principal:
 
     :raises UnauthenticatedError: it is not known, since the route is open to all.
     """
-    if not has_request_context():
-        return UNRESTRICTED
-    if g.principal is None:
+    found: Principal | None = g.principal if has_request_context() else _asked_by.get()
+    if found is None:
         raise UnauthenticatedError
-    found: Principal = g.principal
     return found
 
 

@@ -5,10 +5,20 @@ from typing import Any
 
 import attrs
 import pytest
-from k8s_jobs import BASE
+from k8s_jobs import BASE, CLAIMS
 
-from pman_core import ClaimPath, HostPath, Mount, NfsPath, Resources, User, VolumePath
+from pman_core import (
+    ClaimPath,
+    HostPath,
+    Mount,
+    NfsPath,
+    Resources,
+    Storage,
+    User,
+    VolumePath,
+)
 from pman_core.contract.errors import UnsupportedError
+from pman_core.contract.storage import host_storage, nfs_storage
 from pman_core.kit.job_labels import owner_in
 from pman_core.kit.settings import load
 from pman_k8s.escaping import escaped, unescaped
@@ -141,14 +151,35 @@ def test_a_claim_is_one_volume_with_two_directories() -> None:
     ]
 
 
-def test_a_missing_host_directory_is_never_made() -> None:
+@pytest.mark.parametrize(
+    ("storage", "volume"),
+    [
+        (host_storage("/data"), {"hostPath": {"path": "/data", "type": "Directory"}}),
+        (nfs_storage("server", "/x"), {"nfs": {"server": "server", "path": "/x"}}),
+    ],
+)
+def test_a_storebase_of_the_host_or_of_an_export_is_one_volume_like_a_claim(
+    storage: Storage, volume: dict[str, Any]
+) -> None:
+    """So a kubelet refuses a directory that leads out of it, and only the input is read-only."""
+    mounts = (*storage.mounts("a b/in", "a b/out"), *CLAIMS)
+    pod = pod_of(mounts=mounts)
+    assert pod["volumes"][0] == {"name": "data-0", **volume}
+    assert [one["name"] for one in pod["volumes"]] == ["data-0", "data-2"]
+    assert pod["containers"][0]["volumeMounts"][:2] == [
+        {"name": "data-0", "mountPath": "/share/incoming", "readOnly": True, "subPath": "a b/in"},
+        {"name": "data-0", "mountPath": "/share/outgoing", "readOnly": False, "subPath": "a b/out"},
+    ]
+
+
+def test_where_links_are_followed_a_missing_host_directory_is_never_made() -> None:
     mounts = (Mount(HostPath("/data/in"), "/share/incoming", True),)
     assert pod_of(mounts=mounts)["volumes"] == [
         {"name": "data-0", "hostPath": {"path": "/data/in", "type": "Directory"}}
     ]
 
 
-def test_nfs_is_mounted_read_only_where_it_is_read() -> None:
+def test_where_links_are_followed_nfs_is_mounted_read_only_where_it_is_read() -> None:
     mounts = (
         Mount(NfsPath("server", "/x/in"), "/share/incoming", True),
         Mount(NfsPath("server", "/x/out"), "/share/outgoing", False),

@@ -9,6 +9,7 @@ from k8s_jobs import BASE, CLAIMS
 from pod_security_rules import SCCS, admitted_by, baseline, restricted, restricted_v2
 
 from pman_core import HostPath, Mount, NfsPath, User
+from pman_core.contract.storage import host_storage, nfs_storage
 from pman_core.kit.settings import load
 from pman_core.kit.user import parse_user
 from pman_k8s.capabilities import capabilities
@@ -17,8 +18,15 @@ from pman_k8s.platform import KUBERNETES, OPENSHIFT, Platform
 from pman_k8s.settings import K8sSettings
 
 SETTINGS = load(K8sSettings, {})
-HOST = (Mount(HostPath("/data/in"), "/share/incoming", True),)
-NFS = (Mount(NfsPath("server", "/in"), "/share/incoming", True),)
+#: As the core makes them; and one each as it does with STOREBASE_LINKS=follow.
+HOST = (
+    *host_storage("/data").mounts("in", "out"),
+    Mount(HostPath("/data/in"), "/data/model", True),
+)
+NFS = (
+    *nfs_storage("server", "/data").mounts("in", "out"),
+    Mount(NfsPath("server", "/data/in"), "/data/model", True),
+)
 SOMEBODY, ROOT = User(uid=1001, gid=1002), User(uid=0, gid=0)
 
 Rules = Callable[[dict[str, Any]], Iterator[str]]

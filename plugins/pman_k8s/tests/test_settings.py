@@ -7,9 +7,11 @@ from typing import Any
 import attrs
 import pytest
 from k8s_jobs import BASE
+from k8s_subjects import claim_of_tests
 
-from pman_core import ClaimPath, Deviation, Job, Mount, User
+from pman_core import ClaimPath, Deviation, Job, Mount, Storage, User
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, SettingsError
+from pman_core.contract.storage import host_storage, nfs_storage
 from pman_core.kit.directories import DirectoryChecker
 from pman_core.kit.settings import load
 from pman_k8s.backend import KubernetesBackend, OpenShiftBackend
@@ -124,18 +126,21 @@ def test_a_job_that_can_run_is_not_refused(changes: dict[str, Any]) -> None:
     validate(job(**changes), SETTINGS, DIRECTORIES)
 
 
+CLAIM, HOST, NFS = claim_of_tests(), host_storage("/data"), nfs_storage("server", "/data")
+EACH_STORAGE = pytest.mark.parametrize("storage", [CLAIM, HOST, NFS], ids=lambda it: it.name)
+
+
+@EACH_STORAGE
 @pytest.mark.parametrize(
     ("field", "missing"), [("input_dir", "in"), ("output_dir", "out"), ("mounts", "model")]
 )
-def test_a_directory_that_is_missing_in_the_claim_is_refused(
-    tmp_path: Path, field: str, missing: str
+def test_a_directory_that_is_missing_in_the_storebase_is_refused(
+    tmp_path: Path, storage: Storage, field: str, missing: str
 ) -> None:
+    """Wherever pman itself sees it: a kubelet would make it."""
     seen = load(K8sSettings, {"STOREBASE_MOUNT": str(tmp_path)})
-    mounts = (
-        Mount(ClaimPath("storebase", "in"), "/share/incoming", True),
-        Mount(ClaimPath("storebase", "out"), "/share/outgoing", False),
-        Mount(ClaimPath("storebase", "model"), "/data/model", True),
-    )
+    model = storage.mount("model", "/data/model", read_only=True)
+    mounts = (*storage.mounts("in", "out"), model)
     for name in ("in", "out", "model"):
         (tmp_path / name).mkdir()
     validate(job(mounts=mounts), seen, DIRECTORIES)
@@ -146,13 +151,28 @@ def test_a_directory_that_is_missing_in_the_claim_is_refused(
     assert not (tmp_path / missing).exists()
 
 
-def test_a_claim_that_is_not_mounted_here_is_no_fault_of_a_request(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("storage", "what"), [(CLAIM, "claim"), (HOST, "storebase"), (NFS, "storebase")]
+)
+def test_a_storebase_that_is_not_mounted_here_is_no_fault_of_a_request(
+    tmp_path: Path, storage: Storage, what: str
+) -> None:
     """A mount point without its mount is empty; a client would take the refusal for final."""
-    mounts = (Mount(ClaimPath("storebase", "in"), "/share/incoming", True),)
+    mounts = storage.mounts("in", "out")
     for mount in (tmp_path, tmp_path / "nothing"):
         seen = load(K8sSettings, {"STOREBASE_MOUNT": str(mount)})
-        with pytest.raises(EngineUnavailableError, match="is the claim mounted"):
+        with pytest.raises(EngineUnavailableError, match=f"is the {what} mounted"):
             validate(job(mounts=mounts), seen, DIRECTORIES)
+
+
+@pytest.mark.parametrize("storage", [HOST, NFS], ids=lambda it: it.name)
+def test_where_links_are_followed_missing_directories_are_left_to_the_kubelet(
+    tmp_path: Path, storage: Storage
+) -> None:
+    """It reports them; and links may lead where pman does not see them."""
+    seen = load(K8sSettings, {"STOREBASE_MOUNT": str(tmp_path)})
+    mounts = attrs.evolve(storage, follows_links=True).mounts("in", "out")
+    validate(job(mounts=mounts), seen, DIRECTORIES)
 
 
 def test_a_storebase_that_cannot_be_looked_at_is_503(tmp_path: Path) -> None:
@@ -162,20 +182,28 @@ def test_a_storebase_that_cannot_be_looked_at_is_503(tmp_path: Path) -> None:
         validate(job(mounts=mounts), seen, DIRECTORIES)
 
 
+MADE = Deviation.MISSING_DIRECTORY_MADE
+LINKS_OUT, LINKS_WITHIN = Deviation.LATE_LINKS_OUT, Deviation.LATE_LINKS_WITHIN
+
+
+@pytest.mark.parametrize("storage", ["kubernetes_pvc", "host", "nfs"])
 @pytest.mark.parametrize(
     ("more", "declared"),
     [
-        ({"VOLUME_NAME": "v"}, True),
-        ({"VOLUME_NAME": "v", "STOREBASE_MOUNT": "/storebase"}, False),
-        ({}, False),  # host folders and NFS: a missing directory is reported
+        ({}, {LINKS_WITHIN, MADE}),
+        ({"STOREBASE_MOUNT": "/storebase"}, {LINKS_WITHIN}),
+        ({"STOREBASE_LINKS": "follow"}, {LINKS_WITHIN, LINKS_OUT}),
+        ({"STOREBASE_LINKS": "follow", "STOREBASE_MOUNT": "/storebase"}, {LINKS_WITHIN, LINKS_OUT}),
     ],
 )
-def test_that_missing_directories_are_made_is_declared(
-    more: dict[str, str], declared: bool
+def test_what_a_kubelet_makes_and_follows_is_declared(
+    storage: str, more: dict[str, str], declared: set[Deviation]
 ) -> None:
-    backend = KubernetesBackend({"KUBERNETES_SERVICE_HOST": "10.0.0.1", **more})
-    found = Deviation.MISSING_DIRECTORY_MADE in backend.pman_capabilities().deviations
-    assert found is declared
+    site = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "VOLUME_NAME": "v", "STORAGE_TYPE": storage}
+    found = KubernetesBackend({**site, **more}).pman_capabilities().deviations.keys()
+    if storage == "kubernetes_pvc":  # a claim is a volume, whatever is said of links
+        declared = {LINKS_WITHIN} if "STOREBASE_MOUNT" in more else {LINKS_WITHIN, MADE}
+    assert found & {MADE, LINKS_OUT, LINKS_WITHIN} == declared
 
 
 KUBECONFIG: dict[str, Any] = {

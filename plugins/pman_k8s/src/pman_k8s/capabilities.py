@@ -22,9 +22,11 @@ _TIME = (
     "waiting for room is not."
 )
 _MADE = (
-    "kubelets make directories of a claim; pman looks before where STOREBASE_MOUNT is set, which "
-    "it is not"
+    "kubelets make directories of the storebase; pman looks before where STOREBASE_MOUNT is set, "
+    "which it is not"
 )
+_CONFINED = "a kubelet refuses a link that leads out of a volume, and follows one that stays in it"
+_FOLLOWED = "with STOREBASE_LINKS=follow nodes mount a directory by its path, and follow links"
 
 
 def capabilities(
@@ -32,8 +34,11 @@ def capabilities(
 ) -> Capabilities:
     """The capabilities; those of the two platforms differ only in the notes."""
     notes = [_TIME, _SECRETS]
+    by_path = False
     with contextlib.suppress(SettingsError):  # the core reports it, and does not start
-        notes.insert(0, required_level(platform, load(CoreSettings, environ)))
+        core = load(CoreSettings, environ)
+        notes.insert(0, required_level(platform, core))
+        by_path = core.storebase_links == "follow" and core.storage_type in ("host", "nfs")
     deviations = {
         Deviation.LOG_ORDER: "container runtimes read stdout and stderr from two pipes",
         Deviation.LOG_BYTES: (
@@ -45,9 +50,7 @@ def capabilities(
         Deviation.WORKDIR_MADE: (
             "runc, which starts containers on nodes, makes it as root's, and has no option not to"
         ),
-        Deviation.LATE_LINKS_WITHIN: (
-            "a kubelet refuses a link that leads out of a volume, and follows one that stays in it"
-        ),
+        Deviation.LATE_LINKS_WITHIN: _FOLLOWED if by_path else _CONFINED,
         Deviation.NO_INIT: "Kubernetes has no init for containers; an image may bring its own",
         Deviation.SECOND_RUN_WINDOW: (
             "before 1.26 a pod that is deleted by hand or evicted is replaced at once, and a "
@@ -56,7 +59,9 @@ def capabilities(
             "between two looks it does not miss, so such a job may succeed"
         ),
     }
-    if settings.volume_name and not settings.storebase_mount:
+    if by_path:
+        deviations[Deviation.LATE_LINKS_OUT] = _FOLLOWED
+    elif not settings.storebase_mount:
         deviations[Deviation.MISSING_DIRECTORY_MADE] = _MADE
     return Capabilities(
         mounts={ClaimPath, HostPath, NfsPath},

@@ -120,7 +120,7 @@ def _limits(job: Job, settings: K8sSettings) -> dict[str, str]:
 def _volumes(mounts: Iterable[Mount], shm_mib: int | None) -> tuple[list[Payload], list[Payload]]:
     """``volumes`` of the pod, and ``volumeMounts`` of the container.
 
-    A claim is one volume however many of its directories are mounted.
+    A storebase is one volume however many of its directories are mounted.
     """
     volumes: dict[str, Payload] = {}
     places: list[Payload] = []
@@ -138,14 +138,21 @@ def _volumes(mounts: Iterable[Mount], shm_mib: int | None) -> tuple[list[Payload
 
 
 def _source(mount: Mount) -> tuple[Payload, str]:
-    """A volume, and the directory in it."""
+    """A volume, and the directory in it.
+
+    The volume is the storebase, where that is known: a kubelet opens the directory in it part by
+    part, and refuses one that leads out of the volume, whatever takes its place meanwhile.
+    """
     match mount.source:
         case ClaimPath(claim, sub_path):
             return {"persistentVolumeClaim": {"claimName": claim}}, sub_path
-        case HostPath(path):
+        case HostPath(path, within) as source:
             # With type Directory the kubelet reports a missing one; by default it would make it.
-            return {"hostPath": {"path": path, "type": "Directory"}}, ""
-        case NfsPath(server, path):
+            volume = {"path": within or path, "type": "Directory"}
+            return {"hostPath": volume}, source.sub_path
+        case NfsPath(server, path, within) as source:
+            if within:  # one volume to read and to write: the container's mount says which
+                return {"nfs": {"server": server, "path": within}}, source.sub_path
             nfs = {"server": server, "path": path, "readOnly": mount.read_only}
             return {"nfs": nfs}, ""
         case other:

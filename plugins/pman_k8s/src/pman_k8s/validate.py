@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pman_core import ClaimPath, Job
+from pman_core import ClaimPath, HostPath, Job, NfsPath, Source
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
 from pman_core.kit.directories import DirectoryChecker
 from pman_core.kit.job_faults import job_faults
@@ -50,16 +50,21 @@ def _faults(job: Job) -> Iterator[tuple[str, str]]:
 
 
 def _look_at_directories(job: Job, storebase: Path, directories: DirectoryChecker) -> None:
-    """A kubelet makes a directory of a claim that is missing, and no field forbids that."""
+    """A kubelet makes a directory that is missing in a volume, and no field forbids that."""
     for index, mount in enumerate(job.mounts):
-        if isinstance(mount.source, ClaimPath):
-            directory = mount.source.sub_path
-            if not directories.is_dir(storebase / directory):
-                if not directories.holds_anything(storebase):
-                    raise EngineUnavailableError(
-                        f"nothing is in {storebase} (STOREBASE_MOUNT): is the claim mounted there?"
-                    )
-                field = _FIELDS[min(index, len(_FIELDS) - 1)]
-                raise InvalidJobError(
-                    faults={field: f"there is no directory {directory!r} in the storebase"}
+        directory = _directory_in_volume(mount.source)
+        if directory and not directories.is_dir(storebase / directory):
+            if not directories.holds_anything(storebase):
+                what = "claim" if isinstance(mount.source, ClaimPath) else "storebase"
+                raise EngineUnavailableError(
+                    f"nothing is in {storebase} (STOREBASE_MOUNT): is the {what} mounted there?"
                 )
+            field = _FIELDS[min(index, len(_FIELDS) - 1)]
+            raise InvalidJobError(
+                faults={field: f"there is no directory {directory!r} in the storebase"}
+            )
+
+
+def _directory_in_volume(source: Source) -> str:
+    """Empty where the directory is a volume itself: then the kubelet reports that it is missing."""
+    return source.sub_path if isinstance(source, ClaimPath | HostPath | NfsPath) else ""

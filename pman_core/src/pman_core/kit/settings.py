@@ -222,7 +222,7 @@ class EngineSettings:
         None,
         "Where pman itself sees the storebase, if it does (read-only is enough); for "
         "STORAGE_TYPE=host that is STOREBASE itself. Then directories that lead through a link are "
-        "refused, and those of a Kubernetes claim that are missing.",
+        "refused, and on Kubernetes those that are missing.",
     )
     start_deadline_s: int = variable(
         "START_DEADLINE",

@@ -46,8 +46,8 @@ _PERMANENT = re.compile(
 #: transient: the machine itself may have been out of memory.
 NO_MEMORY = r"container init was OOM-killed"
 
-#: Messages that are permanent only if they last: a directory of a claim cannot be made, or its
-#: server does not answer.
+#: Messages that are permanent only if they last: a directory of the storebase cannot be made, leads
+#: out of it, or its server does not answer.
 _PERMANENT_IF_IT_LASTS = re.compile(
     rf"(create|prepare) subPath|stat .*no such file|{NO_MEMORY}", re.IGNORECASE | re.DOTALL
 )

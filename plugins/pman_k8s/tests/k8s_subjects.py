@@ -23,6 +23,7 @@ from k8s_cluster import (
 from proxies import Proxy, proxy
 
 from pman_core import ClaimPath, Job, JobInfo, Storage
+from pman_core.contract.storage import host_storage
 from pman_core.testing import Subject
 from pman_core.testing.faulty_registry import faulty_images
 from pman_k8s.backend import KubernetesBackend
@@ -53,16 +54,29 @@ def claim_of_tests() -> Storage:
     )
 
 
+def host_of_tests() -> Storage:
+    """The same folder, as one that is on every node."""
+    return host_storage(str(STOREBASE))
+
+
 @contextlib.contextmanager
-def subject_on(folder: Path) -> Iterator[Subject]:
-    """The cluster, behind a proxy that plays the engine that is down."""
+def subject_on(folder: Path, storage: Storage | None = None) -> Iterator[Subject]:
+    """The cluster, behind a proxy that plays the engine that is down.
+
+    :param storage: else the claim.
+    """
+    storage = storage or claim_of_tests()
     mine = account()
     with proxy(mine.address) as between:
         yield Subject(
             factory=KubernetesBackend,
-            environ=environ_of(mine.kubeconfig(folder, between.port)),
+            environ=environ_of(
+                mine.kubeconfig(folder, between.port),
+                STORAGE_TYPE=storage.name,
+                STOREBASE=str(STOREBASE),
+            ),
             image=IMAGE,
-            storage=claim_of_tests(),
+            storage=storage,
             storebase=STOREBASE,
             missing_image=MISSING_IMAGE,
             make_foreign=foreign,

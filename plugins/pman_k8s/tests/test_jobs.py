@@ -8,12 +8,13 @@ from typing import Any
 
 import attrs
 import pytest
-from k8s_cluster import MISSING_IMAGE, OTHER_NAMESPACE, admin, applied, until
+from k8s_cluster import MISSING_IMAGE, OTHER_NAMESPACE, STOREBASE, admin, applied, until
 from k8s_kit import K8sKit, kit_on
 from k8s_subjects import claim_of_tests
 
-from pman_core import HostPath, JobFilter, Mount, NfsPath, Reason, Status, User
+from pman_core import HostPath, JobFilter, Mount, Reason, Status, User
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError, UnknownJobError
+from pman_core.contract.storage import host_storage, nfs_storage
 from pman_k8s.errors import NotFoundError, RefusedError
 from pman_k8s.status.job import is_being_deleted
 
@@ -54,7 +55,9 @@ def test_a_root_job_can_write_a_folder_of_somebody_else(kit: K8sKit) -> None:
     assert place.path("made").read_text() == "made\n"
 
 
-def test_a_missing_host_directory_is_reported_and_not_made(kit: K8sKit) -> None:
+def test_where_links_are_followed_a_missing_host_directory_is_reported_and_not_made(
+    kit: K8sKit,
+) -> None:
     place = kit.place()
     missing = place.folder / "no-such-input"
     mounts = (Mount(HostPath(str(missing)), "/share/incoming", True),)
@@ -64,7 +67,7 @@ def test_a_missing_host_directory_is_reported_and_not_made(kit: K8sKit) -> None:
     assert not missing.exists()
 
 
-def test_host_directories_are_mounted(kit: K8sKit) -> None:
+def test_where_links_are_followed_host_directories_are_mounted(kit: K8sKit) -> None:
     place = kit.place()
     mounts = (
         Mount(HostPath(str(place.folder / "in")), "/share/incoming", True),
@@ -75,6 +78,21 @@ def test_host_directories_are_mounted(kit: K8sKit) -> None:
     assert (info.status, info.reason) == (Status.FAILED, Reason.EXIT_CODE)
     assert place.path("made").exists()
     assert not (place.folder / "in" / "made").exists()
+
+
+def test_a_storebase_that_is_itself_a_link_is_mounted(kit: K8sKit) -> None:
+    """Nodes may have it in another place: only what is below it must be free of links."""
+    place = kit.place()
+    link = STOREBASE.with_name(kit.instance)
+    link.symlink_to(STOREBASE)
+    try:
+        name = place.folder.name
+        mounts = host_storage(str(link)).mounts(f"{name}/in", f"{name}/out")
+        info = kit.run(kit.pman(), kit.shell("echo x > /share/outgoing/made", mounts=mounts))
+    finally:
+        link.unlink()
+    assert info.status is Status.SUCCEEDED, info
+    assert place.path("made").exists()
 
 
 @contextlib.contextmanager
@@ -256,7 +274,7 @@ def test_a_job_that_is_scaled_away_by_hand_is_lost(kit: K8sKit) -> None:
 
 
 def test_a_server_of_nfs_that_is_not_there_is_waited_for(kit: K8sKit) -> None:
-    mounts = (Mount(NfsPath("127.0.0.1", "/no-such-export"), "/share/incoming", True),)
+    mounts = nfs_storage("127.0.0.1", "/no-such-export").mounts("a/in", "a/out")
     pman = kit.pman(START_DEADLINE="600")
     job = kit.shell("true", mounts=mounts)
     pman.pman_submit(job)

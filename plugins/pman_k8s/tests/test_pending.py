@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from k8s_cluster import CLAIM, MISSING_IMAGE, admin, applied, until
+from k8s_cluster import MISSING_IMAGE, admin, applied, until
 from k8s_kit import K8sKit
+from k8s_subjects import claim_of_tests, host_of_tests
 
-from pman_core import ClaimPath, HostPath, Mount, Reason, Resources, Status
+from pman_core import HostPath, Mount, Reason, Resources, Status, Storage
 from pman_core.kit.causes import cause_named
 from pman_k8s.status.pending import CONFIRM_S
 from pman_k8s.status.pods import Pod
@@ -39,14 +40,16 @@ def test_a_path_that_a_runtime_cannot_mount_ends_its_job_at_once(kit: K8sKit) ->
         assert "invalid volume specification" in info.message or "invalid mode" in info.message
 
 
-def test_a_colon_in_a_directory_of_a_claim_is_no_matter(kit: K8sKit) -> None:
+@pytest.mark.parametrize("storage", [claim_of_tests(), host_of_tests()], ids=lambda it: it.name)
+def test_a_colon_in_a_directory_of_the_storebase_is_no_matter(
+    kit: K8sKit, storage: Storage
+) -> None:
     place = kit.place()
     folder = place.folder / "a:b"
     folder.mkdir()
     (folder / "found").touch()
-    source = ClaimPath(CLAIM, f"{place.folder.name}/a:b")
-    mounts = (Mount(source, "/share/incoming", True),)
-    info = kit.run(kit.pman(), kit.shell("ls /share/incoming/found", mounts=mounts))
+    mount = storage.mount(f"{place.folder.name}/a:b", "/share/incoming", read_only=True)
+    info = kit.run(kit.pman(), kit.shell("ls /share/incoming/found", mounts=(mount,)))
     assert info.status is Status.SUCCEEDED, info
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from pman_core import HostPath, Job, Mount, NfsPath
@@ -29,6 +32,12 @@ def user_words(job: Job, image_user: str = "") -> str:
     if gid is None:
         return "" if uid is None else str(uid)
     return f"{image_user or '0' if uid is None else uid}:{gid}"
+
+
+def volume_name(instance: str, options: Mapping[str, str]) -> str:
+    """The name of the volume that an instance has for these options of the driver."""
+    whose = json.dumps([instance, options], sort_keys=True).encode()
+    return f"pman-{hashlib.sha256(whose).hexdigest()[:40]}"
 
 
 def docker_mount(mount: Mount) -> Payload:

@@ -9,14 +9,12 @@ replica once.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from pman_core import Job, Mount, Resources
 from pman_core.kit.names import INSTANCE_LABEL
-from pman_docker.container_fields import confinement, docker_mount, user_words
+from pman_docker.container_fields import confinement, docker_mount, user_words, volume_name
 from pman_swarm.escaping import escaped
 from pman_swarm.labels import container_labels, service_labels
 from pman_swarm.settings import SwarmSettings
@@ -114,11 +112,10 @@ def _volume(translated: Payload, settings: SwarmSettings) -> Payload:
     Without a name, the swarm makes one more for each task, which it never removes.
     """
     driver = translated["VolumeOptions"]["DriverConfig"]
-    whose = json.dumps([settings.instance, driver["Options"]], sort_keys=True).encode()
     expanding = {key: escaped(value) for key, value in driver["Options"].items()}
     return {
         **translated,
-        "Source": f"pman-{hashlib.sha256(whose).hexdigest()[:40]}",
+        "Source": volume_name(settings.instance, driver["Options"]),
         "VolumeOptions": {
             "DriverConfig": {**driver, "Options": expanding},
             "Labels": {INSTANCE_LABEL: settings.instance},

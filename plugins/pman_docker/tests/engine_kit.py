@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import attrs
 import docker.errors
-from engine_subjects import BACKENDS, IMAGE, RealEngine
+from engine_subjects import BACKENDS, IMAGE, RealEngine, forget_storebase
 
 from pman_core import Job, JobInfo, Resources
 from pman_core.contract.storage import Storage, host_storage
@@ -125,6 +125,7 @@ class EngineKit:
         for name in self.objects():
             with contextlib.suppress(docker.errors.APIError):
                 self.engine.api.remove_container(name, force=True, v=True)
+        forget_storebase(self.engine, self.folder)
         for pman in self.pmans:
             if pman._engine._api:
                 pman._engine._api.close()

@@ -106,6 +106,8 @@ class Standin:
         #: The least and the greatest version of the API that it takes.
         self.versions = (24, 41)
         self.images = {"here:1"}
+        #: The volumes, as it describes them.
+        self.volumes: dict[str, dict[str, Any]] = {}
         self.image_labels: dict[str, dict[str, str]] = {}
         #: More of what it says of itself.
         self.info: dict[str, Any] = {}
@@ -203,6 +205,12 @@ class Standin:
             case ["images", "load"]:
                 self.images.add("localhost/pman-note:1")
                 return 200, {"stream": "loaded"}
+            case ["volumes", "create"]:
+                labels, options = asked["Labels"], asked["DriverOpts"]
+                made = {"Name": asked["Name"], "Labels": labels, "Options": options}
+                return 201, self.volumes.setdefault(asked["Name"], made)
+            case ["volumes", name] if name in self.volumes:
+                return 200, self.volumes[name]
             case ["containers", "create"]:
                 return self._create(asked)
             case ["images", image, "json"]:

@@ -95,6 +95,7 @@ def subject_of(
         try:
             yield subject
         finally:
+            forget_storebase(engine, subject.storebase)
             shutil.rmtree(subject.storebase, ignore_errors=True)
             Path(path).unlink(missing_ok=True)
             gc.collect()  # see SDK_LEAVES_SOCKETS
@@ -141,6 +142,24 @@ def _subject(engine: RealEngine, folder: Path, between: Proxy) -> Subject:
         start_engine=between.up,
         patience_s=PATIENCE_S[engine.name],
     )
+
+
+def forget_storebase(engine: RealEngine, folder: Path) -> None:
+    """Remove the volumes that pman made for what is in a folder; no container has them any more."""
+    for volume in engine.api.volumes()["Volumes"] or ():
+        device = (volume["Options"] or {}).get("device") or "/"
+        if Path(device).is_relative_to(folder):
+            engine.api.remove_volume(volume["Name"])
+
+
+def why_no_parts(engine: RealEngine) -> str | None:
+    """Why an engine mounts no parts of volumes; ``None`` if it does."""
+    asked = BACKENDS[engine.name](engine.environ())._engine
+    info = asked.info()
+    asked.api().close()
+    if info.mounts_parts:
+        return None
+    return f"{info.title} mounts no parts of volumes: Docker 26 and Podman 5.4 do"
 
 
 def exists(engine: RealEngine, name: str) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from engine_standin import NEVER, job
 
 from pman_core import Reason, Status
+from pman_core.contract.storage import host_storage
 from pman_core.kit.outcome import Outcome, cancelled
 from pman_docker.labels import container_labels, end_labels, waiting_labels
 from pman_docker.status.job import (
@@ -67,6 +68,7 @@ SECOND_IS_NEW = SECOND_WAITS | {"Created": NEW.isoformat()}
 SECOND_RUNS = a_container("running", "second")
 SECOND_ENDED = a_container("exited", "second", ExitCode=3)
 SECOND_EXITS_AS_INIT = a_container("exited", "second", ExitCode=127)
+MISSING = "no such file or directory"
 FAILED = an_end(Outcome("no such image", Reason.IMAGE_NOT_FOUND))
 CANCELLED = an_end(cancelled())
 BEFORE_THE_CLOCK_WAS_SET_BACK = {"Created": (CREATED - GRACE).isoformat()}
@@ -219,6 +221,18 @@ def test_what_the_init_says_is_of_the_container_that_ended(second: Container | N
     info = info_of(seen(first, second=second, log=log))
     assert (info.reason, info.native) == (Reason.CANNOT_START, "second" if second else "first")
     assert info_of(seen(first, second=second)).reason is Reason.EXIT_CODE
+
+
+@pytest.mark.parametrize("is_second", [False, True])
+def test_a_missing_directory_is_named_where_the_engine_names_none(is_second: bool) -> None:
+    """Podman 5.4."""
+    made = attrs.evolve(job(), mounts=host_storage("/base").mounts("feed 1/in", "out"))
+    failed = a_container("created", "second" if is_second else "first", ExitCode=0, Error=MISSING)
+    labels = waiting_labels(made, "pman") if is_second else container_labels(made, "pman")
+    first = (WAITING if is_second else failed) | {"Config": {"Labels": labels}}
+    info = info_of(seen(first, second=failed if is_second else None))
+    assert info.status is Status.FAILED
+    assert info.message == f"cannot start: {MISSING}; its directories are 'feed 1/in' and 'out'"
 
 
 # ------------------------------------------------------------------ what has to be read

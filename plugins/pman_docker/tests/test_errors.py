@@ -24,6 +24,7 @@ from pman_docker.errors import (
     refusal,
     transient_cause,
 )
+from pman_docker.status.container import transient_start_cause
 
 #: All that is raised by the modules that the client is made of, and what the sockets raise.
 MODULES: tuple[ModuleType, ...] = (
@@ -169,6 +170,34 @@ def test_a_clear_no_does_not_pass(words: str) -> None:
     assert transient_cause(RefusedError(500, words)) is None
 
 
+#: What engines say of a part of a volume: Docker 26 and 28, Podman 5.4 and 5.8.
+PARTS = (
+    (404, "cannot access path /v/_data/{0}: lstat /v/_data/{0}: no such file or directory"),
+    (400, "path concatenation escapes the base directory, base: /v/_data, subpath: {0}"),
+    (500, 'subpath "{0}" is outside of the volume "/v/_data"'),
+    (500, "securejoin.OpenInRoot {0}: openat2 /v/_data/{0}: no such file or directory"),
+)
+
+
+@pytest.mark.parametrize(("code", "words"), PARTS)
+@pytest.mark.parametrize(
+    "directory", ["timed out", "x: stale file handle", "no such image", "a\nno such container"]
+)
+def test_a_directory_may_have_any_name(code: int, words: str, directory: str) -> None:
+    """It is no cause that ends by itself, and no container that is gone."""
+    said = words.format(directory)
+    refused = refusal(code, said)
+    assert type(refused) is RefusedError
+    assert transient_cause(RefusedError(500, said)) is None
+    assert transient_start_cause(said) is None
+
+
+def test_a_fault_of_the_file_server_may_pass() -> None:
+    said = "cannot access path /v/_data/x: lstat /v/_data/x: stale file handle"
+    assert transient_start_cause(said)
+    assert transient_start_cause(f"{PARTS[3][1].format('x')}: input/output error")
+
+
 # ------------------------------------------------------------------ what an engine says it is
 
 DOCKER_VERSION = {"Version": "20.10.24", "Components": [{"Name": "Engine"}]}
@@ -218,3 +247,25 @@ def test_only_a_newer_podman_knows_of_memory_and_has_a_good_tail(version: str, k
     docker = engine_info_of({**DOCKER_VERSION, "Version": version}, INFO)
     assert (podman.knows_oom, podman.exact_tail) == (knows, knows)
     assert (docker.knows_oom, docker.exact_tail) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("version", "more", "mounts_parts"),
+    [
+        ({**DOCKER_VERSION, "ApiVersion": "1.44"}, {}, False),
+        ({**DOCKER_VERSION, "ApiVersion": "1.45"}, {}, True),
+        ({**DOCKER_VERSION, "ApiVersion": "1.100"}, {}, True),
+        ({**DOCKER_VERSION, "ApiVersion": "2.0"}, {}, True),
+        ({**DOCKER_VERSION, "ApiVersion": "1.51"}, ROOTLESS, False),
+        (DOCKER_VERSION, {}, False),
+        ({**PODMAN_VERSION, "ApiVersion": "1.45"}, {}, False),
+        ({**PODMAN_VERSION, "Version": "5.3.9"}, {}, False),
+        ({**PODMAN_VERSION, "Version": "5.4.2"}, {}, True),
+        ({**PODMAN_VERSION, "Version": "5.10.0-dev"}, {}, True),
+        ({**PODMAN_VERSION, "Version": "5.8.6"}, ROOTLESS, False),
+    ],
+)
+def test_only_newer_engines_mount_parts_of_volumes(
+    version: dict[str, Any], more: dict[str, Any], mounts_parts: bool
+) -> None:
+    assert engine_info_of(version, {**INFO, **more}).mounts_parts is mounts_parts

@@ -157,6 +157,34 @@ def test_both_mounts_are_there_also_of_one_folder() -> None:
     ]
 
 
+def test_a_directory_is_part_of_the_volume_of_its_storebase() -> None:
+    source = HostPath("/base/x, y:z/in", within="/base")
+    made = job(mounts=(Mount(source, "/in", read_only=True), Mount(source, "/out", False)))
+    mounts = docker_payload(made, SETTINGS, {}, "", {"/base": "v"})["HostConfig"]["Mounts"]
+    options = {"Subpath": "x, y:z/in", "NoCopy": True}
+    part = {"Type": "volume", "Source": "v", "VolumeOptions": options}
+    assert mounts == [
+        {**part, "Target": "/in", "ReadOnly": True},
+        {**part, "Target": "/out", "ReadOnly": False},
+    ]
+    body = podman_payload(made, SETTINGS, {}, "", {"/base": "v"})
+    assert body["mounts"] == []
+    assert body["volumes"] == [
+        {"Dest": target, "Name": "v", "SubPath": "x, y:z/in", "Options": ["nocopy", access]}
+        for target, access in (("/in", "ro"), ("/out", "rw"))
+    ]
+
+
+@pytest.mark.parametrize("volumes", [{}, {"/other": "v"}, {"": "v"}])
+def test_a_directory_of_no_such_storebase_is_bound(volumes: dict[str, str]) -> None:
+    made = job(mounts=(Mount(HostPath("/base/x", within="/base"), "/in", read_only=True),))
+    (mount,) = docker_payload(made, SETTINGS, {}, "", volumes)["HostConfig"]["Mounts"]
+    assert (mount["Type"], mount["Source"]) == ("bind", "/base/x")
+    body = podman_payload(made, SETTINGS, {}, "", volumes)
+    assert [mount["source"] for mount in body["mounts"]] == ["/base/x"]
+    assert body["volumes"] == []
+
+
 def test_nfs_is_an_anonymous_volume() -> None:
     mount = Mount(NfsPath("nfs.example.org", "/export/x"), "/in", read_only=True)
     found = docker(job(mounts=(mount,)))["HostConfig"]["Mounts"][0]

@@ -13,7 +13,11 @@ _RESTARTABLE = (
     "the engine keeps only the last end of a container, takes no note on one that exists, and "
     "cannot be kept from starting it again"
 )
-_LINKS = "the engine resolves a bound directory when it starts a container, and follows links"
+_LINKS_WITHIN = "the engine resolves a directory when it starts a container, and follows links"
+_LINKS_OUT = (
+    "{older} bind a directory when they start a container, and follow links; for others it is part "
+    "of a volume, and they follow no link that leads out of that"
+)
 _ONE_CONTAINER = "a job is one container"
 
 _NOTES = (
@@ -26,8 +30,10 @@ DOCKER = Capabilities(
     default_storage="docker_local_volume",
     refusals={Option.WORKERS: _ONE_CONTAINER, Option.TIME_LIMIT: _NO_TIME_LIMIT},
     deviations={
-        Deviation.LATE_LINKS_OUT: _LINKS,
-        Deviation.LATE_LINKS_WITHIN: _LINKS,
+        Deviation.LATE_LINKS_OUT: _LINKS_OUT.format(
+            older="Docker before 26 (API 1.45), and a rootless one,"
+        ),
+        Deviation.LATE_LINKS_WITHIN: _LINKS_WITHIN,
         Deviation.LOG_ORDER: _TWO_PIPES,
         Deviation.RESTARTABLE: _RESTARTABLE,
         Deviation.SWAP_NOT_LIMITED: (
@@ -49,8 +55,8 @@ PODMAN = Capabilities(
         Option.GPU_LIMIT: "Podman's API takes no request for GPUs",
     },
     deviations={
-        Deviation.LATE_LINKS_OUT: _LINKS,
-        Deviation.LATE_LINKS_WITHIN: _LINKS,
+        Deviation.LATE_LINKS_OUT: _LINKS_OUT.format(older="Podman before 5.4, and a rootless one,"),
+        Deviation.LATE_LINKS_WITHIN: _LINKS_WITHIN,
         Deviation.LOG_ORDER: _TWO_PIPES,
         Deviation.RESTARTABLE: _RESTARTABLE,
         Deviation.SWAP_NOT_LIMITED: (

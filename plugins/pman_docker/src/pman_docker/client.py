@@ -153,7 +153,12 @@ class Engine:
             answer = api.post(
                 api.base_url + path, json=body, params=query, headers=headers, timeout=api.timeout
             )
-            created: dict[str, Any] = accepted(answer).json()
+            try:
+                created: dict[str, Any] = accepted(answer).json()
+            except docker.errors.APIError as error:
+                if is_other_version(error):
+                    self._forget(api)
+                raise
             return created
 
     def delete(self, path: str) -> None:

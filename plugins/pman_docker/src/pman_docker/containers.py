@@ -23,12 +23,15 @@ from pman_core.kit.outcome import cannot_start
 from pman_docker.client import Engine
 from pman_docker.creation import Creator
 from pman_docker.errors import NotFoundError, RefusedError, transient_cause
+from pman_docker.flavors import Flavor, Payload
 from pman_docker.image_user import image_user
 from pman_docker.labels import container_labels, second_name
 from pman_docker.limits import dropped_limit
+from pman_docker.payload import NO_VOLUMES
 from pman_docker.placeholders import Placeholders
 from pman_docker.settings import DockerSettings
 from pman_docker.status.container import container_info, transient_start_cause
+from pman_docker.storebase_volumes import StorebaseVolumes
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,7 @@ class Containers:
         self._creator = creator
         self._placeholders = placeholders
         self._settings = settings
+        self._volumes = StorebaseVolumes(engine, settings.instance)
 
     def run(self, name: str, job: Job) -> tuple[str, bool]:
         """Create a job's container and start it; its id, and whether it was started.
@@ -70,10 +74,13 @@ class Containers:
     ) -> tuple[str, bool]:
         begun = time.monotonic()
         user = image_user(self._engine, job)
+
+        def words(flavor: Flavor) -> Payload:
+            volumes = self._volumes.of(job) if flavor.mounts_parts else NO_VOLUMES
+            return flavor.job_payload(job, self._settings, labels, user, volumes)
+
         with no_values(job.env):
-            container, warnings = self._creator.create(
-                name, lambda flavor: flavor.job_payload(job, self._settings, labels, user)
-            )
+            container, warnings = self._creator.create(name, words)
         self._check_warnings([masked(warning, job.env) for warning in warnings], job, container)
         if self._creator.is_superfluous(container, job.jid, of):
             self._creator.withdraw(container)

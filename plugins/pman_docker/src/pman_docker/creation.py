@@ -12,8 +12,6 @@ from pman_docker.flavors import Flavor, Payload
 from pman_docker.job_objects import JobObjects, firsts, seconds_of
 from pman_docker.labels import CONTAINER
 
-_REPLACED = "another kind of engine has just taken the place of the one that was there"
-
 
 class Creator:
     """Creates containers that are not started yet."""
@@ -26,18 +24,20 @@ class Creator:
     def create(self, name: str, words: Callable[[Flavor], Payload]) -> tuple[str, list[str]]:
         """Create a container in the words of the engine that is there.
 
-        :raises EngineUnavailableError: one of the other kind has just taken its place.
+        :raises EngineUnavailableError: one that needs other words has just taken its place.
         """
         flavor = self._current.flavor()
         try:
             made = flavor.create(self._engine, name, words(flavor))
         except RefusedError as refused:
-            if self._current.flavor() is flavor:
+            now = self._current.flavor()
+            if now == flavor:
                 raise
-            raise EngineUnavailableError(_REPLACED) from refused
-        if self._current.flavor() is not flavor:
+            raise _replaced(flavor, now) from refused
+        now = self._current.flavor()
+        if now != flavor:
             self.withdraw(made[0])
-            raise EngineUnavailableError(_REPLACED)
+            raise _replaced(flavor, now)
         return made
 
     def withdraw(self, container: str) -> None:
@@ -61,3 +61,10 @@ class Creator:
             return True
         alike = seconds_of(of, objects, kind) if of else firsts(objects)
         return any(member["Id"] != made for member in alike)
+
+
+def _replaced(before: Flavor, now: Flavor) -> EngineUnavailableError:
+    what = "version" if now.name == before.name else "kind"
+    return EngineUnavailableError(
+        f"another {what} of engine has just taken the place of the one that was there"
+    )

@@ -54,7 +54,7 @@ class CurrentFlavor:
                 engine_info.title,
                 HINT,
             )
-        return PODMAN if is_other else self._wanted
+        return (PODMAN if is_other else self._wanted).of(engine_info)
 
     def info(self) -> EngineInfo:
         """What the engine is.

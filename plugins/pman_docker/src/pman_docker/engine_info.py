@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,9 +14,19 @@ from pman_core.contract.errors import EngineUnavailableError
 DOCKER, PODMAN = "Docker", "Podman"
 
 
+#: From these versions on an engine mounts a part of a volume, and no link leads out of the volume:
+#: of Docker that of its API (Docker 26), of Podman its own. Tried with Docker 26.1 and 28.5, Podman
+#: 5.4 and 5.8.
+_DOCKER_PARTS, _PODMAN_PARTS = (1, 45), (5, 4)
+
+
 @attrs.frozen
 class EngineInfo:
-    """What the engine is and can do, as it says itself (``GET /version``, ``GET /info``)."""
+    """What the engine is and can do, as it says itself (``GET /version``, ``GET /info``).
+
+    :param api: the newest version of its API.
+    :param mounts_parts: whether it mounts a part of a volume, and follows no link out of it.
+    """
 
     name: str
     version: str
@@ -25,6 +36,8 @@ class EngineInfo:
     has_init: bool = True
     knows_oom: bool = True
     exact_tail: bool = True
+    api: str = ""
+    mounts_parts: bool = False
 
     @property
     def is_podman(self) -> bool:
@@ -51,9 +64,9 @@ def engine_info_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> Engin
     enforced = bool(info.get("MemoryLimit", True) and info.get("CpuCfsQuota", True))
     if rootless and str(info.get("CgroupVersion", "1")) != "2":
         enforced = False
-    number = str(version.get("Version", "?"))
+    number, api = str(version.get("Version", "?")), str(version.get("ApiVersion", ""))
     # Podman 4.3 was tried, and 5.4; what is between counts as old.
-    old_podman = podman and _major(number) < 5
+    old_podman = podman and _numbers(number) < (5,)
     return EngineInfo(
         PODMAN if podman else DOCKER,
         number,
@@ -66,6 +79,10 @@ def engine_info_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> Engin
         knows_oom=not old_podman,
         # The old one joins the pieces of a line to the line before; see ``logs.py``.
         exact_tail=not old_podman,
+        api=api,
+        # A rootless Podman makes no volume that leads to a folder; rootless Docker was not tried.
+        mounts_parts=not rootless
+        and (_numbers(number) >= _PODMAN_PARTS if podman else _numbers(api) >= _DOCKER_PARTS),
     )
 
 
@@ -83,7 +100,7 @@ def must_be(engine_info: EngineInfo, wanted: str, address: str) -> EngineInfo:
     return engine_info
 
 
-def _major(version: str) -> int:
-    """The first number of a version; 0 where it has none."""
-    first = version.split(".")[0]
-    return int(first) if first.isdecimal() else 0
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers with which a version begins, separated by dots; none where it has none."""
+    found = re.match(r"\d+(\.\d+)*", version)
+    return tuple(int(number) for number in found[0].split(".")) if found else ()

@@ -27,6 +27,16 @@ from pman_docker.socket_access import who_may_use
 _OTHER_VERSION = re.compile(r"client version \S+ is too (new|old)")
 
 
+#: What engines say of a part of a volume that they cannot mount, up to the cause if there is one.
+#: They quote a directory of the job, which may be called "timed out".
+_OF_DIRECTORY = re.compile(
+    r"^(cannot access path .*: |path concatenation escapes the base directory.*"  # Docker 26, 28
+    r'|subpath ".*" is outside of the volume.*'  # Podman 5.4
+    r"|securejoin\.OpenInRoot .*: )",  # Podman 5.8
+    re.DOTALL,
+)
+
+
 class RefusedError(Exception):
     """The engine answered, and said no."""
 
@@ -117,6 +127,8 @@ def refusal(code: int, words: str) -> RefusedError:
     Words as of Docker 20.10 to 28 and Podman 4.3.
     """
     low = words.lower()
+    if _OF_DIRECTORY.match(words):  # its 404 is not of the container
+        return RefusedError(code, words)
     if "already in use" in low and "name" in low:
         return NameInUseError(code, words)
     if "no such image" in low or "image not known" in low:
@@ -135,8 +147,13 @@ def transient_cause(refused: RefusedError) -> Cause | None:
     """
     if refused.code < 500:
         return None
-    words = str(refused)
+    words = without_directory(str(refused))
     return NO_INIT if NO_INIT.words.search(words) else passing_cause(words)
+
+
+def without_directory(words: str) -> str:
+    """The engine's words without the directory of a job that they quote."""
+    return _OF_DIRECTORY.sub("", words)
 
 
 def submission_error(refused: RefusedError) -> InvalidJobError | EngineUnavailableError:

@@ -11,6 +11,7 @@ import attrs
 from pman_core import Capabilities
 from pman_docker import capabilities, payload
 from pman_docker.client import Engine
+from pman_docker.engine_info import EngineInfo
 
 Payload = dict[str, Any]
 
@@ -25,6 +26,8 @@ class Flavor:
         ``docker_payload``.
     :param placeholder_payload: the same for a placeholder, from its image and labels.
     :param name_in_body: whether the container's name travels in the body, not in the query.
+    :param mounts_parts: whether this version mounts a part of a volume, and follows no link out of
+        it.
     :param splits_lines: whether the engine splits long lines of a log into pieces that can be
         put together again, its tail being so many of them; others spoil the end of a log.
     :param default_host: where it listens if ``DOCKER_HOST`` is unset, from the environment and the
@@ -40,6 +43,19 @@ class Flavor:
     splits_lines: bool
     default_host: Callable[[Mapping[str, str], int], str]
     capabilities: Capabilities
+    mounts_parts: bool = False
+
+    def of(self, engine_info: EngineInfo) -> Flavor:
+        """The flavor of this very engine.
+
+        A Docker that mounts parts of volumes is asked under its own version of the API. An older
+        one that took its place refuses that; under no version it would mount the whole volume.
+        Podman takes any version; ``Creator`` knows of such a change by its answer.
+        """
+        if not engine_info.mounts_parts:
+            return self
+        version = "" if engine_info.is_podman else f"/v{engine_info.api}"
+        return attrs.evolve(self, mounts_parts=True, create_path=version + self.create_path)
 
     def create(self, engine: Engine, name: str, body: Payload) -> tuple[str, list[str]]:
         """Create a container; its id, and what the engine warns of.

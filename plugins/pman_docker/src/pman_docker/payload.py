@@ -8,9 +8,10 @@ as root, drops GPU requests, and takes commas in a path for options (seen with 4
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from pman_core import HostPath, Job, Mount
+from pman_core import HostPath, Job, Mount, VolumePath
 from pman_core.contract.errors import UnsupportedError
 from pman_docker.container_fields import confinement, docker_mount, user_words
 from pman_docker.settings import DockerSettings
@@ -20,18 +21,26 @@ _PERIOD_US = 100_000
 
 Payload = dict[str, Any]
 
+#: Of an engine that mounts no parts of volumes.
+NO_VOLUMES: Mapping[str, str] = MappingProxyType({})
+
 
 def docker_payload(
-    job: Job, settings: DockerSettings, labels: Mapping[str, str], image_user: str = ""
+    job: Job,
+    settings: DockerSettings,
+    labels: Mapping[str, str],
+    image_user: str = "",
+    volumes: Mapping[str, str] = NO_VOLUMES,
 ) -> Payload:
     """The body of Docker's create request. argv takes the place of the image's ENTRYPOINT.
 
     :param image_user: see ``image_user.py``.
+    :param volumes: see ``storebase_volumes.py``.
     """
     limits = job.resources
     drop, add = confinement(job, settings)
     host: Payload = {
-        "Mounts": [docker_mount(mount) for mount in job.mounts],
+        "Mounts": [_docker_mount(mount, volumes) for mount in job.mounts],
         "Init": settings.job_init,
         "PidsLimit": _process_limit(settings),
         "CapDrop": drop,
@@ -66,11 +75,16 @@ def docker_payload(
 
 
 def podman_payload(
-    job: Job, settings: DockerSettings, labels: Mapping[str, str], image_user: str = ""
+    job: Job,
+    settings: DockerSettings,
+    labels: Mapping[str, str],
+    image_user: str = "",
+    volumes: Mapping[str, str] = NO_VOLUMES,
 ) -> Payload:
     """The body of Podman's own create request.
 
     :param image_user: see ``image_user.py``.
+    :param volumes: see ``storebase_volumes.py``.
     :raises UnsupportedError: the job wants what Podman cannot do.
     """
     limits = job.resources
@@ -93,7 +107,10 @@ def podman_payload(
         "labels": dict(labels),
         "user": user_words(job, image_user),
         "terminal": False,
-        "mounts": [_podman_mount(mount) for mount in job.mounts],
+        "mounts": [_podman_mount(mount) for mount in job.mounts if not _part(mount, volumes)],
+        "volumes": [
+            _podman_part(mount, part) for mount in job.mounts if (part := _part(mount, volumes))
+        ],
         "resource_limits": resources,
         "cap_drop": drop,
         "cap_add": add,
@@ -120,9 +137,42 @@ def podman_placeholder(image: str, labels: Mapping[str, str]) -> Payload:
     return {"image": image, "command": ["note"], "labels": dict(labels)}
 
 
+def _part(mount: Mount, volumes: Mapping[str, str]) -> VolumePath | None:
+    """The part of a volume that a mount is; ``None`` if the directory itself is bound."""
+    source = mount.source
+    if isinstance(source, HostPath) and source.within in volumes:
+        return VolumePath(volumes[source.within], source.sub_path)
+    return None
+
+
 def _process_limit(settings: DockerSettings) -> int:
     """The init does not count among the processes that a job may have."""
     return settings.pids_limit + settings.job_init
+
+
+def _docker_mount(mount: Mount, volumes: Mapping[str, str]) -> Payload:
+    """API 1.45, where a directory is part of a volume."""
+    part = _part(mount, volumes)
+    if part is None:
+        return docker_mount(mount)
+    return {
+        "Target": mount.target,
+        "Type": "volume",
+        "Source": part.volume,
+        "ReadOnly": mount.read_only,
+        # Without NoCopy, an empty directory gets what the image has at this path.
+        "VolumeOptions": {"Subpath": part.sub_path, "NoCopy": True},
+    }
+
+
+def _podman_part(mount: Mount, part: VolumePath) -> Payload:
+    """API 5.4."""
+    return {
+        "Dest": mount.target,
+        "Name": part.volume,
+        "SubPath": part.sub_path,
+        "Options": ["nocopy", "ro" if mount.read_only else "rw"],
+    }
 
 
 def _podman_mount(mount: Mount) -> Payload:

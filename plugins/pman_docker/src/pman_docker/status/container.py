@@ -21,6 +21,7 @@ from pman_core.kit.masking import masked
 from pman_core.kit.names import FINGERPRINT_LABEL, JID_LABEL
 from pman_core.kit.outcome import Outcome
 from pman_core.kit.times import parsed_time
+from pman_docker.errors import without_directory
 from pman_docker.init import NO_INIT, argv_of
 from pman_docker.labels import ENDED, JOB, KIND, MESSAGE, REASON, job_of
 
@@ -179,7 +180,7 @@ def transient_start_cause(error: str) -> Cause | None:
     for cause in (_CANCELLED, NO_INIT):
         if cause.words.search(error):
             return cause
-    return passing_cause(error)
+    return passing_cause(without_directory(error))
 
 
 def _runs_again(state: Mapping[str, Any]) -> bool:

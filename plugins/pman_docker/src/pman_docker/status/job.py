@@ -16,7 +16,7 @@ import attrs
 
 from pman_core import JobInfo, Reason, Status
 from pman_core.kit.job_info import ended, overdue, waiting
-from pman_core.kit.outcome import SIGKILLED, Outcome, cancelled
+from pman_core.kit.outcome import SIGKILLED, Outcome, cancelled, cannot_start
 from pman_core.kit.times import parsed_time
 from pman_docker.init import may_have_failed, not_run, why_not_run
 from pman_docker.labels import KIND, WAITING, is_of_cancellation, job_of
@@ -29,6 +29,9 @@ Read = Literal["second", "renamed", "now", "log", "cancelled"]
 
 #: The message of a job that is cancelled, and whose creator may still start its container.
 BEING_CANCELLED = "created, and cancelled unless it is started just now"
+
+#: All that Podman 5.4 says of a directory that is missing.
+_NAMELESS = cannot_start("no such file or directory").message
 
 
 @attrs.frozen(kw_only=True)
@@ -130,6 +133,8 @@ def info_of(seen: Observation) -> JobInfo:
         return attrs.evolve(info, message=BEING_CANCELLED)
     if container is not seen.first:
         info = with_second(info, container, knows_oom=seen.knows_oom)
+    if info.message == _NAMELESS:
+        info = attrs.evolve(info, message=f"{_NAMELESS}; its directories are {_directories(seen)}")
     why = why_not_run(seen.log, info.argv[0]) if seen.log else None
     if why:  # only the init knows, not the engine
         return ended(info, not_run(info.argv[0], why), info.finished)
@@ -137,6 +142,11 @@ def info_of(seen: Observation) -> JobInfo:
     if killed and seen.cancelled and killed > seen.cancelled:
         return ended(info, cancelled(), killed)
     return info
+
+
+def _directories(seen: Observation) -> str:
+    job = job_of(seen.first["Config"]["Labels"])
+    return " and ".join(repr(mount.source.sub_path) for mount in job.mounts)
 
 
 def _decisive(seen: Observation) -> Container:

@@ -86,7 +86,6 @@ class TestPodmanOnSlurm:
     test_a_directory_that_is_a_link_is_not_mounted = (
         LinkPromises.test_a_directory_that_is_a_link_is_not_mounted
     )
-    _race = staticmethod(LinkPromises._race)
     test_a_link_made_after_the_submit_does_not_lead_out_of_the_storebase = (
         LinkPromises.test_a_link_made_after_the_submit_does_not_lead_out_of_the_storebase
     )

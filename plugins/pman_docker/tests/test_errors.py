@@ -173,6 +173,7 @@ def test_a_clear_no_does_not_pass(words: str) -> None:
 #: What engines say of a part of a volume: Docker 26 and 28, Podman 5.4 and 5.8.
 PARTS = (
     (404, "cannot access path /v/_data/{0}: lstat /v/_data/{0}: no such file or directory"),
+    (500, 'error while resolving symlinks in combined path "/v/_data/{0}": invalid argument'),
     (400, "path concatenation escapes the base directory, base: /v/_data, subpath: {0}"),
     (500, 'subpath "{0}" is outside of the volume "/v/_data"'),
     (500, "securejoin.OpenInRoot {0}: openat2 /v/_data/{0}: no such file or directory"),
@@ -195,7 +196,7 @@ def test_a_directory_may_have_any_name(code: int, words: str, directory: str) ->
 def test_a_fault_of_the_file_server_may_pass() -> None:
     said = "cannot access path /v/_data/x: lstat /v/_data/x: stale file handle"
     assert transient_start_cause(said)
-    assert transient_start_cause(f"{PARTS[3][1].format('x')}: input/output error")
+    assert transient_start_cause(f"{PARTS[4][1].format('x')}: input/output error")
 
 
 # ------------------------------------------------------------------ what an engine says it is

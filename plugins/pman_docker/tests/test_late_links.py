@@ -1,7 +1,9 @@
 """Newer engines mount a directory as part of a volume: no link leads a job out of the storebase."""
 
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
@@ -17,6 +19,7 @@ from pman_core.kit.serial import job_from_json, job_to_json
 from pman_core.testing import BackendConformance, Subject
 from pman_core.testing.conformance.harness import Harness
 from pman_core.testing.conformance.links import follows_no_late_link
+from pman_docker.storebase_volumes import StorebaseVolumes
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings(SDK_LEAVES_SOCKETS)]
 
@@ -113,6 +116,23 @@ def test_the_volume_of_a_storebase_is_made_once_and_holds_no_data(
         if number == 1:
             harness.engine.api.remove_volume(volume)  # and the next job makes it anew
             assert (place / "in" / "given").read_text() == "words"
+
+
+def test_several_may_make_the_volume_at_once(harness: EngineKit, storebase: Path) -> None:
+    """Podman refuses a volume that is made twice at the same moment."""
+    barrier = threading.Barrier(8)
+
+    def made(_: int) -> str:
+        volumes = StorebaseVolumes(harness.pman()._engine, harness.instance)
+        volumes._engine.api()
+        barrier.wait(60)
+        return volumes.of(job_on(harness, host(storebase), "true"))[str(storebase)]
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            (name,) = set(pool.map(made, range(8)))
+            assert volumes_of(harness) == [name]
+            harness.engine.api.remove_volume(name)
 
 
 def test_an_empty_directory_gets_nothing_of_the_image(harness: EngineKit, storebase: Path) -> None:

@@ -131,7 +131,7 @@ def test_podman_in_dockers_place_is_not_asked_in_dockers_words(podman: str) -> N
 def test_an_engine_that_refuses_the_volume_is_no_fault_of_the_job() -> None:
     with play() as made:
         made.engine.versions = (24, 45)
-        made.engine.fail("POST /volumes/create", "no permission", code=403)
+        made.engine.fail("POST /volumes/create", "no permission", code=403, times=2)
         with pytest.raises(EngineUnavailableError, match="leads to /base: no permission"):
             made.pman.pman_submit(with_directories())
         assert made.engine.names() == []

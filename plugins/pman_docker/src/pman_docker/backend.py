@@ -89,7 +89,8 @@ class DockerBackend:
     def pman_submit(self, job: Job) -> JobInfo:
         """Create is the lock, so nothing is looked up before it.
 
-        Three calls: create, a look for an object of the job that has another name now, start.
+        Three calls: create, a look for an object of the job that has another name now, start. Where
+        directories are parts of a volume, one before for that.
         """
         refuse_unlimited(job, self._engine_info())
         name = self._parts.objects.name(job.jid)

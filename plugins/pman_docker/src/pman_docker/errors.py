@@ -30,7 +30,9 @@ _OTHER_VERSION = re.compile(r"client version \S+ is too (new|old)")
 #: What engines say of a part of a volume that they cannot mount, up to the cause if there is one.
 #: They quote a directory of the job, which may be called "timed out".
 _OF_DIRECTORY = re.compile(
-    r"^(cannot access path .*: |path concatenation escapes the base directory.*"  # Docker 26, 28
+    # Docker 26, 28
+    r"^((cannot access path|error while resolving symlinks in) .*: "
+    r"|path concatenation escapes the base directory.*"
     r'|subpath ".*" is outside of the volume.*'  # Podman 5.4
     r"|securejoin\.OpenInRoot .*: )",  # Podman 5.8
     re.DOTALL,

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from pman_core import HostPath, Job
 from pman_core.contract.errors import EngineUnavailableError
@@ -61,7 +63,7 @@ class StorebaseVolumes:
         labels = {INSTANCE_LABEL: self._instance}
         body = {"Name": name, "Driver": "local", "DriverOpts": options, "Labels": labels}
         try:
-            made = self._engine.post("/volumes/create", body)
+            made = self._made(body)
         except RefusedError as refused:
             raise EngineUnavailableError(
                 f"the engine refuses the volume that leads to {storebase}: {refused}"
@@ -71,3 +73,9 @@ class StorebaseVolumes:
                 f"volume {name} was not made by pman and does not lead to {storebase}; remove it"
             )
         return name
+
+    def _made(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A volume; once more, since Podman refuses one that another call makes just now."""
+        with contextlib.suppress(RefusedError):
+            return self._engine.post("/volumes/create", body)
+        return self._engine.post("/volumes/create", body)

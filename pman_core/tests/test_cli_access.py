@@ -160,14 +160,16 @@ def test_a_role_that_does_not_do_is_told_as_pman_says_it(
     assert "monitor has the role read; this needs the role submit" in told.stderr
 
 
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_a_private_authority_is_trusted_as_requests_is_told_to_also_on_this_machine(
-    service: Service, tmp_path: Path
+    service: Service, tmp_path: Path, name: str
 ) -> None:
     site = Site(tmp_path / "tls")
+    nothing = dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
     with serving(service.app, tls=site.files) as (_, port):
         url = f"https://127.0.0.1:{port}/api/v1/"
-        known = run("ls", PMAN_URL=url, REQUESTS_CA_BUNDLE=site.bundle)
-        unknown = run("ls", PMAN_URL=url, REQUESTS_CA_BUNDLE=None)
+        known = run("ls", PMAN_URL=url, **{**nothing, name: site.bundle})
+        unknown = run("ls", PMAN_URL=url, **nothing)
     assert known.exit_code == 0, known.output
     assert unknown.exit_code == 1
     assert "certificate" in unknown.stderr

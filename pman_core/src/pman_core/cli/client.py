@@ -28,6 +28,9 @@ _IN_HEADERS = re.compile(r"[!-~]+")
 #: The words of OpenSSL in an error of requests.
 _REASON = re.compile(r"certificate [a-z ]+(: [^(]+[^( ])?")
 
+#: Where requests looks for the authorities to trust, in this order.
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
 Answer = dict[str, Any]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -75,7 +78,8 @@ class Client:
         if _is_loopback(split):
             # A proxy would look for pman on its own loopback interface, not on ours.
             self._session.trust_env = False
-            self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+            bundles = (os.environ.get(name) for name in _BUNDLES)
+            self._session.verify = next(filter(None, bundles), True)
 
     def submit(self, request: Mapping[str, Any]) -> Answer:
         """Ask for a job; the request has the words of the wire."""

@@ -18,6 +18,7 @@ from rest_helpers import Service
 from server_helpers import serving
 from tls_helpers import Site
 
+from pman_core._internal import authentication
 from pman_core.cli import cli
 from pman_core.contract.access import Role
 
@@ -146,6 +147,17 @@ def test_who_is_not_known_is_told_to_set_the_token(
     assert told.exit_code == 1
     assert f"{url} needs a valid token: set PMAN_TOKEN\n" in told.output
     assert len(told.output.splitlines()) == 1
+
+
+def test_who_is_on_another_machine_than_a_pman_without_tokens_is_not_told_to_set_one(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authentication, "is_loopback", lambda address: False)
+    with serving(service.app) as (_, port):
+        told = run("ls", PMAN_URL=f"http://127.0.0.1:{port}/")
+    assert told.exit_code == 1
+    assert "serves its own machine only" in told.stderr
+    assert "PMAN_TOKEN" not in told.stderr
 
 
 def test_a_role_that_does_not_do_is_told_as_pman_says_it(

@@ -75,6 +75,26 @@ def test_without_tokens_gunicorn_serves_this_machine_only_whatever_it_listens_on
     for host, code in (("127.0.0.1", 200), (own_address(), 401)):
         answer = requests.get(f"http://{host}:{port}/api/v1/jobs/", timeout=60)
         assert answer.status_code == code
+    # No token would help.
+    assert "serves its own machine only, since it knows no tokens" in answer.json()["message"]
+
+
+def test_gunicorn_warns_at_the_start_that_others_are_not_served(
+    start: Start, tmp_path: Path
+) -> None:
+    words = ("gunicorn", "-b", "127.0.0.1:0", "pman.wsgi:application")
+    warning = re.compile(
+        r"\[WARNING\] no tokens are set up, so pman serves this machine only.*AUTH"
+    )
+    started = start(*words)
+    started.port()
+    until(started.said, lambda said: warning.search(said) is not None)
+    tokens = Tokens(tmp_path / "tokens")
+    tokens.add("pfcon")
+    for settings in (tokens.setting(), {"AUTH": "none"}):
+        silent = start(*words, **settings)
+        until(silent.said, lambda said: "served by gunicorn" in said)
+        assert not warning.search(silent.said())
 
 
 def test_the_arguments_of_the_environment_are_honoured(start: Start) -> None:

@@ -20,6 +20,8 @@ from pman_core.rest.access import install_access, principal_now
 from pman_core.rest.errors import install_error_handlers
 from pman_core.rest.routes import routes
 
+log = logging.getLogger(__name__)
+
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     """The service that the environment describes.
@@ -30,7 +32,13 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     """
     if environ is None:
         environ = read_environment(os.environ, Path.cwd())
-    return app_for(assemble(environ))
+    pman = assemble(environ)
+    if pman.authenticator.is_local_only:  # other servers than pman's own listen all the same
+        log.warning(
+            "no tokens are set up, so pman serves this machine only, wherever the server listens; "
+            "for others set AUTH_TOKENS_FILE (`pman token new NAME` makes a token), or AUTH=none"
+        )
+    return app_for(pman)
 
 
 def app_for(pman: Pman) -> Flask:

@@ -35,6 +35,11 @@ _ADD = "set AUTH_TOKENS_FILE (`pman token new NAME` makes a token)"
 
 _ASK = f"{_ADD}, or AUTH=none"
 
+_LOCAL_ONLY = (
+    "this pman serves its own machine only, since it knows no tokens; its operator must set up "
+    "some before it serves others"
+)
+
 
 class Authenticator:
     """Decides for each request who sent it.
@@ -96,7 +101,7 @@ class Authenticator:
         """
         found = self.known(client) or self._by_plugins(client)
         if found is None:
-            raise UnauthenticatedError
+            raise self.unknown()
         wait_s = self._rate.wait_s(found.name) if self._rate and found.name else 0.0
         if self._rate and wait_s:
             raise TooManyRequestsError(
@@ -105,6 +110,10 @@ class Authenticator:
                 wait_s,
             )
         return found
+
+    def unknown(self) -> UnauthenticatedError:
+        """What is answered to whom pman does not know."""
+        return UnauthenticatedError(_LOCAL_ONLY) if self.is_local_only else UnauthenticatedError()
 
     def _by_plugins(self, client: Client) -> Principal | None:
         for name, ask in self._plugins:

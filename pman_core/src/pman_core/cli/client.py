@@ -13,6 +13,7 @@ import attrs
 import click
 
 from pman_core.cli.text import one_line
+from pman_core.contract.errors import UnauthenticatedError
 from pman_core.contract.info import Status
 from pman_core.kit.names import jid_fault
 from pman_core.kit.settings import joined
@@ -141,7 +142,7 @@ class Client:
         if response.ok and isinstance(answer, dict):
             return answer
         kind = NoAnswerError if response.status_code in (502, 503, 504) else ServerError
-        if response.status_code == 401:
+        if response.status_code == 401 and _message(answer) in (None, str(UnauthenticatedError())):
             raise ServerError(f"{self._shown} needs a valid token: set PMAN_TOKEN")
         raise kind(_message(answer) or self._stranger(response.status_code))
 

@@ -118,11 +118,15 @@ class AccessError(PmanError):
 
 
 class UnauthenticatedError(AccessError):
-    """The request has no credentials, or none that are valid now."""
+    """The request has no credentials, or none that are valid now.
 
-    def __init__(self) -> None:
+    :param message: what to do, where that is not to send a token.
+    """
+
+    def __init__(self, message: str = "") -> None:
         super().__init__(
-            'this request needs a valid token: send it as "Authorization: Bearer TOKEN", or as '
+            message
+            or 'this request needs a valid token: send it as "Authorization: Bearer TOKEN", or as '
             "the password of HTTP Basic"
         )
 

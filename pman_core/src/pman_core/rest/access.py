@@ -8,12 +8,11 @@ from contextvars import ContextVar
 from typing import cast
 
 import attrs
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, current_app, g, has_request_context, request
 from werkzeug.exceptions import HTTPException
 
 from pman_core._internal.authentication import Authenticator
 from pman_core.contract.access import UNRESTRICTED, Client, Principal
-from pman_core.contract.errors import UnauthenticatedError
 from pman_core.kit.routes import is_open_to_all
 
 #: Where the server keeps, in the scope of a request, who sent it; it asks before it reads the body.
@@ -109,6 +108,9 @@ def principal_now() -> Principal:
     :raises UnauthenticatedError: it is not known, since the route is open to all.
     """
     found: Principal | None = g.principal if has_request_context() else _asked_by.get()
+    if found is None and has_request_context():
+        authenticator: Authenticator = current_app.extensions[AUTHENTICATOR]
+        raise authenticator.unknown()
     if found is None:
         raise UnauthenticatedError
     return found

@@ -23,7 +23,7 @@ from pman_core.server.asgi import application
 from pman_core.server.protocol import PmanProtocol
 from pman_core.server.tls import TlsFiles
 
-POST = b"POST /api/v1/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+POST = b"POST /api/v1/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @contextlib.contextmanager

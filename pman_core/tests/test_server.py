@@ -31,7 +31,7 @@ from pman_core.testing import MemoryBackend, MemoryEngine
 STALLED = {
     "nothing": b"",
     "half a request line": b"GET /api/v1/",
-    "half the headers": b"GET /api/v1/ HTTP/1.1\r\nHost: x\r\nAccept",
+    "half the headers": b"GET /api/v1/ HTTP/1.1\r\nHost: localhost\r\nAccept",
     "half a body": POST + b'Content-Length: 1000\r\n\r\n{"jid"',
     "no body": POST + b"Content-Length: 1000\r\n\r\n",
     "half a chunk": POST + b'Transfer-Encoding: chunked\r\n\r\nff\r\n{"jid"',
@@ -85,7 +85,7 @@ def unread_answers(port: int, count: int) -> socket.socket:
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.connect(("127.0.0.1", port))
-    client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * count)
+    client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * count)
     return client
 
 
@@ -158,7 +158,7 @@ def test_a_client_that_says_nothing_is_cut_off(
     [
         (b"nonsense\r\n\r\n", 400),
         (b"GET /\xff HTTP/1.1\r\n\r\n", 400),
-        (b"GET /api/v1/jobs/?status=\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /api/v1/jobs/?status=\xff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         (POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
         (POST + b"Content-Length: -1\r\n\r\n", 400),
         (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 431),

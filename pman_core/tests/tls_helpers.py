@@ -125,7 +125,7 @@ class Caller:
 
 def get(connection: ssl.SSLSocket, path: str = "/healthz") -> int:
     """Send one request on a connection; the status of the answer, which is read whole."""
-    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     with http.client.HTTPResponse(connection) as answer:
         answer.begin()
         answer.read()

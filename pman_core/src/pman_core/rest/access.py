@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from pman_core._internal.authentication import Authenticator
 from pman_core.contract.access import UNRESTRICTED, Client, Principal
 from pman_core.kit.routes import is_open_to_all
+from pman_core.rest.pages import refuse_foreign_page
 
 #: Where the server keeps, in the scope of a request, who sent it; it asks before it reads the body.
 SCOPE_KEY = "pman.principal"
@@ -33,7 +34,7 @@ class Gate:
 
     authenticator: Authenticator
 
-    def principal(self, client: Client, view: View | None) -> Principal | None:
+    def principal(self, client: Client, view: View | None, method: str) -> Principal | None:
         """Who sent a request; ``None``: it is not known, and the view is open to all.
 
         No plugin is asked for an open view: whether pman is alive is nothing that another server
@@ -41,6 +42,8 @@ class Gate:
 
         :raises PmanError: the request is not let in.
         """
+        local = self.authenticator.is_local_only
+        refuse_foreign_page(client, method, is_local_only=local)
         if _is_open(view):
             return self.authenticator.known(client)
         return self.authenticator.principal(client)
@@ -66,7 +69,7 @@ def install_access(app: Flask, authenticator: Authenticator) -> None:
             g.principal = scope[SCOPE_KEY]
         else:
             view = app.view_functions.get(request.endpoint or "")
-            g.principal = gate.principal(_client(), view)
+            g.principal = gate.principal(_client(), view, request.method)
 
     @app.after_request
     def _stay_who_asks(answer: Response) -> Response:

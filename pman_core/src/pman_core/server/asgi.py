@@ -114,7 +114,7 @@ class Entrance:
         """
         client = _client(scope)
         try:
-            found = scope[SCOPE_KEY] = await self._principal(client, view)
+            found = scope[SCOPE_KEY] = await self._principal(client, view, scope["method"])
         except PmanError as error:
             if isinstance(error, UnauthenticatedError):
                 await self._slow_guesses(client)
@@ -122,13 +122,13 @@ class Entrance:
         if found is None:  # an open view may show, too, whether a token is right
             await self._slow_guesses(client)
 
-    async def _principal(self, client: Client, view: View | None) -> Principal | None:
+    async def _principal(self, client: Client, view: View | None, method: str) -> Principal | None:
         """:raises PmanError: the request is not let in."""
         if not self._gate.may_wait(client, view):
-            return self._gate.principal(client, view)
+            return self._gate.principal(client, view, method)
         try:
             async with asyncio.timeout(self._plugins_timeout_s):
-                return await asyncio.to_thread(self._gate.principal, client, view)
+                return await asyncio.to_thread(self._gate.principal, client, view, method)
         except TimeoutError:
             raise EngineUnavailableError(
                 f"who asks could not be found out in {self._plugins_timeout_s:g} s; try again later"

@@ -35,6 +35,7 @@ from pman_k8s.client import Cluster
 from pman_k8s.payload import job_payload
 from pman_k8s.platform import KUBERNETES
 from pman_k8s.settings import K8sSettings
+from pman_k8s.transport import Transport
 
 IMAGE = os.environ.get("PMAN_TEST_IMAGE", "localhost/pman-test:1")
 STOREBASE = Path(os.environ.get("PMAN_K8S_STOREBASE", "/no-storebase"))
@@ -224,13 +225,13 @@ def instance(environ: dict[str, str]) -> Iterator[Cluster]:
 def calls() -> Iterator[list[str]]:
     """Record every request that is sent to the API server."""
     asked: list[str] = []
-    send = Cluster._send
+    send = Transport.send
 
-    def recorded(self: Cluster, method: str, path: str, *more: Any) -> Any:
+    def recorded(self: Transport, method: str, path: str, *more: Any) -> Any:
         asked.append(f"{method} {path.split('/namespaces/')[-1].partition('/')[2].split('/')[0]}")
         return send(self, method, path, *more)
 
-    with mock.patch.object(Cluster, "_send", recorded):
+    with mock.patch.object(Transport, "send", recorded):
         yield asked
 
 

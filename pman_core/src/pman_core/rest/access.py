@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from pman_core._internal.authentication import Authenticator
 from pman_core.contract.access import UNRESTRICTED, Client, Principal
+from pman_core.contract.errors import UnauthenticatedError
 from pman_core.kit.routes import is_open_to_all
 from pman_core.rest.pages import refuse_foreign_page
 

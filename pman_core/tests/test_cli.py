@@ -244,3 +244,11 @@ def test_serve_says_that_the_arguments_of_gunicorn_have_no_effect(run: Run) -> N
     told = run("serve", CONTAINER_ENV="none", GUNICORN_CMD_ARGS="--workers=4")
     assert "GUNICORN_CMD_ARGS has no effect" in told.output
     assert "--workers" in told.output
+
+
+def test_check_reports_a_storebase_that_is_not_mounted_where_pman_should_see_it(
+    run: Run, tmp_path: Path
+) -> None:
+    told = run("check", STOREBASE_MOUNT=str(tmp_path / "missing"))
+    assert told.exit_code == 2
+    assert "STOREBASE_MOUNT" in told.output

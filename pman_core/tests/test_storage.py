@@ -208,3 +208,13 @@ def test_a_storebase_that_pman_sees_elsewhere_is_looked_at_there(
     other = linked(tmp_path_factory.mktemp("mount"))
     answer = start(STOREBASE_MOUNT=str(other)).post(body(input_dir="made by a job"))
     assert answer.status_code == 400
+
+
+def test_a_storebase_that_is_not_mounted_where_pman_should_see_it_lets_no_job_in(
+    start: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Else a link would not be seen, and nobody would know."""
+    missing = tmp_path_factory.mktemp("mount") / "missing"
+    answer = start(STOREBASE_MOUNT=str(missing)).post()
+    assert answer.status_code == 503
+    assert "STOREBASE_MOUNT" in answer.text

@@ -156,6 +156,14 @@ def _storage(pman: Pman) -> Finding:
 
 def _visible(pman: Pman) -> Finding | None:
     """What to say of a folder of job data that cannot be seen from here."""
+    mount = pman.jobs.settings.storebase_mount
+    if mount and not Path(mount).is_dir():
+        return Finding(
+            "FAULT",
+            f"storage: STOREBASE_MOUNT is {mount}, which is no folder here; mount the storebase "
+            "there, or unset it",
+            WRONG_SETTINGS,
+        )
     source = pman.jobs.storage.locate("any")
     if not isinstance(source, HostPath) or Path(source.path).parent.is_dir():
         return None

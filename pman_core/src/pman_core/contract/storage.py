@@ -5,11 +5,17 @@ from __future__ import annotations
 import logging
 import posixpath
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import attrs
 
-from pman_core.contract.errors import InvalidJobError, PluginFaultError, PmanError
+from pman_core.contract.errors import (
+    EngineUnavailableError,
+    InvalidJobError,
+    PluginFaultError,
+    PmanError,
+)
 from pman_core.contract.mounts import INPUT_TARGET, OUTPUT_TARGET, HostPath, Mount, NfsPath, Source
 from pman_core.kit.directories import DirectoryChecker
 
@@ -84,6 +90,11 @@ class Storage:
     def _source(self, field: str, directory: str) -> Source:
         clean = clean_directory(directory)
         source = self.locate(clean)
+        if self.seen_at and not _LOOKS.is_dir(Path(self.seen_at)):
+            raise EngineUnavailableError(
+                f"STOREBASE_MOUNT is {self.seen_at}, which is no folder here: is the storebase "
+                "mounted there?"
+            )
         root = self.seen_at or (source.within if isinstance(source, HostPath) else "")
         if self.follows_links and isinstance(source, HostPath | NfsPath):
             source = attrs.evolve(source, within="")

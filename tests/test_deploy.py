@@ -127,7 +127,7 @@ class Machine:
         """An answer of pman; empty while it does not answer."""
         try:
             found: dict[str, Any] = self.session.get(url, timeout=10).json()
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return {}
         return found
 

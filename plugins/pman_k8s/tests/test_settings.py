@@ -126,7 +126,8 @@ def test_a_job_that_can_run_is_not_refused(changes: dict[str, Any]) -> None:
     validate(job(**changes), SETTINGS, DIRECTORIES)
 
 
-CLAIM, HOST, NFS = claim_of_tests(), host_storage("/data"), nfs_storage("server", "/data")
+CLAIM = attrs.evolve(claim_of_tests(), seen_at=None)
+HOST, NFS = host_storage("/data"), nfs_storage("server", "/data")
 EACH_STORAGE = pytest.mark.parametrize("storage", [CLAIM, HOST, NFS], ids=lambda it: it.name)
 
 

@@ -59,6 +59,8 @@ def test_what_it_refuses_and_what_it_does_less_well() -> None:
     assert found.mounts == {HostPath, NfsPath}
     assert found.refusals.keys() == {Option.TIME_LIMIT}
     assert found.deviations.keys() == {
+        Deviation.LATE_LINKS_OUT,
+        Deviation.LATE_LINKS_WITHIN,
         Deviation.LOG_ORDER,
         Deviation.SWAP_NOT_LIMITED,
         Deviation.OOM_NOT_REPORTED,

@@ -276,7 +276,7 @@ def test_two_instances_pull_for_themselves(
     image.way.freeze()
     place, other_place = harness.place(), harness.place()
     job = harness.count(place, image=image.name)
-    with kit_on(harness.engine, tmp_path) as other:
+    with kit_on(harness.engine, tmp_path / "other") as other:
         harness.pman().pman_submit(job)
         other_job = other.count(other_place, image=image.name, jid=job.jid)
         with pytest.raises(UnknownJobError):

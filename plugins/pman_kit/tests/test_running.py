@@ -148,7 +148,16 @@ def test_the_time_limit_ends_the_whole_tree(harness: Harness) -> None:
 
 
 def test_the_memory_limit_holds_for_each_process(harness: Harness) -> None:
-    program = "import os; os.fork(); bytearray(400 << 20)"
+    # The first process waits for the other: the end of the first ends the whole job.
+    program = """
+import os
+child = os.fork()
+try:
+    bytearray(400 << 20)
+finally:
+    if child:
+        os.waitpid(child, 0)
+"""
     assert harness.run(harness.python(program)).status is Status.SUCCEEDED
     less = harness.python(program, jid="job-2", resources=Resources(memory_mib=300))
     info = harness.run(less)

@@ -86,7 +86,8 @@ def subject_on(folder: Path, storage: Storage | None = None) -> Iterator[Subject
             stop_engine=between.cut,
             crash_engine=crash if PART else None,
             start_engine=partial(start, between),
-            patience_s=90,
+            # A kubelet (1.20) ends a container whose pod was deleted while it started after 90 s.
+            patience_s=180,
         )
     gc.collect()  # see PYTHON_LEAVES_SOCKETS
 

@@ -274,9 +274,10 @@ def test_two_instances_pull_for_themselves(
     harness: EngineKit, image: SlowImage, tmp_path: Path
 ) -> None:
     image.way.freeze()
-    place, other_place = harness.place(), harness.place()
+    place = harness.place()
     job = harness.count(place, image=image.name)
     with kit_on(harness.engine, tmp_path / "other") as other:
+        other_place = other.place()
         harness.pman().pman_submit(job)
         other_job = other.count(other_place, image=image.name, jid=job.jid)
         with pytest.raises(UnknownJobError):

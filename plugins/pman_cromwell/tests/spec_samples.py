@@ -37,8 +37,8 @@ def job(**changes: object) -> Job:
         env={"TOKEN": "secret", **{f"NASTY_{n}": value for n, value in enumerate(NASTY)}},
         resources=Resources(workers=1, cpu_millicores=1500, memory_mib=1000, gpus=0),
         mounts=(
-            Mount(HostPath("/data/in, 'one'"), "/share/incoming", read_only=True),
-            Mount(HostPath("/data/out"), "/share/outgoing", read_only=False),
+            Mount(HostPath("/data/in, 'one'", within="/data"), "/share/incoming", read_only=True),
+            Mount(HostPath("/data/out", within="/data"), "/share/outgoing", read_only=False),
         ),
         labels={"org.example.role": "test"},
         fingerprint="v1-abc",

@@ -74,7 +74,7 @@ def test_argv_and_environment_arrive_on_the_node_byte_for_byte() -> None:
     sent = payload.inputs(spec(), job().env, settings())
     arrived = node_spec(decoded(sent["pman.order"]))
     assert tuple(arrived.argv) == ("program", *NASTY)
-    assert arrived.mounts[0] == ("/data/in, 'one'", "/share/incoming", True)
+    assert arrived.mounts[0] == ("/data/in, 'one'", "/share/incoming", True, "/data")
     assert decoded(sent["pman.environment"]) == dict(job().env)
 
 

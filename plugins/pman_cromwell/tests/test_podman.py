@@ -17,6 +17,7 @@ from cromwell_kit import (
     subject_of,
     why_missing,
 )
+from node_kit import Node
 
 from pman_core import User
 from pman_core.contract.info import JobInfo, Reason, Status
@@ -27,9 +28,12 @@ from pman_core.testing.conformance.cancelling import CancelPromises
 from pman_core.testing.conformance.directories import DirectoryPromises
 from pman_core.testing.conformance.lifecycle import LifecyclePromises, WaitingPromises
 from pman_core.testing.conformance.limits import LimitPromises
+from pman_core.testing.conformance.links import LinkPromises
 from pman_core.testing.conformance.logs import LogPromises
 from pman_core.testing.conformance.surroundings import SurroundingsPromises
 from pman_core.testing.pytest_plugin import Engines
+from pman_cromwell.job_spec import Bind
+from pman_cromwell.share.pman_slurm import reasons
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +81,16 @@ class TestPodmanOnSlurm:
     )
     test_a_job_sees_only_its_own_directories = (
         DirectoryPromises.test_a_job_sees_only_its_own_directories
+    )
+
+    test_a_directory_that_is_a_link_is_not_mounted = (
+        LinkPromises.test_a_directory_that_is_a_link_is_not_mounted
+    )
+    test_a_link_made_after_the_submit_does_not_lead_out_of_the_storebase = (
+        LinkPromises.test_a_link_made_after_the_submit_does_not_lead_out_of_the_storebase
+    )
+    test_a_link_made_after_the_submit_does_not_lead_to_another_job = (
+        LinkPromises.test_a_link_made_after_the_submit_does_not_lead_to_another_job
     )
 
     test_a_job_may_have_more_directories = DirectoryPromises.test_a_job_may_have_more_directories
@@ -257,6 +271,37 @@ class TestPodmanOnSlurm:
         finally:
             for container in _containers(number):
                 _podman("rm", "--force", container)
+
+
+def test_a_link_that_takes_a_place_after_the_look_is_not_mounted(
+    podman: Server, node: Node
+) -> None:
+    """It does so between the node's look and Podman's."""
+    job, secret = node.storebase / "job", node.storebase / "secret"
+    for folder in (job / "in", secret):
+        folder.mkdir(parents=True)
+        (folder / "file").write_text(folder.name)
+    exports = [line for line in _srun("env").stdout.splitlines() if line.startswith("CONTAINERS_")]
+    exchange = f"cd '{job}' && mv in aside && ln -s '{secret}' in"
+    node.has("podman", f"""
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin {" ".join(exports)}
+[ "$1" != init ] || [ ! -e '{node.root}/exchange' ] || ({exchange}) || exit 1
+exec podman "$@"
+""")  # fmt: skip
+    mounts = (Bind(str(job / "in"), "/share/incoming", True, str(node.storebase)),)
+    words = {"image": IMAGE, "argv": ("cat", "/share/incoming/file"), "mounts": mounts}
+    assert node.run("podman", memory_mib=64, **words).is_success
+    log = node.folder / "log.0"
+    assert log.read_text() == "in"
+    for file in node.folder.iterdir():
+        file.unlink()
+    (node.root / "exchange").touch()
+    ended = node.run("podman", memory_mib=64, **words)
+    assert (job / "in").is_symlink()
+    assert (ended.reason, log.read_text()) == (reasons.CANNOT_START, "")
+    assert f"the directory {job}/in was exchanged" in ended.message
+    left = _podman("ps", "--all", "--quiet", "--filter", f"name={node.folder.name}")
+    assert (left.returncode, left.stdout) == (0, "")
 
 
 def _status_of(harness: Harness, info: JobInfo) -> dict[str, str]:

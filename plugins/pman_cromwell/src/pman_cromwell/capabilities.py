@@ -18,24 +18,23 @@ _BROKEN_OFF = (
     "the values of a job's environment are handed to Cromwell and kept nowhere else, so a job that "
     "it was not given yet cannot be given to it without them"
 )
-_LINKS = "the runtime resolves a directory when it starts a job, and follows links"
+_LINKS = "a node looks for links right before it starts a job, and Apptainer follows later ones"
 _BARE = "with CROMWELL_RUNTIME=none the command runs on the node itself; this is for tests"
 
 
 def capabilities(settings: CromwellSettings) -> Capabilities:
     """What the core and operators must know."""
     refusals = {}
-    deviations = {
-        Deviation.BROKEN_OFF_SUBMIT: _BROKEN_OFF,
-        Deviation.LATE_LINKS_OUT: _LINKS,
-        Deviation.LATE_LINKS_WITHIN: _LINKS,
-    }
+    deviations = {Deviation.BROKEN_OFF_SUBMIT: _BROKEN_OFF}
     notes = []
     if settings.runtime != "podman":
         refusals = {Option.USER: _NO_USER, Option.SHM_SIZE: _NO_SHM}
         deviations[Deviation.SWAP_NOT_LIMITED] = _SWAP
         deviations[Deviation.WHOLE_CPUS] = _CPUS
         notes.append(_SUM)
+    if settings.runtime == "apptainer":
+        deviations[Deviation.LATE_LINKS_OUT] = _LINKS
+        deviations[Deviation.LATE_LINKS_WITHIN] = _LINKS
     if settings.runtime == "none":
         deviations[Deviation.NO_ISOLATION] = _BARE
     return Capabilities(

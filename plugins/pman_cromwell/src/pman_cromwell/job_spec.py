@@ -14,7 +14,7 @@ import attrs
 from cattrs import Converter
 from cattrs.preconf.json import make_converter
 
-from pman_core import Job
+from pman_core import HostPath, Job, Mount
 from pman_core.kit.names import native_name
 
 #: Names of workflows derive from this one (made once, at random).
@@ -23,11 +23,15 @@ _NAMESPACE = uuid.UUID("5a3f3a44-7d0c-4f3e-9d1b-6f0c2b9d4e51")
 
 @attrs.frozen
 class Bind:
-    """A directory of the cluster, and where the job sees it."""
+    """A directory of the cluster, and where the job sees it.
+
+    :param within: the storebase, if no part of the path below it may be a link; else empty.
+    """
 
     source: str
     target: str
     read_only: bool
+    within: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -122,7 +126,13 @@ def spec_of(
 
 
 def _binds(job: Job) -> tuple[Bind, ...]:
-    return tuple(Bind(mount.host_path, mount.target, mount.read_only) for mount in job.mounts)
+    return tuple(_bind(mount) for mount in job.mounts)
+
+
+def _bind(mount: Mount) -> Bind:
+    source = mount.host_path
+    within = mount.source.within if isinstance(mount.source, HostPath) else ""
+    return Bind(source, mount.target, mount.read_only, within)
 
 
 def to_json(spec: JobSpec) -> str:

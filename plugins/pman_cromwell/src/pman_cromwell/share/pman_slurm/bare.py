@@ -76,14 +76,14 @@ class Bare(Runtime):
             _fail("unshare")
         _mount(libc, None, "/", None, _MS_REC | _MS_PRIVATE)
         # What is mounted first may hide the sources of what comes later.
-        mounts = [(mount, os.open(mount.source, os.O_PATH)) for mount in self.spec.mounts]
-        for top in self._tops():
-            _mount(libc, "tmpfs", top, "tmpfs", 0)
-        for mount, source in mounts:
-            os.makedirs(mount.target, exist_ok=True)
-            _mount(libc, f"/proc/self/fd/{source}", mount.target, None, _MS_BIND | _MS_REC)
-            if mount.read_only:
-                _mount(libc, None, mount.target, None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY)
+        with self.directories() as mounts:
+            for top in self._tops():
+                _mount(libc, "tmpfs", top, "tmpfs", 0)
+            for mount, handle in mounts:
+                os.makedirs(mount.target, exist_ok=True)
+                _mount(libc, f"/proc/self/fd/{handle}", mount.target, None, _MS_BIND | _MS_REC)
+                if mount.read_only:
+                    _mount(libc, None, mount.target, None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY)
         os.chdir(self.spec.workdir or "/")
 
     def _tops(self) -> list[str]:

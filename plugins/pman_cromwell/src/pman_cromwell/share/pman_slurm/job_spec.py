@@ -10,11 +10,15 @@ from .causes import Cause
 
 
 class Mount(NamedTuple):
-    """A directory of the cluster, and where the job sees it."""
+    """A directory of the cluster, and where the job sees it.
+
+    ``within`` is the storebase, if no part of the path below it may be a link; else empty.
+    """
 
     source: str
     target: str
     read_only: bool
+    within: str = ""
 
 
 class JobSpec(NamedTuple):
@@ -52,10 +56,14 @@ def spec_of(content: dict[str, Any]) -> JobSpec:
     """A spec; unknown keys are for pman alone, and an older pman sends fewer."""
     known = {name: content[name] for name in JobSpec._fields if name in content}
     known["causes"] = [Cause(**one) for one in content.get("causes", [])]
-    mounts = [Mount(one["source"], one["target"], one["read_only"]) for one in content["mounts"]]
+    mounts = [_mount_of(one) for one in content["mounts"]]
     # One may lie in another, which comes first then.
     known["mounts"] = sorted(mounts, key=lambda mount: mount.target)
     return JobSpec(**known)
+
+
+def _mount_of(content: dict[str, Any]) -> Mount:
+    return Mount(**{name: content[name] for name in Mount._fields if name in content})
 
 
 def as_bytes(environment: dict[str, str]) -> dict[bytes, bytes]:

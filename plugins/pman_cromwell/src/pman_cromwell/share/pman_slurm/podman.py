@@ -18,6 +18,7 @@ from . import oom
 from .causes import MACHINE, cause_of, pauses_s
 from .errors import NODE_ERRORS
 from .job_spec import as_bytes
+from .mounted import elsewhere
 from .options import devices, mount_words, split_environment
 from .outcome import CannotStartError, Outcome, exited, lost, out_of_memory
 from .runtime import Runtime
@@ -92,8 +93,17 @@ class Podman(Runtime):
             os.unlink(path)
 
     def start(self, log: int) -> subprocess.Popen[bytes]:
-        """Start and attach."""
-        self._watch_memory(log)
+        """Start and attach, once the container is seen to have the directories of the job."""
+        with self.directories() as mounts:
+            self._initialize(log)
+            process = self._first_process()
+            exchanged = elsewhere(process, mounts)
+        if exchanged:
+            words = "was exchanged, perhaps for a link, while the container was made"
+            raise CannotStartError(f"the directory {exchanged.source} {words}")
+        if self.spec.memory_mib is not None and oom.is_needed():
+            with contextlib.suppress(OSError):  # then it stays unknown
+                self._notices = oom.Notices(process)
         return subprocess.Popen(
             # Its warnings would be lines of the job's log: Podman 5 has one about cgroup v1.
             ["podman", "start", "--attach", "--log-level=error", self.name],
@@ -104,24 +114,31 @@ class Podman(Runtime):
             start_new_session=True,
         )
 
-    def _watch_memory(self, log: int) -> None:
-        """Get the kernel's notices of memory, where Podman does not report an end by it.
-
-        The container's cgroup is there before its program runs, once Podman has initialized it.
-        """
-        if self.spec.memory_mib is None or not oom.is_needed():
-            return
-        # Podman hands the log on to the container, and writes the container's name there first.
-        # What fails here fails in the start that comes next, which reports it.
+    def _initialize(self, log: int) -> None:
+        """Make its mounts and its cgroup; its program does not run yet."""
         size = os.fstat(log).st_size
-        words = ["podman", "init", self.name]
-        subprocess.run(
-            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=300, check=False
+        done = subprocess.run(
+            # Podman hands the log on to the container, and writes the container's name there first.
+            ["podman", "init", self.name],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            timeout=300,
+            check=False,
+            start_new_session=True,
         )
+        if done.returncode:
+            raise self._not_started(self._state())
         os.ftruncate(log, size)
+
+    def _first_process(self) -> int:
+        """What has the mounts of the container, and will become its program."""
         done = _call("inspect", "--type=container", "--format={{.State.Pid}}", self.name)
-        with contextlib.suppress(OSError, ValueError):  # then it stays unknown
-            self._notices = oom.Notices(int(done.stdout))
+        try:
+            return int(done.stdout)
+        except ValueError:
+            words = f"Podman does not report the container's process: {_last_line(done)}"
+            raise CannotStartError(words) from None
 
     def stop(self, force: bool) -> None:
         """Signal the container."""
@@ -145,10 +162,10 @@ class Podman(Runtime):
         if state is None:
             return exited(code)
         if state.status in (_MISSING, *_UNSTARTED):
-            raise self._not_started(state.error or self.first_words() or "Podman gave no reason")
+            raise self._not_started(state)
         said = _NOT_EXECUTED.fullmatch(self.first_words()) if state.code == 1 else None
         if said:
-            raise self._not_started(said.group(1))
+            raise self._not_begun(said.group(1))
         if state.code == 0:
             return exited(0)
         was_memory = state.out_of_memory or self._was_out_of_memory()
@@ -224,7 +241,12 @@ class Podman(Runtime):
                     return state
         return None
 
-    def _not_started(self, words: str) -> CannotStartError:
+    def _not_started(self, state: _State | None) -> CannotStartError:
+        """Podman's reason; it is in the log where the container keeps none."""
+        words = state.error if state else ""
+        return self._not_begun(words or self.first_words() or "Podman gave no reason")
+
+    def _not_begun(self, words: str) -> CannotStartError:
         return CannotStartError(f"{self.spec.argv[0]!r} in {self.spec.image}: {words}")
 
 

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import platform
-import stat
 import subprocess
 import time
 
 from . import cgroup, reasons
 from .causes import Cause, cause_of, pauses_s
-from .job_spec import JobSpec
+from .directories import open_directory, opened
+from .job_spec import JobSpec, Mount
 from .outcome import CannotStartError, Outcome, exited, not_started_in_time, out_of_memory
 from .pull_output import PullOutput
-from .run_files import PULLING, TROUBLE, jobs_folder, open_log, retry, write, write_once
+from .run_files import PULLING, TROUBLE, jobs_folder, open_log, write, write_once
 from .watch import Watch
-
-#: How long a directory is waited for that is neither seen nor seen to be missing.
-_PATIENCE_S = 60.0
-
-_MISSING = (errno.ENOENT, errno.ENOTDIR)
 
 
 class Runtime:
@@ -75,18 +68,13 @@ class Runtime:
         """Leave nothing behind on the node."""
 
     def check_directories(self) -> None:
-        """Report a missing directory, and never make one; pman's own are not for jobs.
+        """Report a directory that is missing or not for this job, before the image is got."""
+        with self.directories():
+            pass
 
-        pman has checked the paths; here a link may lead elsewhere.
-        """
-        own = os.path.realpath(jobs_folder(self.spec.folder))
-        for mount in self.spec.mounts:
-            _must_be_directory(mount.source)
-            source = os.path.realpath(mount.source)
-            if os.path.commonpath([own, source]) in (own, source):
-                raise CannotStartError(
-                    f"the directory {mount.source} leads into pman's own records, or holds them",
-                )
+    def directories(self) -> contextlib.AbstractContextManager[list[tuple[Mount, int]]]:
+        """The job's mounts, each with its directory open; raises ``CannotStartError``."""
+        return opened(self.spec.mounts, jobs_folder(self.spec.folder))
 
     def first_words(self) -> str:
         """The first line of the log, where engines say why nothing was started."""
@@ -99,7 +87,7 @@ class Runtime:
         path = self.workdir_on_node()
         if path is not None:
             try:
-                _must_be_directory(path)
+                os.close(open_directory(path))
             except CannotStartError as missing:
                 words = f"the working directory {self.spec.workdir} cannot be had: {missing}"
                 raise CannotStartError(words) from missing
@@ -159,20 +147,6 @@ class Runtime:
         if cause:
             raise EndedError(cause)
         return words.end() if process.returncode else None
-
-
-def _must_be_directory(path: str) -> None:
-    node = f"node {platform.node()}"
-    try:
-        found = retry(lambda: os.stat(path), lambda error: error.errno in _MISSING, _PATIENCE_S)
-    except OSError as error:
-        if error.errno not in _MISSING:
-            words = f"the directory {path} cannot be used on {node}: {error.strerror}"
-            raise CannotStartError(words) from error
-    else:
-        if stat.S_ISDIR(found.st_mode):
-            return
-    raise CannotStartError(f"there is no directory {path} on {node}")
 
 
 class EndedError(Exception):

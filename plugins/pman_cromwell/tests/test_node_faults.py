@@ -223,7 +223,6 @@ def test_an_error_while_cleaning_up_does_not_change_the_outcome(node: Node) -> N
 #: A Podman whose container does not run before somebody has tried to kill it at once.
 _SLOW_TO_START = """
 case $1 in
-    inspect) echo $PPID ;;
     start) echo $$ >pid; exec /bin/sleep 30 ;;
     kill)
         echo $3 >>kills
@@ -243,7 +242,6 @@ def test_a_container_that_could_not_be_killed_before_it_ran_is_killed_then(node:
 _SUSPENDED = """
 echo $1 >>calls
 case $1 in
-    inspect) echo $PPID ;;
     start) echo $$ >pid; kill -TSTP $PPID; exec /bin/sleep 30 ;;
     pause) : >'{folder}/cancelled' ;;
     kill) read -r pid <pid; kill -9 $pid ;;

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import itertools
 import os
 import signal
 import time
@@ -14,9 +15,10 @@ import attrs
 import pytest
 from spec_samples import job, settings, spec
 
+from pman_core.contract.info import Reason
 from pman_cromwell import payload, run_files
 from pman_cromwell.job_spec import Bind
-from pman_cromwell.share.pman_slurm import outcome, podman, reasons, run, runtime, submit
+from pman_cromwell.share.pman_slurm import directories, outcome, podman, reasons, run, submit
 from pman_cromwell.share.pman_slurm import run_files as node_files
 from pman_cromwell.share.pman_slurm.outcome import recorded
 
@@ -25,7 +27,27 @@ _PODMAN = """#!/bin/sh
 [ "$1" != inspect ] || echo '{"Status": "exited", "ExitCode": 0}'
 """
 
-#: Answers that do not say how a container ended.
+#: A Podman whose containers have the directories of the machine, as if they were it, and end well.
+_PODMAN_WITH_DIRECTORIES = """#!/bin/sh
+echo "$1" >>"$0.calls"
+count=$(grep -cx "$1" "$0.calls")
+FAULT
+pid=0
+case $1 in
+    create) state=created ;;
+    init) state=initialized; echo pman-x ;;
+    start) state=exited; echo words of the job ;;
+    inspect)
+        read -r state <"$0.state"
+        [ "$state" != initialized ] || pid=$PPID
+        echo "{\\"Status\\": \\"$state\\", \\"ExitCode\\": 0, \\"Pid\\": $pid}"
+        exit ;;
+    *) exit ;;
+esac
+echo $state >"$0.state"
+"""
+
+#: Answers that do not say how a container is.
 _TELLS_NOTHING = (
     "echo 'Error: database is locked' >&2; exit 125",
     "echo '{\"Status\": '",
@@ -59,6 +81,18 @@ class Node:
 
     def has_podman(self, script: str) -> None:
         self.has("podman", script)
+
+    def has_podman_with_directories(self, fault: str = "") -> None:
+        """Its containers have those of the machine.
+
+        :param fault: what comes before an answer; ``$count`` is how often it was asked for that.
+        """
+        self.has_podman(_PODMAN_WITH_DIRECTORIES.replace("FAULT", fault))
+
+    @property
+    def calls(self) -> list[str]:
+        """What such a Podman was asked for."""
+        return (self.root / "podman.calls").read_text().split()
 
     def submit(self) -> int:
         """The exit code of a submit of Cromwell's."""
@@ -177,31 +211,38 @@ def test_the_start_is_written_as_soon_as_there_is_room(
     assert node_files.read(str(node.folder), node_files.STARTED)["time"] >= before
 
 
+@pytest.fixture
+def given(node: Node) -> Bind:
+    """A directory that a job has where the node has it."""
+    directory = node.root / "in"
+    directory.mkdir()
+    node.has_podman_with_directories()
+    return Bind(str(directory), str(directory), True)
+
+
 @pytest.mark.parametrize("fault", [errno.ESTALE, errno.EIO])
+@pytest.mark.parametrize("in_container", [False, True])
 def test_a_directory_that_cannot_be_seen_for_a_moment_is_no_missing_one(
-    node: Node, monkeypatch: pytest.MonkeyPatch, fault: int
+    node: Node, given: Bind, monkeypatch: pytest.MonkeyPatch, in_container: bool, fault: int
 ) -> None:
-    given = node.root / "in"
-    given.mkdir()
+    root = f"/proc/{os.getpid()}/root" if in_container else ""
     with monkeypatch.context() as patch:
-        _fail_for(patch, str(given), fault)
+        _fail_for(patch, root + given.source, fault)
         node.pauses.append(patch.undo)
-        assert node.run(mounts=(Bind(str(given), "/share/incoming", True),)) == 0
+        assert node.run(mounts=(given,), memory_mib=None) == 0
     assert not node.pauses
 
 
 def test_a_directory_that_cannot_be_seen_at_all_is_reported_with_the_systems_message(
-    node: Node, monkeypatch: pytest.MonkeyPatch
+    node: Node, given: Bind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = node.root / "in"
-    given.mkdir()
-    monkeypatch.setattr(runtime, "_PATIENCE_S", 0)
-    _fail_for(monkeypatch, str(given), errno.ESTALE)
-    assert node.run(mounts=(Bind(str(given), "/share/incoming", True),)) == 1
+    monkeypatch.setattr(directories, "_PATIENCE_S", 0)
+    _fail_for(monkeypatch, given.source, errno.ESTALE)
+    assert node.run(mounts=(given,)) == 1
     ended = recorded(str(node.folder))
     assert ended
     assert ended.reason == reasons.CANNOT_START
-    assert f"{given} cannot be used" in ended.message
+    assert f"{given.source} cannot be used" in ended.message
     assert os.strerror(errno.ESTALE) in ended.message
 
 
@@ -257,6 +298,112 @@ def test_a_container_that_was_never_started_is_reported_at_once(
     assert ended
     assert ended.reason == reasons.CANNOT_START
     assert words in ended.message
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Podman that does not answer is asked again without a pause."""
+    monkeypatch.setattr(podman, "pauses_s", lambda: itertools.repeat(0.0))
+
+
+@pytest.mark.parametrize("answer", _TELLS_NOTHING)
+@pytest.mark.usefixtures("at_once")
+def test_a_job_begins_once_podman_reports_what_it_has_mounted(
+    node: Node, given: Bind, answer: str
+) -> None:
+    node.has_podman_with_directories(
+        f"[ $1 != inspect ] || [ $count -gt 2 ] || {{ {answer}; exit; }}"
+    )
+    assert node.run(mounts=(given,), memory_mib=None) == 0
+    assert recorded(str(node.folder)) == outcome.exited(0)
+    assert node.calls[: node.calls.index("start")].count("inspect") == 3
+    words = "Podman does not report the container's process"
+    assert run_files.read(node.folder).trouble == run_files.Trouble(Reason.QUEUED, words)
+
+
+@pytest.mark.parametrize("answer", _TELLS_NOTHING)
+@pytest.mark.usefixtures("at_once")
+def test_a_job_whose_podman_never_answers_waits_until_pman_ends_it(
+    node: Node, given: Bind, answer: str
+) -> None:
+    cancel = f"[ $count -lt 3 ] || : >'{node.folder}/{node_files.CANCELLED}'"
+    node.has_podman_with_directories(f"[ $1 != inspect ] || {{ {cancel}; {answer}; exit; }}")
+    assert node.run(mounts=(given,), memory_mib=None) == 1
+    ended = recorded(str(node.folder))
+    assert ended
+    assert ended.reason == reasons.KILLED
+    assert ended.message.startswith("ended by pman")
+    assert "start" not in node.calls
+
+
+@pytest.mark.usefixtures("at_once")
+def test_mounts_that_cannot_be_made_now_are_made_later(node: Node, given: Bind) -> None:
+    words = "Error: database is locked"
+    fault = f"[ $1 != init ] || [ $count -gt 2 ] || {{ echo '{words}' >&2; exit 125; }}"
+    node.has_podman_with_directories(fault)
+    assert node.run(mounts=(given,), memory_mib=None) == 0
+    assert node.calls.count("init") == 3
+    trouble = run_files.read(node.folder).trouble
+    assert trouble
+    assert trouble.reason is Reason.QUEUED
+    assert trouble.message.endswith(words)
+    assert (node.folder / "log.0").read_text() == "words of the job\n"
+
+
+def test_mounts_that_were_made_although_podman_says_otherwise_are_looked_at(
+    node: Node, given: Bind
+) -> None:
+    """It was killed before it said so, or asked again while it did not answer."""
+    words = "Error: container x has already been created in runtime"
+    fault = f"[ $1 != init ] || {{ echo initialized >\"$0.state\"; echo '{words}' >&2; exit 125; }}"
+    node.has_podman_with_directories(fault)
+    assert node.run(mounts=(given,), memory_mib=None) == 0
+    assert (node.folder / "log.0").read_text() == "words of the job\n"
+
+
+def test_mounts_that_cannot_be_made_are_reported_at_once(node: Node, given: Bind) -> None:
+    node.has_podman_with_directories("[ $1 != init ] || { echo 'crun: no' >&2; exit 125; }")
+    assert node.run(mounts=(given,), memory_mib=None) == 1
+    ended = recorded(str(node.folder))
+    assert ended
+    assert ended.reason == reasons.CANNOT_START
+    assert "crun: no" in ended.message
+    assert "start" not in node.calls
+
+
+def test_an_init_that_hangs_keeps_nobody_from_ending_the_job(node: Node, given: Bind) -> None:
+    cancel = f": >'{node.folder}/{node_files.CANCELLED}'"
+    node.has_podman_with_directories(f"[ $1 != init ] || {{ {cancel}; exec sleep 60; }}")
+    assert node.run(mounts=(given,), memory_mib=None) == 1
+    ended = recorded(str(node.folder))
+    assert ended
+    assert ended.reason == reasons.KILLED
+    assert node.calls[-2:] == ["init", "rm"]
+
+
+def test_a_job_that_is_suspended_while_its_mounts_are_made_stands_still_then(
+    node: Node, given: Bind
+) -> None:
+    wait = 'timeout 30 sh -c "until {}; do sleep 0.05; done" || exit'
+    noticed = wait.format(f"[ -e '{node.folder}/{node_files.SUSPENDED}' ]")
+    paused = wait.format("grep -qx pause '$0.calls'")
+    node.has_podman_with_directories(f"""
+[ $1 != init ] || {{ kill -TSTP $PPID; {noticed}; }}
+[ $1 != start ] || {paused}
+""")
+    assert node.run(mounts=(given,), memory_mib=None) == 0
+    assert "pause" in node.calls[node.calls.index("start") :]
+
+
+def test_a_directory_that_was_exchanged_does_not_begin_a_job(node: Node, given: Bind) -> None:
+    (node.root / "other").mkdir()
+    changed = attrs.evolve(given, target=str(node.root / "other"))
+    assert node.run(mounts=(changed,), memory_mib=None) == 1
+    ended = recorded(str(node.folder))
+    assert ended
+    assert ended.reason == reasons.CANNOT_START
+    assert f"the directory {given.source} was exchanged" in ended.message
+    assert "start" not in node.calls
 
 
 # ------------------------------------------------------------------ submit
@@ -318,12 +465,12 @@ def test_a_job_that_is_removed_or_cancelled_is_not_submitted(node: Node, removed
 
 
 def _fail_for(patch: pytest.MonkeyPatch, path: str, fault: int) -> None:
-    """Have ``stat`` fail for one path."""
-    stat = os.stat
+    """Have ``open`` fail for one path."""
+    opened = os.open
 
-    def failing(given: Any, **how: Any) -> os.stat_result:
+    def failing(given: Any, *how: Any, **more: Any) -> int:
         if given == path:
             raise OSError(fault, os.strerror(fault), path)
-        return stat(given, **how)
+        return opened(given, *how, **more)
 
-    patch.setattr(os, "stat", failing)
+    patch.setattr(os, "open", failing)

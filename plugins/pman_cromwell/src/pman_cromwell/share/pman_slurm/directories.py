@@ -10,14 +10,16 @@ import errno
 import os
 import platform
 import stat
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 from .outcome import CannotStartError
 from .run_files import retry
 
 if TYPE_CHECKING:
     from .job_spec import Mount
+
+T = TypeVar("T")
 
 #: How long a directory is waited for that is neither seen nor seen to be missing.
 _PATIENCE_S = 60.0
@@ -58,12 +60,20 @@ def open_directory(path: str, within: str = "") -> int:
     """
     node = f"node {platform.node()}"
     try:
-        return retry(lambda: _open(path, within), _is_missing, _PATIENCE_S)
+        return patiently(lambda: _open(path, within))
     except OSError as error:
         if _is_missing(error):
             raise CannotStartError(f"there is no directory {path} on {node}") from error
         words = f"the directory {path} cannot be used on {node}: {error.strerror}"
         raise CannotStartError(words) from error
+
+
+def patiently(look: Callable[[], T]) -> T:
+    """Look at directories, again while storage neither shows them nor says that one is missing.
+
+    :raises OSError: one is missing, or cannot be seen for too long.
+    """
+    return retry(look, _is_missing, _PATIENCE_S)
 
 
 def _is_missing(error: OSError) -> bool:

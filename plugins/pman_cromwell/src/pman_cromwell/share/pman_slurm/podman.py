@@ -12,16 +12,20 @@ import os
 import re
 import subprocess
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import oom
-from .causes import MACHINE, cause_of, pauses_s
+from .causes import MACHINE, Cause, cause_of, pauses_s
+from .directories import patiently
 from .errors import NODE_ERRORS
 from .job_spec import as_bytes
 from .mounted import elsewhere
 from .options import devices, mount_words, split_environment
 from .outcome import CannotStartError, Outcome, exited, lost, out_of_memory
-from .runtime import Runtime
+from .runtime import EndedError, Runtime
+
+if TYPE_CHECKING:
+    from .job_spec import Mount
 
 #: Finds what outlived a job of SLURM.
 LABEL = "pman.chrisproject.org/slurm-job"
@@ -29,8 +33,10 @@ LABEL = "pman.chrisproject.org/slurm-job"
 #: What a root job keeps: it must write folders that pfcon owns, and may become another user.
 _ROOT_KEEPS = "CAP_CHOWN,CAP_DAC_OVERRIDE,CAP_FOWNER,CAP_SETUID,CAP_SETGID"
 
-#: States of a container that was never started, and the message for one that is not there.
-_UNSTARTED = ("created", "configured", "initialized")
+#: The state of a container that has all but its program, those of one that was never started, and
+#: the message for one that is not there.
+_INITIALIZED = "initialized"
+_UNSTARTED = ("created", "configured", _INITIALIZED)
 _MISSING = "no such container"
 #: What the init (catatonit 0.1.7) says of a program that it cannot run, before it ends with 1.
 _NOT_EXECUTED = re.compile(r"ERROR \(catatonit:\d+\): failed to exec pid1: (.+)")
@@ -44,6 +50,10 @@ _SUSPENDED_S = 30 * 24 * 3600
 #: How often Podman is asked how a container ended, and for how long each time.
 _ATTEMPTS, _PAUSE_S, _ANSWER_S = 5, 1.0, 60.0
 
+#: Why a job waits whose container Podman does not report.
+_SILENT = Cause("", False, MACHINE, "")
+_SILENCE = "Podman does not report the container's process"
+
 
 class _State(NamedTuple):
     """A container as Podman has it."""
@@ -52,6 +62,7 @@ class _State(NamedTuple):
     code: int
     out_of_memory: bool
     error: str
+    process: int = 0
 
 
 class Podman(Runtime):
@@ -73,12 +84,13 @@ class Podman(Runtime):
             if done.returncode == 0:
                 return
             self.clean()
-            words = _last_line(done)
-            cause = cause_of(self.spec.causes, words)
-            message = f"Podman cannot create the container: {words}"
+            cause, message = self._cause_of_failure(_last_line(done))
             if cause.reason != MACHINE:
                 raise CannotStartError(message)
             self.wait_to_retry(cause, message, pause_s)
+
+    def _cause_of_failure(self, words: str) -> tuple[Cause, str]:
+        return cause_of(self.spec.causes, words), f"Podman cannot create the container: {words}"
 
     def _create(self) -> subprocess.CompletedProcess[bytes]:
         path = os.path.join(os.environ.get("TMPDIR", "/tmp"), f".env-{self.name}")  # noqa: S108
@@ -94,14 +106,19 @@ class Podman(Runtime):
 
     def start(self, log: int) -> subprocess.Popen[bytes]:
         """Start and attach, once the container is seen to have the directories of the job."""
+        has_notices = self.spec.memory_mib is not None and oom.is_needed()
+        process = 0
         with self.directories() as mounts:
-            self._initialize(log)
-            process = self._first_process()
-            exchanged = elsewhere(process, mounts)
-        if exchanged:
-            words = "was exchanged, perhaps for a link, while the container was made"
-            raise CannotStartError(f"the directory {exchanged.source} {words}")
-        if self.spec.memory_mib is not None and oom.is_needed():
+            if mounts:
+                process = self._first_process(log)
+                self._compare(process, mounts)
+            elif has_notices:
+                # What fails here fails in the start that comes next, which reports it.
+                self._initialize(log)
+                os.ftruncate(log, 0)
+                state = self._answer()
+                process = state.process if state else 0
+        if has_notices:
             with contextlib.suppress(OSError):  # then it stays unknown
                 self._notices = oom.Notices(process)
         return subprocess.Popen(
@@ -114,31 +131,51 @@ class Podman(Runtime):
             start_new_session=True,
         )
 
+    def _first_process(self, log: int) -> int:
+        """What has the mounts of the container, and will become its program.
+
+        Nothing of the job has begun, so a Podman that does not answer is waited for.
+        """
+        pauses = pauses_s()
+        while True:
+            self._initialize(log)
+            state = self._answer()
+            if state and state.status == _INITIALIZED:
+                os.ftruncate(log, 0)
+                return state.process
+            cause, message = _SILENT, _SILENCE
+            if state and state.status in (_MISSING, *_UNSTARTED):
+                words = state.error or self.first_words()
+                cause, message = self._cause_of_failure(words)
+                if cause.reason != MACHINE:
+                    raise self._not_started(state)
+            os.ftruncate(log, 0)
+            self.wait_to_retry(cause, message, next(pauses))
+
     def _initialize(self, log: int) -> None:
-        """Make its mounts and its cgroup; its program does not run yet."""
-        size = os.fstat(log).st_size
-        done = subprocess.run(
-            # Podman hands the log on to the container, and writes the container's name there first.
-            ["podman", "init", self.name],
+        """Make its mounts and its cgroup; its program does not run yet.
+
+        Podman hands the log on to the container. There it writes the container's name, or what is
+        wrong; so this comes before all else that is in the log.
+        """
+        process = subprocess.Popen(
+            ["podman", "init", "--log-level=error", self.name],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            timeout=300,
-            check=False,
             start_new_session=True,
         )
-        if done.returncode:
-            raise self._not_started(self._state())
-        os.ftruncate(log, size)
+        # Nothing can be paused yet: that is left to the watch of the container.
+        cause = self.watch.wait(process, lambda _: process.kill(), lambda _: False)
+        if cause:
+            raise EndedError(cause)
 
-    def _first_process(self) -> int:
-        """What has the mounts of the container, and will become its program."""
-        done = _call("inspect", "--type=container", "--format={{.State.Pid}}", self.name)
-        try:
-            return int(done.stdout)
-        except ValueError:
-            words = f"Podman does not report the container's process: {_last_line(done)}"
-            raise CannotStartError(words) from None
+    def _compare(self, process: int, mounts: list[tuple[Mount, int]]) -> None:
+        """Only the directories that were looked at may be in the container."""
+        exchanged = patiently(lambda: elsewhere(process, mounts))
+        if exchanged:
+            words = "was exchanged, perhaps for a link, while the container was made"
+            raise CannotStartError(f"the directory {exchanged.source} {words}")
 
     def stop(self, force: bool) -> None:
         """Signal the container."""
@@ -230,15 +267,20 @@ class Podman(Runtime):
 
     def _state(self) -> _State | None:
         """The container; ``None`` if Podman does not answer, also when it is asked again."""
-        words = ("inspect", "--type=container", "--format={{json .State}}", self.name)
         for attempt in range(_ATTEMPTS):
             if attempt:
                 time.sleep(_PAUSE_S)
-            with contextlib.suppress(*NODE_ERRORS):
-                state = _state_of(_call(*words, timeout_s=_ANSWER_S))
-                # One that still runs was left by what was attached to it, and has no code yet.
-                if state and state.status != "running":
-                    return state
+            state = self._answer()
+            # One that still runs was left by what was attached to it, and has no code yet.
+            if state and state.status != "running":
+                return state
+        return None
+
+    def _answer(self) -> _State | None:
+        """The container; ``None`` if Podman does not answer now."""
+        words = ("inspect", "--type=container", "--format={{json .State}}", self.name)
+        with contextlib.suppress(*NODE_ERRORS):
+            return _state_of(_call(*words, timeout_s=_ANSWER_S))
         return None
 
     def _not_started(self, state: _State | None) -> CannotStartError:
@@ -258,7 +300,8 @@ def _state_of(done: subprocess.CompletedProcess[bytes]) -> _State | None:
     try:
         answer = json.loads(done.stdout)
         code, killed, error = int(answer["ExitCode"]), answer.get("OOMKilled"), answer.get("Error")
-        return _State(answer["Status"], code, bool(killed), error or "")
+        process = int(answer.get("Pid") or 0)
+        return _State(answer["Status"], code, bool(killed), error or "", process)
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 

@@ -5,7 +5,7 @@ Each breaks one promise of the memory backend, mostly by a fault that some real 
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,14 @@ from pman_core.contract.errors import (
     NameTakenError,
     UnknownJobError,
 )
+from pman_core.contract.feed import Mark, News, Removed
 from pman_core.contract.hookspecs import hookimpl
 from pman_core.contract.info import JobFilter, JobInfo, JobPage, Reason, Status
 from pman_core.contract.job import Job
 from pman_core.contract.mounts import HostPath, Mount, NfsPath
 from pman_core.contract.storage import host_storage
 from pman_core.kit import outcome as outcomes
+from pman_core.kit.feed import polled
 from pman_core.kit.logs import tail
 from pman_core.testing import MemoryBackend, MemoryEngine, Subject
 from pman_core.testing.memory_engine import Record, now
@@ -855,11 +857,105 @@ BROKEN["test_an_engine_that_crashes_loses_and_repeats_no_job"] = forgetting
 class GivesNoReason(MemoryBackend):
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
-        return Capabilities(mounts=[HostPath], deviations={Deviation.LOG_ORDER: "yes"})
+        reasons = {Deviation.LOG_ORDER: "yes"}
+        return Capabilities(mounts=[HostPath], freshness_s=2.0, deviations=reasons)
 
 
 @breaks("test_the_storage_of_the_subject_can_be_mounted")
 class MountsOtherThings(MemoryBackend):
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
-        return Capabilities(mounts=[NfsPath])
+        return Capabilities(mounts=[NfsPath], freshness_s=2.0)
+
+
+# --------------------------------------------------------------------------- the feed
+
+
+def tampers_feed(
+    test: str, change: Callable[[Iterator[News], MemoryEngine], Iterator[News]]
+) -> None:
+    """A backend that has another feed than the memory backend."""
+
+    class Tampering(MemoryBackend):
+        @hookimpl
+        def pman_watch(self, freshness_s: float) -> Iterator[News]:
+            return change(super().pman_watch(freshness_s), self._engine)
+
+    breaks(test, patience_s=3)(Tampering)
+
+
+def without_snapshot(feed: Iterator[News], _engine: MemoryEngine) -> Iterator[News]:
+    """Begins with what changes."""
+    began = False
+    for news in feed:
+        began = began or isinstance(news, Mark)
+        if began:
+            yield news
+
+
+def without_removals(feed: Iterator[News], _engine: MemoryEngine) -> Iterator[News]:
+    return (news for news in feed if not isinstance(news, Removed))
+
+
+def without_cancellations(feed: Iterator[News], _engine: MemoryEngine) -> Iterator[News]:
+    cancelled = Reason.CANCELLED
+    return (news for news in feed if not (isinstance(news, JobInfo) and news.reason is cancelled))
+
+
+def once_for_each_id(feed: Iterator[News], _engine: MemoryEngine) -> Iterator[News]:
+    """Takes a job whose id is used again for the one that it knows."""
+    ended: set[str] = set()
+    for news in feed:
+        if isinstance(news, JobInfo):
+            if news.jid in ended:
+                continue
+            if news.status.is_final:
+                ended.add(news.jid)
+        if not isinstance(news, Removed):
+            yield news
+
+
+def dropping(feed: Iterator[News], _engine: MemoryEngine) -> Iterator[News]:
+    """Loses what comes while it is busy."""
+    for count, news in enumerate(feed):
+        if isinstance(news, Mark) or count % 5:
+            yield news
+
+
+def of_the_future(feed: Iterator[News], _engine: MemoryEngine) -> Iterator[News]:
+    for news in feed:
+        yield Mark(news.asked + 100) if isinstance(news, Mark) else news
+
+
+def marking_always(feed: Iterator[News], engine: MemoryEngine) -> Iterator[News]:
+    """Takes an engine that says nothing for one where nothing happens."""
+    while True:
+        try:
+            yield next(feed)
+        except EngineUnavailableError:
+            while not engine.up:
+                yield Mark(time.monotonic())
+                time.sleep(0.1)
+            return
+
+
+tampers_feed("test_a_feed_begins_with_all_jobs", without_snapshot)
+tampers_feed("test_a_feed_reports_what_changes", without_removals)
+tampers_feed("test_a_feed_reports_a_cancellation", without_cancellations)
+tampers_feed("test_a_feed_reports_a_job_whose_id_is_used_again", once_for_each_id)
+tampers_feed("test_a_feed_misses_none_of_many_changes", dropping)
+tampers_feed("test_marks_go_on_while_nothing_happens", of_the_future)
+tampers_feed("test_there_are_no_marks_while_the_engine_is_down", marking_always)
+
+
+@breaks("test_a_feed_holds_no_job_of_another_instance", patience_s=3)
+class FeedingAll(MemoryBackend):
+    """Reports the jobs of every pman."""
+
+    @hookimpl
+    def pman_watch(self, freshness_s: float) -> Iterator[News]:
+        def everything() -> list[JobInfo]:
+            with self._engine.lock:
+                return [self._info(record) for record in self._engine.records.values() if record]
+
+        return polled(everything, freshness_s)

@@ -69,6 +69,7 @@ class Picky(MemoryBackend):
     def pman_capabilities(self):
         return Capabilities(
             mounts={HostPath},
+            freshness_s=2.0,
             refusals={Option.CPU_LIMIT: "it has no clock"},
             deviations={Deviation.LOG_ORDER: "it has two pens"},
             notes=("It is made of wood.",),

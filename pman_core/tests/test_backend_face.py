@@ -33,7 +33,7 @@ FOREIGN = JobInfo(
 
 def face(**hooks: Any) -> Backend:
     """A backend whose hooks do what these functions do."""
-    marked = {name: hookimpl(hook) for name, hook in hooks.items()}
+    marked = {name: hook and hookimpl(hook) for name, hook in hooks.items()}
     manager = new_manager()
     register_backend(manager, type("Plugin", (MemoryBackend,), marked)({}), "acme")
     return Backend(manager, "acme")
@@ -67,7 +67,7 @@ GOOD: dict[str, object] = {
     "pman_remove": True,
     "pman_list": JobPage((INFO,)),
     "pman_ping": "pong",
-    "pman_capabilities": Capabilities(mounts={HostPath}),
+    "pman_capabilities": Capabilities(mounts={HostPath}, freshness_s=2.0),
 }
 BAD = [
     (hook, answer)
@@ -183,10 +183,19 @@ def test_a_submission_that_fails_otherwise_is_not_tried_again(error: Exception) 
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("declared", [2.0, None])
+def test_a_feed_and_its_freshness_are_declared_together(declared: float | None) -> None:
+    capabilities = Capabilities(mounts={HostPath}, freshness_s=declared)
+    feed = None if declared else answering(iter(()))
+    with pytest.raises(PluginFaultError, match="pman_watch"):
+        face(pman_capabilities=answering(capabilities), pman_watch=feed)
+
+
 def test_a_backend_without_optional_hooks_is_asked_nothing() -> None:
-    backend = face()
+    capabilities = answering(Capabilities(mounts={HostPath}))
+    backend = face(pman_capabilities=capabilities, pman_watch=None)
     backend.validate(JOB)
-    assert backend.watch() is None
+    assert backend.watch(2.0) is None
 
 
 def test_a_fault_of_a_plugin_is_a_500_that_names_the_backend(

@@ -1,4 +1,4 @@
-"""What goes on beside the requests: the engine's own news, and what was left undone."""
+"""What goes on beside the requests: the feed, and what was left undone."""
 
 import logging
 import operator
@@ -10,11 +10,16 @@ import pytest
 from rest_helpers import Service, body, until
 
 from pman_core import JobInfo, Status, hookimpl
+from pman_core._internal import clock
 from pman_core._internal.backend import Backend
 from pman_core._internal.background import until_done
-from pman_core._internal.observers import Observers, watch_ends
+from pman_core._internal.feed_thread import FeedThread
+from pman_core._internal.job_table import JobTable
+from pman_core._internal.observers import Observers
 from pman_core._internal.registry import new_manager, register_backend, register_extension
+from pman_core._internal.writes import Writes
 from pman_core.contract.errors import EngineUnavailableError, PluginFaultError
+from pman_core.contract.feed import News
 from pman_core.testing import MemoryBackend, MemoryEngine
 
 
@@ -29,40 +34,35 @@ class Notebook:
         self.ends.append(info.jid)
 
 
-class Watching(MemoryBackend):
-    """Pushes the end of each job."""
-
-    @hookimpl
-    def pman_watch(self) -> Iterator[JobInfo]:
-        for record in list(self._engine.records.values()):
-            if record:
-                yield until(partial(self._info, record), lambda info: info.status.is_final)
-
-
-def test_what_the_engine_pushes_is_reported_without_any_poll(
+def test_an_end_is_reported_without_any_poll(
     start: Callable[..., Service], engine: MemoryEngine
 ) -> None:
     start().post(body(image="fail"))
     notebook = Notebook()
-    start(Watching({}, engine), extensions=(notebook,))
+    start(MemoryBackend({}, engine), extensions=(notebook,))
     until(lambda: list(notebook.ends), bool)
     assert notebook.ends == ["chris-jid-1"]
 
 
-def watched(*answers: Iterator[JobInfo] | Exception | None) -> list[str]:
-    """The ends that are reported while the stream is opened so often, with these answers."""
+def watched(*answers: Iterator[News] | Exception | None) -> list[str]:
+    """The ends that are reported while the feed is begun so often, with these answers."""
     notebook = Notebook()
-    manager = new_manager()
-    register_extension(manager, notebook, "notebook")
     left = list(answers)
 
-    def watch() -> Iterator[JobInfo] | None:
-        answer = left.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    class Watching(MemoryBackend):
+        @hookimpl
+        def pman_watch(self, freshness_s: float) -> Iterator[News]:
+            answer = left.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer  # type: ignore[return-value]
 
-    thread = watch_ends(watch, Observers(manager), pause_s=0)
+    manager = new_manager()
+    register_backend(manager, Watching({}), "watching")
+    register_extension(manager, notebook, "notebook")
+    table = JobTable(2.0, Writes())
+    feed = FeedThread(Backend(manager, "watching"), Observers(manager), table)
+    thread = feed.start(pause_s=0)
     thread.join(timeout=20)
     assert not thread.is_alive()
     assert left == []
@@ -73,31 +73,90 @@ def end(jid: str) -> JobInfo:
     return JobInfo(jid=jid, image="", argv=(), status=Status.FAILED, message="", fingerprint="")
 
 
-def breaking(*news: JobInfo) -> Iterator[JobInfo]:
+def breaking(*news: News) -> Iterator[News]:
     yield from news
     raise EngineUnavailableError("gone")
 
 
-def test_a_backend_that_cannot_watch_is_asked_once() -> None:
-    assert watched(None) == []
+def test_a_feed_that_ends_breaks_or_cannot_be_begun_is_begun_again() -> None:
+    feeds = (iter([end("a")]), EngineUnavailableError("down"), breaking(end("b")))
+    assert watched(*feeds, iter([end("a"), end("c")]), None) == ["a", "b", "c"]
 
 
-def test_a_stream_that_ends_breaks_or_cannot_be_opened_is_opened_again() -> None:
-    streams = (iter([end("a")]), EngineUnavailableError("down"), breaking(end("b")))
-    assert watched(*streams, iter([end("a"), end("c")]), None) == ["a", "b", "c"]
+def test_what_is_no_news_breaks_the_contract_and_ends_the_feed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert watched(iter(["secret"]), None) == []  # type: ignore[arg-type]
+    text = caplog.text
+    assert ("pman_watch yielded str" in text, "secret" in text) == (True, False)
 
 
-def test_nothing_is_watched_without_observers(start: Callable[..., Service]) -> None:
-    streams: list[None] = []
+def test_a_feed_that_fails_is_logged_and_begun_again(caplog: pytest.LogCaptureFixture) -> None:
+    def failing() -> Iterator[News]:
+        yield end("a")
+        raise ValueError("a bug")
+
+    assert watched(failing(), iter([end("b")]), None) == ["a", "b"]
+    assert "a bug" in caplog.text
+
+
+def test_a_deadline_is_kept_although_nobody_asks(
+    start: Callable[..., Service], engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "_LOOK_AGAIN_S", 0.01)
+    monkeypatch.setattr(clock, "_TURN_S", 0.01)
+    notebook = Notebook()
+    backend = MemoryBackend({"START_DEADLINE": "1"}, engine)
+
+    def unlisted() -> list[JobInfo]:
+        """What an engine lists that does not know of the deadline."""
+        with engine.lock:
+            return [attrs.evolve(waiting, jid="chris-jid-1")]
+
+    waiting = attrs.evolve(end("x"), status=Status.NOT_STARTED)
+    monkeypatch.setattr(backend, "_all", unlisted)
+    start(backend, extensions=(notebook,)).post(body(gpu_limit=1))
+    record = engine.records["chris-jid-1"]
+    assert record is not None
+    until(lambda: record.outcome, bool)
+
+
+def test_jobs_that_wait_are_looked_at_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "_LOOK_AGAIN_S", 0.0)
+    looked: list[str] = []
+
+    def look(jid: str) -> JobInfo:
+        looked.append(jid)
+        raise EngineUnavailableError("down")
+
+    waiting = [str(number) for number in range(12)]
+    turns = clock.Clock(lambda: waiting, look)
+    for _ in range(3):
+        turns.turn()
+    assert (len(looked), set(looked)) == (15, set(waiting))
+    waiting.clear()
+    turns.turn()
+    assert (len(looked), turns._looked) == (15, {})
+
+
+def test_a_job_that_was_just_looked_at_is_left_alone() -> None:
+    looked: list[str] = []
+    turns = clock.Clock(lambda: ["a"], looked.append)  # type: ignore[arg-type]
+    turns.turn()
+    assert looked == []
+
+
+def test_nothing_is_watched_where_nobody_needs_it(start: Callable[..., Service]) -> None:
+    feeds: list[None] = []
 
     class Counting(MemoryBackend):
         @hookimpl
-        def pman_watch(self) -> Iterator[JobInfo]:
-            streams.append(None)
+        def pman_watch(self, freshness_s: float) -> Iterator[News]:
+            feeds.append(None)
             return iter(())
 
     start(Counting({}))
-    assert streams == []
+    assert feeds == []
 
 
 def test_what_was_left_undone_is_gone_on_with_when_pman_begins_to_serve(

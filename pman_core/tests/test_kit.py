@@ -87,6 +87,7 @@ def card(pytester: pytest.Pytester) -> dict[str, Any]:
         def pman_capabilities(self):
             return Capabilities(
                 mounts=[HostPath],
+                freshness_s=2.0,
                 refusals={Option.GPU_LIMIT: "there are no GPUs"},
                 deviations={Deviation.LOG_ORDER: "two files are read"},
             )

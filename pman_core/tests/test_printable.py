@@ -9,6 +9,7 @@ from rest_helpers import Service, body
 
 from pman_core import Job, JobFilter, JobInfo, JobPage, hookimpl
 from pman_core.contract.errors import EngineUnavailableError, InvalidJobError
+from pman_core.contract.feed import News
 from pman_core.kit.printable import escaped
 from pman_core.testing import MemoryBackend
 
@@ -76,14 +77,14 @@ def test_the_message_that_a_backend_pushes_shows_all_that_it_holds(
 ) -> None:
     class Watching(Malicious):
         @hookimpl
-        def pman_watch(self) -> Iterator[JobInfo]:
+        def pman_watch(self, freshness_s: float) -> Iterator[News]:
             return iter([self.pman_status("chris-jid-1")])
 
     service = start(Watching({}))
     service.post()
-    news = service.pman.jobs.backend.watch()
-    assert news is not None
-    assert [info.message for info in news] == [SHOWN]
+    feed = service.pman.jobs.backend.watch(2.0)
+    assert feed is not None
+    assert [news.message for news in feed if isinstance(news, JobInfo)] == [SHOWN]
 
 
 def test_logs_stay_exact(start: Callable[..., Service]) -> None:

@@ -108,7 +108,9 @@ class Stricter(MemoryBackend):
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
-        return Capabilities(mounts={HostPath}, refusals={Option.CPU_LIMIT: "it has no clock"})
+        return Capabilities(
+            mounts={HostPath}, freshness_s=2.0, refusals={Option.CPU_LIMIT: "it has no clock"}
+        )
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:

@@ -222,7 +222,7 @@ def test_an_option_that_the_backend_refuses_is_a_400_of_its_field(
         def pman_capabilities(self) -> Capabilities:
             no = "it has none"
             refused = {Option.CPU_LIMIT: no, Option.GPU_LIMIT: no, Option.WORKERS: no}
-            return Capabilities(mounts={HostPath}, refusals=refused)
+            return Capabilities(mounts={HostPath}, freshness_s=2.0, refusals=refused)
 
     wanted = body(gpu_limit=1, number_of_workers=2)
     found = faults(start(Picky({})).post(wanted))

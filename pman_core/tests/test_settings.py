@@ -55,6 +55,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "AUTH": {"none": "none"},
     "JOBS_VISIBLE_TO": {"all": "all", "owner": "owner"},
     "REQUESTS_PER_SECOND": {"1": 1, "200": 200},
+    "FRESHNESS": {"0": 0, "60": 60},
+    "REPLICAS": {"1": 1, "3": 3},
     "DISABLED_EXTENSIONS": {"a": ("a",), " a , b,": ("a", "b")},
     "APPLICATION_MODE": {"production": "production", "development": "development"},
 }
@@ -80,6 +82,8 @@ BAD: dict[str, list[str]] = {
     "AUTH": ["no", "off", "None", "yes"],
     "JOBS_VISIBLE_TO": ["nobody", "Owner", "yes"],
     "REQUESTS_PER_SECOND": ["0", "-1", *NOT_NUMBERS],
+    "FRESHNESS": ["-1", "61", *NOT_NUMBERS],
+    "REPLICAS": ["0", "-1", *NOT_NUMBERS],
     "APPLICATION_MODE": ["prod", "Production"],
 }
 FIELD = {field.converter.name: field.name for field in CoreSettings.__attrs_attrs__}  # type: ignore[attr-defined]

@@ -41,7 +41,9 @@ class Picky(MemoryBackend):
 
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
-        return Capabilities(mounts={HostPath}, refusals=dict.fromkeys(Option, "it has none"))
+        return Capabilities(
+            mounts={HostPath}, freshness_s=2.0, refusals=dict.fromkeys(Option, "it has none")
+        )
 
 
 def test_faults_of_settings_plugin_storage_and_extensions_are_one_message(site: Site) -> None:
@@ -247,7 +249,7 @@ def test_unset_storage_means_what_the_backend_prefers() -> None:
     class Prefers(MemoryBackend):
         @hookimpl
         def pman_capabilities(self) -> Capabilities:
-            return Capabilities(mounts={HostPath}, default_storage="shelf")
+            return Capabilities(mounts={HostPath}, freshness_s=2.0, default_storage="shelf")
 
     pman = composed(Prefers({}), Resolver(shelf()), STORAGE_TYPE="")
     assert pman.jobs.storage.name == "shelf"

@@ -12,8 +12,10 @@ from flask import Flask
 from pman_core._internal import registry
 from pman_core._internal.background import until_done
 from pman_core._internal.environment import read_environment
-from pman_core._internal.observers import each_plugin, watch_ends
+from pman_core._internal.following import following
+from pman_core._internal.observers import each_plugin
 from pman_core._internal.startup import Pman, assemble
+from pman_core._internal.writes import Writes
 from pman_core.contract.errors import PluginLoadError
 from pman_core.contract.service import Service
 from pman_core.rest.access import install_access, principal_now
@@ -41,12 +43,16 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     return app_for(pman)
 
 
-def app_for(pman: Pman) -> Flask:
+def app_for(pman: Pman, writes: Writes | None = None) -> Flask:
     """The service of a pman that has been put together already.
 
+    :param writes: what the processes of this server know of one another; ``None`` where a server
+        is not pman's own. There the engine is asked for each answer: another process may have
+        changed the job meanwhile.
     :raises PluginLoadError: the routes of a plugin cannot be served.
     """
     settings = pman.jobs.settings
+    pman = following(pman, writes)
     app = Flask("pman_core", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     # One more than is accepted: Werkzeug cuts a chunked body off here without a word.
@@ -70,6 +76,4 @@ def app_for(pman: Pman) -> Flask:
                 f"the routes of {name} cannot be served: {type(error).__name__}: {error}"
             ) from error
     until_done("pman-resume", pman.jobs.backend.keep_resuming)
-    if pman.jobs.observers.await_ends:
-        watch_ends(pman.jobs.backend.watch, pman.jobs.observers)
     return app

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 import attrs
@@ -14,6 +13,7 @@ import pluggy
 
 from pman_core.contract.capabilities import Capabilities
 from pman_core.contract.errors import ClientError, EngineUnavailableError, PluginFaultError
+from pman_core.contract.feed import Mark, News, Removed
 from pman_core.contract.info import JobFilter, JobInfo, JobPage, Status
 from pman_core.contract.job import Job
 from pman_core.kit.logins import without_logins
@@ -53,6 +53,10 @@ class Backend:
         self.resume_wanted = threading.Event()
         self.resume_wanted.set()
         self.capabilities: Capabilities = self._ask("pman_capabilities", Capabilities)
+        has_feed = bool(self._hook.pman_watch.get_hookimpls())
+        if has_feed != (self.capabilities.freshness_s is not None):
+            which = "no freshness_s, but there is a" if has_feed else "a freshness_s without"
+            raise self._fault("pman_capabilities", f"answered {which} pman_watch")
 
     def submit(self, job: Job) -> JobInfo:
         """Hand a job to the engine, again if it flickers; see ``pman_submit``."""
@@ -122,10 +126,29 @@ class Backend:
                 self.resume_wanted.set()  # the caller calls this again
                 raise
 
-    def watch(self) -> Iterator[JobInfo] | None:
-        """Changes as the engine pushes them, if the backend can; see ``pman_watch``."""
-        answer: Iterator[JobInfo] | None = self._guarded("pman_watch")
-        return None if answer is None else map(partial(self._sound, "pman_watch"), answer)
+    def watch(self, freshness_s: float) -> Generator[News] | None:
+        """The feed of the backend, if it has one; see ``pman_watch``."""
+        feed: Iterator[News] | None = self._guarded("pman_watch", freshness_s=freshness_s)
+        return None if feed is None else self._news(feed)
+
+    def _news(self, feed: Iterator[News]) -> Generator[News]:
+        try:
+            for news in feed:
+                if isinstance(news, JobInfo):
+                    yield self._sound("pman_watch", news)
+                elif isinstance(news, Removed | Mark):
+                    yield news
+                else:
+                    raise self._fault("pman_watch", f"yielded {type(news).__name__}")
+        except (EngineUnavailableError, PluginFaultError):
+            raise
+        except Exception as error:
+            log.error("pman_watch of backend %s failed\n%s", self.name, masked_trace(error, {}))
+            raise self._fault("pman_watch", f"raised {type(error).__name__}") from error
+        finally:
+            close = getattr(feed, "close", None)  # of a generator, to free what it holds
+            if close:
+                close()
 
     def _checked(
         self, wanted: str, hook: str, job: Job | None = None, **arguments: object

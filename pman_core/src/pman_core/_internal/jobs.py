@@ -9,6 +9,7 @@ import attrs
 from pman_core._internal.backend import Backend
 from pman_core._internal.fingerprint import fingerprint, same_request
 from pman_core._internal.job_builder import build_job, refused_options
+from pman_core._internal.lookup import Lookup
 from pman_core._internal.observers import Observers
 from pman_core.contract.access import UNRESTRICTED, Principal, Role
 from pman_core.contract.errors import (
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @attrs.frozen
 class Jobs:
-    """The jobs of this pman. It holds no state: that is all in the engine.
+    """The jobs of this pman. Their state is in the engine; what ``lookup`` knows may vanish.
 
     Each method raises ``ForbiddenError`` where the role of ``principal`` does not allow it. A job
     that ``principal`` may not see is unknown.
@@ -45,6 +46,7 @@ class Jobs:
     settings: CoreSettings
     storage: Storage
     observers: Observers
+    lookup: Lookup
     principal: Principal = UNRESTRICTED
 
     def by(self, principal: Principal) -> Jobs:
@@ -85,7 +87,8 @@ class Jobs:
             log.info("job %s exists; a new one would be refused: %s", request.jid, refusal)
             self.observers.seen(info)
             return info
-        info = self.backend.submit(job)
+        with self.lookup.changing(job.jid):
+            info = self.backend.submit(job)
         if not (self._may_see(info) and same_request(info.fingerprint, job.fingerprint)):
             raise JobExistsError(job.jid)
         log.info("job %s was submitted: %s", job.jid, info.status)
@@ -93,10 +96,14 @@ class Jobs:
         self.observers.seen(info)
         return info
 
-    def status(self, jid: str) -> JobInfo:
-        """The state of a job."""
+    def status(self, jid: str, *, fresh: bool = False) -> JobInfo:
+        """The state of a job.
+
+        :param fresh: whether the engine itself has to answer.
+        :raises UnknownJobError: there is no such job.
+        """
         self.insist_on(Role.READ)
-        info = self.backend.status(jid)
+        info = self.lookup.status(jid, fresh=fresh)
         if not self._may_see(info):
             raise UnknownJobError(jid)
         self.observers.seen(info)
@@ -108,12 +115,11 @@ class Jobs:
         if not self._may_see(info):
             raise UnknownJobError(info.jid)
         try:
-            raw = self.backend.logs(
+            return self.lookup.logs(
                 info, self.settings.job_logs_tail, self.settings.job_logs_max_bytes
             )
         except PmanError as error:
             return f"(pman could not read the logs: {escaped(str(error))})\n"
-        return raw.decode(errors="replace")
 
     def cancel(self, jid: str) -> JobInfo:
         """End a job and keep it; one that has ended stays as it is.
@@ -122,7 +128,8 @@ class Jobs:
         """
         self.insist_on(Role.SUBMIT)
         self._look_whose(jid)
-        info = self.backend.cancel(jid)
+        with self.lookup.changing(jid, ends_it=True):
+            info = self.backend.cancel(jid)
         if info.reason is Reason.CANCELLED:
             log.info("job %s is cancelled", jid)
         else:
@@ -140,7 +147,9 @@ class Jobs:
         if not self.settings.remove_jobs:
             log.info("job %s is kept: REMOVE_JOBS=no", jid)
             return
-        if not self.backend.remove(jid):
+        with self.lookup.changing(jid, ends_it=True):
+            removed = self.backend.remove(jid)
+        if not removed:
             raise UnknownJobError(jid)
         log.info("job %s was removed", jid)
         self.observers.removed(jid)
@@ -154,6 +163,7 @@ class Jobs:
             job_filter = attrs.evolve(job_filter, owner=self.principal.name)
         page = self.backend.list(job_filter, limit, cursor)
         for info in page.jobs:
+            self.lookup.answered(info.jid, info)
             self.observers.seen(info)
         return page
 
@@ -184,7 +194,7 @@ class Jobs:
         :raises EngineUnavailableError: it is not known now; a refusal could be untrue.
         """
         try:
-            info = self.backend.status(request.jid)
+            info = self.lookup.status(request.jid, fresh=True)
         except UnknownJobError:
             return None
         is_same = self._may_see(info) and same_request(info.fingerprint, fingerprint(request))

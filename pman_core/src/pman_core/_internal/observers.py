@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pluggy
 
-from pman_core._internal.background import PAUSE_S, until_done
 from pman_core.contract.errors import (
     ClientError,
     EngineUnavailableError,
@@ -125,23 +124,3 @@ def _tell(callers: _Callers, job: Job | None = None, **what: object) -> None:
             notify(**what)
         except Exception as error:
             log.error("observer %s failed\n%s", name, masked_trace(error, job.env if job else {}))
-
-
-def watch_ends(
-    watch: Callable[[], Iterator[JobInfo] | None], observers: Observers, pause_s: float = PAUSE_S
-) -> threading.Thread:
-    """Follow the engine's own news in a daemon thread, and notify the observers of ends.
-
-    Ends when the backend says that it cannot watch; a stream that ends or breaks is opened
-    again after a pause.
-    """
-
-    def follow() -> None:
-        news = watch()
-        if news is None:
-            return
-        for info in news:
-            observers.seen(info)
-        raise EngineUnavailableError("the engine closed the stream of its news")
-
-    return until_done("pman-watch", follow, pause_s)

@@ -15,6 +15,7 @@ from pman_core._internal.backend import Backend
 from pman_core._internal.core_storage import CoreStorage
 from pman_core._internal.job_builder import refused_options, sample_job
 from pman_core._internal.jobs import Jobs
+from pman_core._internal.lookup import Lookup
 from pman_core._internal.observers import Observers, each_plugin
 from pman_core._internal.registry import Offer
 from pman_core.contract.capabilities import Option
@@ -123,7 +124,9 @@ def compose(
         with faults:
             authenticator = Authenticator(settings, manager)
     faults.raise_if_any()
-    jobs = Jobs(backend, settings, storage, Observers(manager))
+    jobs = Jobs(
+        backend, settings, storage, Observers(manager), Lookup(backend, settings.engine_timeout_s)
+    )
     offers = tuple(extension for extension, _ in extensions)
     return Pman(jobs, offer, offers, manager, authenticator)
 
@@ -203,6 +206,10 @@ def _resolved(
 
 def _check_settings_fit(backend: Backend, settings: CoreSettings) -> None:
     """Refuse settings that would make the backend refuse every single job."""
+    if settings.freshness_s and backend.capabilities.freshness_s is None:
+        raise SettingsError(
+            [f"FRESHNESS is set, but backend {backend.name!r} has no feed; unset it"]
+        )
     sample = sample_job(settings)
     variables: dict[str, str] = {Option.TIME_LIMIT: "TIMELIMIT_MINUTES"}
     if not settings.container_user:

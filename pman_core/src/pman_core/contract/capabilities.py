@@ -152,6 +152,8 @@ class Capabilities:
     :param refusals: the options that it cannot honour, each with the reason. Asked for
         by a request, such an option is a 400; coming from settings, it ends the start.
     :param deviations: the promises that it keeps in a weaker form, each with the reason.
+    :param freshness_s: how old the news of its feed (``pman_watch``) may become, in seconds;
+        ``None`` if it has no feed.
     :param notes: sentences that an operator should read in ``pman check``.
     :raises ValueError: there is no such option or deviation, or a kind of source is none.
     """
@@ -164,4 +166,5 @@ class Capabilities:
     deviations: Mapping[Deviation, str] = attrs.field(
         factory=dict, converter=_deviation_reasons, hash=False
     )
+    freshness_s: float | None = None
     notes: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ import pluggy
 
 from pman_core.contract.access import Client, Principal
 from pman_core.contract.capabilities import Capabilities
+from pman_core.contract.feed import News
 from pman_core.contract.info import JobFilter, JobInfo, JobPage
 from pman_core.contract.job import Job
 from pman_core.contract.storage import Storage
@@ -197,12 +198,18 @@ class BackendHooks:
         """
 
     @hookspec(firstresult=True)
-    def pman_watch(self) -> Iterator[JobInfo]:
-        """Optional. Fires once per pman process that has observers of ends.
+    def pman_watch(self, freshness_s: float) -> Iterator[News]:
+        """Optional. Fires in each pman process that answers from what it yields, and again whenever
+        that ends. A backend that has it declares ``Capabilities.freshness_s``.
 
-        Yield each job that changed, as the engine pushes it, for as long as the engine pushes.
+        Yield the feed of the jobs of this instance, as :mod:`pman_core.contract.feed` says: all
+        jobs, then what changes, and marks. Each job is as ``pman_status`` would return it. A mark
+        must be true: where you cannot know that nothing was missed, end the feed, and begin anew
+        with all jobs when you are called again. While the engine does not answer there are no
+        marks. The cost must not grow with the number of jobs that have ended.
 
-        :raises EngineUnavailableError: the stream broke; the core calls again later.
+        :param freshness_s: how old the last mark may become while all goes well, in seconds.
+        :raises EngineUnavailableError: the feed broke; the core calls again later.
         """
         raise NotImplementedError
 

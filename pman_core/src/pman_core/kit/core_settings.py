@@ -168,6 +168,20 @@ class CoreSettings(EngineSettings):
         "How many requests a second one principal may send to one process of pman; more are "
         "answered with 429. Unset means any number.",
     )
+    freshness_s: int | None = variable(
+        "FRESHNESS",
+        whole_number(0, 60),
+        None,
+        "How old the state of a job in an answer may be, in seconds, where the backend has a feed. "
+        "With 0 the engine is asked for each answer. Unset means what the backend declares.",
+    )
+    replicas: int = variable(
+        "REPLICAS",
+        whole_number(1),
+        "1",
+        "How many pman services share this INSTANCE. With more than one, an answer that says that "
+        "a job is cancelled or removed is held back for FRESHNESS: the others know it by then.",
+    )
     disabled_extensions: tuple[str, ...] | None = variable(
         "DISABLED_EXTENSIONS",
         names,

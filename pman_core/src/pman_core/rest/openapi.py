@@ -289,7 +289,16 @@ def _status() -> dict[str, Any]:
                     "description": "with no, the logs are neither read nor answered: what a "
                     "client that only polls should say",
                 },
-            )
+            ),
+            _in_query(
+                "fresh",
+                {
+                    "enum": ["yes", "no"],
+                    "default": "no",
+                    "description": "with yes, the engine itself is asked for the state; else it "
+                    "may be as old as the server's FRESHNESS",
+                },
+            ),
         ],
         "responses": {"200": _answer("Job", "the job"), **_errors("404")},
     }

@@ -82,9 +82,9 @@ def routes(pman: Pman) -> Blueprint:
 
     @bp.get("/api/v1/<jid:jid>/")
     def job(jid: str) -> Any:
-        with_logs = schema.read_logs_query(request.args)
+        with_logs, fresh = schema.read_job_query(request.args)
         jobs = asked()
-        info = jobs.status(_known(jid))
+        info = jobs.status(_known(jid), fresh=fresh)
         return schema.job_answer(info, jobs.logs(info) if with_logs else None)
 
     @bp.post("/api/v1/<jid:jid>/cancel/")

@@ -193,18 +193,20 @@ def read_list_query(query: Query) -> tuple[JobFilter, int, str | None]:
     return JobFilter(status=status, labels=wanted), limit, query.get("cursor")
 
 
-def read_logs_query(query: Query) -> bool:
-    """Whether the answer about a job is to hold its logs.
+def read_job_query(query: Query) -> tuple[bool, bool]:
+    """Whether the answer about a job is to hold its logs, and whether the engine is to be asked.
 
     :raises InvalidJobError: for another word than yes and no, and for other parameters.
     """
-    faults = query_faults(query, ("logs",))
-    word = query.get("logs", "yes")
-    if word not in ("yes", "no"):
-        faults["logs"] = "must be yes or no"
+    defaults = {"logs": "yes", "fresh": "no"}
+    faults = query_faults(query, defaults)
+    words = {name: query.get(name, default) for name, default in defaults.items()}
+    for name, word in words.items():
+        if word not in ("yes", "no"):
+            faults.setdefault(name, "must be yes or no")
     if faults:
         raise InvalidJobError(faults=faults)
-    return word == "yes"
+    return words["logs"] == "yes", words["fresh"] == "yes"
 
 
 def is_jid(value: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from a2wsgi import WSGIMiddleware
 from flask import Flask
 
+from pman_core._internal.held_answers import HeldAnswer, holding
 from pman_core._internal.rate import Rate
 from pman_core.contract.access import Client, Principal
 from pman_core.contract.errors import EngineUnavailableError, PmanError, UnauthenticatedError
@@ -88,8 +89,9 @@ def application(flask: Flask, threads: int, engine_timeout_s: float) -> Applicat
         else:
             asks_engine = found and scope["method"] != "OPTIONS" and not asks_no_engine(found)
             pool = behind if asks_engine else beside
-            with within(engine_timeout_s):  # a2wsgi hands the context on to the thread
-                return await pool(scope, body.replay, send)  # type: ignore[no-any-return]
+            # a2wsgi hands the context on to the thread
+            with within(engine_timeout_s), holding() as held:
+                return await pool(scope, body.replay, _held(send, held))  # type: ignore[no-any-return]
         finally:
             body.close()
 
@@ -203,6 +205,17 @@ class Body:
                 raise too_many_large_bodies()
             await self._large.acquire()
             self._has_slot = True
+
+
+def _held(send: Send, held: HeldAnswer) -> Send:
+    """Sends an answer when it is held back no longer."""
+
+    async def later(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await asyncio.sleep(held.seconds)
+        await send(message)
+
+    return later
 
 
 async def _answer(refusal: RefusalError, send: Send) -> None:

@@ -11,6 +11,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from pman_core._internal.environment import Environment, read_environment
 from pman_core._internal.startup import Pman, assemble
+from pman_core._internal.writes import Writes
 from pman_core.app import app_for
 from pman_core.contract.errors import ConfigurationError
 from pman_core.server.asgi import Application, application
@@ -22,10 +23,12 @@ class Worker:
 
     :param threads: how many requests a process works on at once.
     :param development: whether the settings are those of ``--dev``.
+    :param writes: what the processes of the server know of one another.
     """
 
     threads: int
     development: bool = False
+    writes: Writes = attrs.field(factory=Writes)
 
     def environment(self) -> Environment:
         """The variables that pman starts with, as they are now."""
@@ -41,7 +44,8 @@ class Worker:
 
     def serving(self, pman: Pman) -> Application:
         """The application of a pman that has been put together."""
-        return application(app_for(pman), self.threads, pman.jobs.settings.engine_timeout_s)
+        flask = app_for(pman, self.writes)
+        return application(flask, self.threads, pman.jobs.settings.engine_timeout_s)
 
     def __call__(self) -> Application:
         """The application that the environment describes."""

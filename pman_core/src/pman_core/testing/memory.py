@@ -7,15 +7,17 @@ runs is no process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pman_core.contract.capabilities import Capabilities
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
+from pman_core.contract.feed import News
 from pman_core.contract.hookspecs import hookimpl
 from pman_core.contract.info import JobFilter, JobInfo, JobPage
 from pman_core.contract.job import Job
 from pman_core.contract.mounts import HostPath
 from pman_core.kit import job_info, logs
+from pman_core.kit.feed import polled
 from pman_core.kit.names import native_name
 from pman_core.kit.paging import page_by_name
 from pman_core.kit.settings import EngineSettings, load
@@ -39,7 +41,7 @@ class MemoryBackend:
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
         """It refuses nothing and deviates in nothing."""
-        return Capabilities(mounts={HostPath})
+        return Capabilities(mounts={HostPath}, freshness_s=2.0)
 
     @hookimpl
     def pman_ping(self) -> str:
@@ -108,6 +110,18 @@ class MemoryBackend:
             return page_by_name(
                 mine, lambda name: self._info(mine[name]), job_filter, limit, cursor
             )
+
+    @hookimpl
+    def pman_watch(self, freshness_s: float) -> Iterator[News]:
+        """Looks at all jobs, again and again: that costs nothing here."""
+        return polled(self._all, freshness_s)
+
+    def _all(self) -> list[JobInfo]:
+        self._reach()
+        with self._engine.lock:
+            records = [record for record in self._engine.records.values() if record]
+            mine = [record for record in records if record.instance == self._settings.instance]
+            return [self._info(record) for record in mine]
 
     def _reach(self) -> None:
         if not self._engine.up:

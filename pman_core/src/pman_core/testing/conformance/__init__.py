@@ -29,6 +29,7 @@ from pman_core.testing.conformance.cancelling import CancelPromises
 from pman_core.testing.conformance.declaration import DeclarationPromises
 from pman_core.testing.conformance.directories import DirectoryPromises
 from pman_core.testing.conformance.engine import EnginePromises
+from pman_core.testing.conformance.feed import FeedPromises
 from pman_core.testing.conformance.harness import Harness
 from pman_core.testing.conformance.identity import IdentityPromises
 from pman_core.testing.conformance.lifecycle import LifecyclePromises, WaitingPromises
@@ -47,6 +48,7 @@ class BackendConformance(
     # pytest runs them from the last to the first: that a job succeeds comes before all else.
     DeclarationPromises,
     EnginePromises,
+    FeedPromises,
     ListPromises,
     RemovalPromises,
     CancelPromises,

@@ -8,10 +8,14 @@ import pwd
 from pman_core import Capabilities, Deviation, HostPath, Option
 
 
-def capabilities() -> Capabilities:
-    """What a backend declares whose jobs run under supervisors as pman's own user."""
+def capabilities(freshness_s: float | None = None) -> Capabilities:
+    """What a backend declares whose jobs run under supervisors as pman's own user.
+
+    :param freshness_s: how old the news of its feed may be, in seconds, if it has ``pman_watch``.
+    """
     return Capabilities(
         mounts={HostPath},
+        freshness_s=freshness_s,
         refusals={
             Option.WORKERS: "a job is one process on this machine",
             Option.CPU_LIMIT: "a plain process cannot be kept from using every CPU",

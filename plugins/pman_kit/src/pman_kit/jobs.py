@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import attrs
 
 from pman_core import Job, JobFilter, JobInfo, JobPage
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
+from pman_core.contract.feed import News
 from pman_core.kit.names import native_name
 from pman_core.kit.paging import UnsettledError, page_by_name
 from pman_core.kit.settings import EngineSettings
 from pman_core.kit.submission import create_or_find
 from pman_kit.errors import engine_errors
+from pman_kit.feed import StoreFeed
 from pman_kit.job_folder import JobFolder
 from pman_kit.logs import log_end
 from pman_kit.reconcile import Launch, reconcile
@@ -131,6 +133,10 @@ class SupervisedJobs:
         """
         with engine_errors(self.store.root):
             return page_by_name(self.store.names(), self._look, job_filter, limit, cursor)
+
+    def watch(self, freshness_s: float) -> Iterator[News]:
+        """The feed of the jobs; for ``pman_watch``."""
+        return StoreFeed(self.store, self._look).news(freshness_s)
 
     def resume(self) -> None:
         """Look at every job, which does what a killed pman left undone.

@@ -74,6 +74,19 @@ class JobStore:
         """The names of all folders, in no order; some may not be jobs."""
         return os.listdir(self._jobs)
 
+    def last_change_ns(self) -> int:
+        """When a folder came or went last, by the clock of the file system, in nanoseconds."""
+        return os.stat(self._jobs).st_mtime_ns
+
+    def stamp(self, name: str) -> tuple[int, int]:
+        """What tells a folder from another one that has its name later, and from itself as it was
+        when it held other files.
+
+        :raises FileNotFoundError: there is none of that name.
+        """
+        found = os.stat(self._jobs / name, follow_symlinks=False)
+        return found.st_ino, found.st_ctime_ns
+
     @contextlib.contextmanager
     def create(
         self, name: str, record: Record, environment: Mapping[str, str]

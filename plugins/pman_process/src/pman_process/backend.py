@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, hookimpl
+from pman_core.contract.feed import News
 from pman_core.kit.settings import load
 from pman_kit.capabilities import capabilities
 from pman_kit.jobs import SupervisedJobs
@@ -15,6 +16,9 @@ from pman_kit.spawn import spawn
 from pman_kit.store import JobStore
 from pman_kit.validate import validate
 from pman_process.settings import ProcessSettings
+
+#: How old the news of the feed may be, in seconds: the state folder is looked at twice in that.
+_FRESHNESS_S = 2.0
 
 
 class ProcessBackend:
@@ -43,7 +47,7 @@ class ProcessBackend:
     @hookimpl
     def pman_capabilities(self) -> Capabilities:
         """A plain process has no mounts, no isolation, and no CPU limit."""
-        return capabilities()
+        return capabilities(_FRESHNESS_S)
 
     @hookimpl
     def pman_validate(self, job: Job) -> None:
@@ -85,6 +89,11 @@ class ProcessBackend:
     def pman_list(self, job_filter: JobFilter, limit: int, cursor: str | None) -> JobPage:
         """In the order of names."""
         return self._jobs.page(job_filter, limit, cursor)
+
+    @hookimpl
+    def pman_watch(self, freshness_s: float) -> Iterator[News]:
+        """Look at the state folder, again and again."""
+        return self._jobs.watch(freshness_s)
 
     @hookimpl
     def pman_resume(self) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pman_core import Capabilities, Job, JobFilter, JobInfo, JobPage, Storage, hookimpl
 from pman_core.contract.errors import EngineUnavailableError, UnknownJobError
+from pman_core.contract.feed import News
 from pman_core.kit.job_info import running, waiting
 from pman_core.kit.job_labels import asked_labels, owner_in
 from pman_core.kit.names import JID_LABEL
@@ -25,6 +26,7 @@ from pman_docker.errors import (
     RefusedError,
     submission_error,
 )
+from pman_docker.feed import Feed
 from pman_docker.flavors import DOCKER, PODMAN, Flavor
 from pman_docker.init import NO_INIT
 from pman_docker.labels import KIND, WAITING
@@ -162,6 +164,13 @@ class DockerBackend:
         self._current.flavor()
         waits = resume(self._parts, self._reconciler, self._canceller)
         return self._parts.abandonment.grace.total_seconds() if waits else None
+
+    @hookimpl
+    def pman_watch(self, freshness_s: float) -> Iterator[News]:
+        """See ``feed.py``."""
+        return Feed(self._engine, self._parts.objects, self._reconciler.find, self._settings).news(
+            freshness_s
+        )
 
     def _engine_info(self) -> EngineInfo:
         """What the engine is.

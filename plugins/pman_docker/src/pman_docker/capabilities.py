@@ -20,6 +20,9 @@ _LINKS_OUT = (
 )
 _ONE_CONTAINER = "a job is one container"
 
+#: Events come within a quarter of a second, and are read in steps of half a second.
+_FRESHNESS_S = 2.0
+
 _NOTES = (
     "Anybody who can talk to the engine can read the environment of every job, and has the power "
     "of root on its machine: pman's access to the socket is that power.",
@@ -28,6 +31,7 @@ _NOTES = (
 DOCKER = Capabilities(
     mounts={HostPath, NfsPath},
     default_storage="docker_local_volume",
+    freshness_s=_FRESHNESS_S,
     refusals={Option.WORKERS: _ONE_CONTAINER, Option.TIME_LIMIT: _NO_TIME_LIMIT},
     deviations={
         Deviation.LATE_LINKS_OUT: _LINKS_OUT.format(
@@ -49,6 +53,7 @@ DOCKER = Capabilities(
 PODMAN = Capabilities(
     mounts={HostPath},
     default_storage="docker_local_volume",
+    freshness_s=_FRESHNESS_S,
     refusals={
         Option.WORKERS: _ONE_CONTAINER,
         Option.TIME_LIMIT: _NO_TIME_LIMIT,

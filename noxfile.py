@@ -145,10 +145,19 @@ def kills(session: nox.Session) -> None:
     Needs the variables that ``engines/up`` prints.
     """
     backend = session.posargs[0] if session.posargs else "process"
-    plugins = {"podman": ["pman_docker"], "kubernetes": ["pman_k8s"]}
-    needed = plugins.get(backend, [*NEEDS.get(f"pman_{backend}", []), f"pman_{backend}"])
-    install(session, CORE, *needed)
+    install(session, CORE, *_distributions_of(backend))
     session.run("python", "tests/kills.py", *session.posargs)
+
+
+@nox.session
+def clients(session: nox.Session) -> None:
+    """Ask for many jobs as CUBE does, and count faults; ``-- BACKEND JOBS AT_ONCE SECONDS``.
+
+    Needs the variables that ``engines/up`` prints.
+    """
+    backend = session.posargs[0] if session.posargs else "process"
+    install(session, CORE, *_distributions_of(backend))
+    session.run("python", "tests/many_clients.py", *session.posargs)
 
 
 @nox.session
@@ -209,6 +218,12 @@ def bench(session: nox.Session) -> None:
     names = session.posargs or ["core"]
     for name in names:
         session.run("python", f"bench/{BENCHMARKS.get(name, name)}.py")
+
+
+def _distributions_of(backend: str) -> list[str]:
+    """What has to be installed for a backend, besides the core."""
+    plugins = {"podman": ["pman_docker"], "kubernetes": ["pman_k8s"]}
+    return plugins.get(backend, [*NEEDS.get(f"pman_{backend}", []), f"pman_{backend}"])
 
 
 def install(session: nox.Session, *names: str, more: Sequence[str] = ()) -> None:

@@ -1,0 +1,28 @@
+"""Many clients that ask as CUBE does see no wrong state and no error."""
+
+import os
+
+import pytest
+from engine_subjects import why_missing
+from kills import campaign
+from many_clients import Clients
+
+from pman_core.testing.pytest_plugin import Engines
+
+JOBS, AT_ONCE, SECONDS = 12, 6, 20
+
+
+@pytest.mark.parametrize("backend", ["process", "docker"])
+def test_many_clients_see_no_wrong_state_and_no_error(
+    backend: str, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if backend != "process":
+        engines.need(backend, why_missing(backend))
+    monkeypatch.setenv("DOCKER_HOST", os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
+    with campaign(backend, seed=JOBS) as running:
+        clients = Clients(running)
+        clients.run(JOBS, AT_ONCE, SECONDS)
+        clients.remove_all()
+    assert clients.faults == []
+    assert any(job.has_ended for job in clients.jobs)
+    assert clients.tally["answers"] > JOBS

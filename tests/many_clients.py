@@ -27,7 +27,7 @@ from kills import Campaign, Server, campaign
 #: Seconds between two questions for one job.
 EVERY_S = 5.0
 
-#: How long a job runs, in seconds: at least and at most.
+#: How long a job runs, in seconds: at least, and at most where nothing else is said.
 SHORTEST_S, LONGEST_S = 2, 40
 
 #: Which state may follow which.
@@ -54,9 +54,13 @@ class Job:
 
 @attrs.define
 class Clients:
-    """The clients of one campaign."""
+    """The clients of one campaign.
+
+    :param longest_s: how long a job runs at most, in seconds.
+    """
 
     running: Campaign
+    longest_s: int = LONGEST_S
     jobs: list[Job] = attrs.field(factory=list)
     tally: Counter[str] = attrs.field(factory=Counter)
     faults: list[str] = attrs.field(factory=list)
@@ -72,7 +76,7 @@ class Clients:
         job = Job(
             f"clients-{uuid.uuid4().hex[:10]}",
             dice.choice((0, 0, 3)),
-            dice.randint(SHORTEST_S, LONGEST_S),
+            dice.randint(SHORTEST_S, self.longest_s),
         )
         self.running._directories(job.jid)
         wanted = self.running._request(job.jid, f"sleep {job.seconds}; exit {job.code}")

@@ -10,6 +10,7 @@ from many_clients import Clients
 from pman_core.testing.pytest_plugin import Engines
 
 JOBS, AT_ONCE, SECONDS = 12, 6, 20
+LONGEST_S = 6
 
 
 @pytest.mark.parametrize("backend", ["process", "docker"])
@@ -20,7 +21,7 @@ def test_many_clients_see_no_wrong_state_and_no_error(
         engines.need(backend, why_missing(backend))
     monkeypatch.setenv("DOCKER_HOST", os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
     with campaign(backend, seed=JOBS) as running:
-        clients = Clients(running)
+        clients = Clients(running, LONGEST_S)
         clients.run(JOBS, AT_ONCE, SECONDS)
         clients.remove_all()
     assert clients.faults == []

@@ -26,6 +26,10 @@ _MADE = (
     "which it is not"
 )
 _CONFINED = "a kubelet refuses a link that leads out of a volume, and follows one that stays in it"
+_RACE = (
+    "a kubelet before 1.19.15, 1.20.11, 1.21.5 or 1.22.2 may follow a link that takes the place of "
+    "a directory while it mounts it (CVE-2021-25741); later ones refuse it"
+)
 _FOLLOWED = "with STOREBASE_LINKS=follow nodes mount a directory by its path, and follow links"
 
 
@@ -50,6 +54,7 @@ def capabilities(
         Deviation.WORKDIR_MADE: (
             "runc, which starts containers on nodes, makes it as root's, and has no option not to"
         ),
+        Deviation.LATE_LINKS_OUT: _FOLLOWED if by_path else _RACE,
         Deviation.LATE_LINKS_WITHIN: _FOLLOWED if by_path else _CONFINED,
         Deviation.NO_INIT: "Kubernetes has no init for containers; an image may bring its own",
         Deviation.SECOND_RUN_WINDOW: (
@@ -59,9 +64,7 @@ def capabilities(
             "between two looks it does not miss, so such a job may succeed"
         ),
     }
-    if by_path:
-        deviations[Deviation.LATE_LINKS_OUT] = _FOLLOWED
-    elif not settings.storebase_mount:
+    if not by_path and not settings.storebase_mount:
         deviations[Deviation.MISSING_DIRECTORY_MADE] = _MADE
     return Capabilities(
         mounts={ClaimPath, HostPath, NfsPath},

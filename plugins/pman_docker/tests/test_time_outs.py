@@ -33,6 +33,7 @@ ENGINE_CALLS: dict[str, Callable[[Engine], object]] = {
     "remove": lambda engine: engine.remove("x"),
     "remove_wholly": lambda engine: engine.remove_wholly("x"),
     "now": lambda engine: engine.now(),
+    "events": lambda engine: list(engine.events(0, 0, ["x"], lambda: None)),
     "labelled": lambda engine: engine.labelled("x"),
     "log": lambda engine: list(engine.log("x", 1)),
     "log_start": lambda engine: engine.log_start("x", 1),

@@ -270,15 +270,10 @@ class Engine:
         api = self.api()
         filters = json.dumps({"type": ["container"], "label": labels})
         query = {"since": f"{since:.6f}", "until": f"{until:.6f}", "filters": filters}
-        silence_s = api.timeout + max(0.0, until - since)
+        whole_s = api.timeout + max(0.0, until - since)
         with (
             query_errors(self.address),
-            api.get(
-                api.base_url + "/events",
-                params=query,
-                stream=True,
-                timeout=(api.timeout, silence_s),
-            ) as answer,
+            api.get(api.base_url + "/events", params=query, stream=True, timeout=whole_s) as answer,
         ):
             lines = accepted(answer).iter_lines(_CHUNK)
             opened()

@@ -35,7 +35,7 @@ class FeedThread:
         self._backend = backend
         self._observers = observers
         self._table = table
-        self._pause_s = PAUSE_S
+        self._begun = 0.0
         self._breaks = 0
 
     def start(self, pause_s: float = PAUSE_S) -> threading.Thread:
@@ -44,29 +44,24 @@ class FeedThread:
         A feed that ends or breaks is begun again after a pause, which becomes longer where feeds
         break soon after their begin: each one begins with all jobs.
         """
-        self._pause_s = pause_s
-        return until_done("pman-feed", self._follow, pause_s)
+        return until_done("pman-feed", self._follow, lambda: self._next_pause_s(pause_s))
 
     def _follow(self) -> None:
         """Take the news until they end. Returns if the backend has no feed."""
         while True:
+            self._begun = time.monotonic()
             news = self._backend.watch(self._table.freshness_s)
             if news is None:
                 return
-            with contextlib.closing(news), self._pausing():
+            with contextlib.closing(news):
                 self._take(news)
             self._table.wanted.wait()
 
-    @contextlib.contextmanager
-    def _pausing(self) -> Iterator[None]:
-        begun = time.monotonic()
-        try:
-            yield
-        except Exception:
-            held = time.monotonic() - begun >= _HELD_S
-            self._breaks = 0 if held else self._breaks + 1
-            time.sleep(min(self._breaks * self._pause_s, _LONGEST_PAUSE_S))
-            raise
+    def _next_pause_s(self, pause_s: float) -> float:
+        """The pause after a feed that broke."""
+        held = time.monotonic() - self._begun >= _HELD_S
+        self._breaks = 0 if held else self._breaks + 1
+        return min((1 + self._breaks) * pause_s, _LONGEST_PAUSE_S)
 
     def _take(self, feed: Iterator[News]) -> None:
         """Take the news of one feed until nobody needs them.

@@ -21,11 +21,10 @@ _MOST_DISPUTED = 10_000
 
 @attrs.frozen
 class _State:
-    """The jobs, the moment at which they were that, and which of them waited then."""
+    """The jobs, and the moment at which they were that."""
 
     jobs: dict[str, JobInfo]
     asked: float
-    waiting: tuple[str, ...] = ()
 
 
 class JobTable:
@@ -61,8 +60,7 @@ class JobTable:
             jobs[news.jid] = news
 
     def _mark(self, jobs: dict[str, JobInfo], asked: float) -> None:
-        waiting = [jid for jid, info in jobs.items() if info.status is Status.NOT_STARTED]
-        self._state, self._coming = _State(jobs, asked, tuple(waiting)), None
+        self._state, self._coming = _State(jobs, asked), None
         with self._lock:
             settled = [jid for jid, moment in self._disputed.items() if moment <= asked]
             for jid in settled:
@@ -82,7 +80,7 @@ class JobTable:
         info = state.jobs.get(jid)
         if info is None or info.status is Status.NOT_STARTED:
             return None
-        if time.monotonic() - state.asked > self.freshness_s:
+        if self._is_old(state):
             return None
         return info if changed <= state.asked else None
 
@@ -106,8 +104,13 @@ class JobTable:
         return any(not info.status.is_final for info in self._state.jobs.values())
 
     @property
-    def waiting(self) -> tuple[str, ...]:
-        """The jobs that wait, by the last mark; none where that is old."""
+    def waiting(self) -> list[str]:
+        """The jobs that wait; none where the last mark is old."""
         state = self._state
-        is_old = time.monotonic() - state.asked > self.freshness_s
-        return () if is_old else state.waiting
+        if self._is_old(state):
+            return []
+        jobs = list(state.jobs.values())  # a copy: the news come in another thread
+        return [info.jid for info in jobs if info.status is Status.NOT_STARTED]
+
+    def _is_old(self, state: _State) -> bool:
+        return time.monotonic() - state.asked > self.freshness_s

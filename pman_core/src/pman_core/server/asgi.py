@@ -211,7 +211,7 @@ def _held(send: Send, held: HeldAnswer) -> Send:
     """Sends an answer when it is held back no longer."""
 
     async def later(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if held.seconds and message["type"] == "http.response.start":
             await asyncio.sleep(held.seconds)
         await send(message)
 

@@ -1,6 +1,7 @@
 """The job table answers only while it is sure, and whoever gets no answer asks the engine."""
 
 import multiprocessing
+import os
 import time
 from datetime import UTC, datetime
 
@@ -163,6 +164,14 @@ def test_processes_know_of_the_changes_of_one_another(writes: Writes) -> None:
     assert spawned.exitcode == 0
     assert begun <= writes.last("a") <= now() + 0.01
     assert Writes().last("a") == 0.0
+
+
+def test_changes_are_noted_where_memory_has_no_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on other systems than Linux."""
+    monkeypatch.delattr(os, "memfd_create")
+    writes = Writes()
+    writes.note("a")
+    assert writes.last("a") > 0
 
 
 def test_a_change_is_never_missed_while_others_are_noted(writes: Writes) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import tempfile
 import time
 import zlib
 from multiprocessing.reduction import DupFd
@@ -31,7 +32,7 @@ class Writes:
 
     def __init__(self, descriptor: int | None = None) -> None:
         if descriptor is None:
-            descriptor = os.memfd_create("pman-writes")
+            descriptor = _nameless_file()
             os.truncate(descriptor, _SIZE)
         self._descriptor = descriptor
         # Of a view of numbers each is read and written at once, not byte by byte.
@@ -55,6 +56,14 @@ class Writes:
     def last(self, jid: str) -> float:
         """When a job was changed last, or one whose id has the same place; 0.0 for never."""
         return self._moments[_place(jid)]
+
+
+def _nameless_file() -> int:
+    """A new file that is gone with the last process that has it open."""
+    if hasattr(os, "memfd_create"):  # of Linux; it needs no folder that can be written
+        return os.memfd_create("pman-writes")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
 
 
 def _received(descriptor: Any) -> Writes:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 import attrs
 
 from pman_core import JobInfo
-from pman_core.contract.feed import Mark, News, Removed
-from pman_core.kit.feed import pause_until
+from pman_core.contract.feed import News, Removed
+from pman_core.kit.feed import in_turns
 from pman_kit.errors import engine_errors
 from pman_kit.store import JobStore
 
@@ -56,15 +56,13 @@ class StoreFeed:
 
         :raises EngineUnavailableError: the store cannot be used.
         """
-        while True:
-            asked = time.monotonic()
-            with engine_errors(self._store.root):
-                news = list(self._changes())
-            yield from news
-            yield Mark(asked)
-            pause_until(asked + freshness_s / 2)
+        return in_turns(self._changes, freshness_s)
 
-    def _changes(self) -> Iterator[News]:
+    def _changes(self) -> Iterator[JobInfo | Removed]:
+        with engine_errors(self._store.root):
+            yield from self._found()
+
+    def _found(self) -> Iterator[JobInfo | Removed]:
         change = self._store.last_change_ns()
         if change == self._listed_change:
             names = [name for name, known in self._known.items() if not known.stays]
@@ -77,16 +75,16 @@ class StoreFeed:
         for name in names:
             yield from self._seen(name)
 
-    def _gone(self, names: set[str]) -> Iterator[News]:
+    def _gone(self, names: set[str]) -> Iterator[JobInfo | Removed]:
         for name in self._known.keys() - names:
             yield from self._forgotten(name)
 
-    def _forgotten(self, name: str) -> Iterator[News]:
+    def _forgotten(self, name: str) -> Iterator[JobInfo | Removed]:
         known = self._known.pop(name, None)
         if known and known.info:
             yield Removed(known.info.jid)
 
-    def _seen(self, name: str) -> Iterator[News]:
+    def _seen(self, name: str) -> Iterator[JobInfo | Removed]:
         try:
             stamp = self._store.stamp(name)
         except FileNotFoundError:

@@ -102,11 +102,7 @@ class MemoryBackend:
         """In the order of names."""
         self._reach()
         with self._engine.lock:
-            mine = {
-                name: record
-                for name, record in self._engine.records.items()
-                if record is not None and record.instance == self._settings.instance
-            }
+            mine = self._mine()
             return page_by_name(
                 mine, lambda name: self._info(mine[name]), job_filter, limit, cursor
             )
@@ -119,9 +115,15 @@ class MemoryBackend:
     def _all(self) -> list[JobInfo]:
         self._reach()
         with self._engine.lock:
-            records = [record for record in self._engine.records.values() if record]
-            mine = [record for record in records if record.instance == self._settings.instance]
-            return [self._info(record) for record in mine]
+            return [self._info(record) for record in self._mine().values()]
+
+    def _mine(self) -> dict[str, Record]:
+        """The jobs of this pman by their names; the engine's lock must be held."""
+        return {
+            name: record
+            for name, record in self._engine.records.items()
+            if record is not None and record.instance == self._settings.instance
+        }
 
     def _reach(self) -> None:
         if not self._engine.up:

@@ -168,9 +168,7 @@ class DockerBackend:
     @hookimpl
     def pman_watch(self, freshness_s: float) -> Iterator[News]:
         """See ``feed.py``."""
-        return Feed(self._engine, self._parts.objects, self._reconciler.find, self._settings).news(
-            freshness_s
-        )
+        return Feed(self._parts, self._reconciler).news(freshness_s)
 
     def _engine_info(self) -> EngineInfo:
         """What the engine is.

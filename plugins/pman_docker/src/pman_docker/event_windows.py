@@ -11,6 +11,7 @@ comes twice counts once.
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import threading
 import time
@@ -63,8 +64,8 @@ class _Window:
 
     asked: float
     until: float
-    opened: float | None = None
-    ended: float | None = None
+    opened: float = math.inf
+    ended: float = math.inf
     settled: threading.Event = attrs.field(factory=threading.Event)
     fault: Exception | None = None
 
@@ -74,9 +75,7 @@ class _Window:
 
     def is_followed_by(self, other: _Window) -> bool:
         """Whether another one was open well before this one ended."""
-        if other.fault or other.opened is None or self.ended is None:
-            return False
-        return other.opened + _MARGIN_S <= self.ended
+        return not other.fault and other.opened + _MARGIN_S <= self.ended
 
 
 @attrs.frozen
@@ -152,7 +151,7 @@ class EventWindows:
         It was not where the engine's clock was set, or where all is slow.
         """
         oldest, following = self._windows[0], self._windows[1] if len(self._windows) > 1 else None
-        ended = window.ended or time.monotonic()
+        ended = window.ended
         is_late = ended > window.until - self._ahead_s + self._wrong_s + _LATE_S
         if oldest is not window or not following or not window.is_followed_by(following) or is_late:
             raise EngineUnavailableError(

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 
-from pman_core import JobInfo
 from pman_core.contract.feed import Mark, News, Removed
 from pman_core.kit.names import INSTANCE_LABEL, JID_LABEL
 from pman_core.kit.paging import listed
-from pman_docker.client import Engine
 from pman_docker.event_windows import Event, EventWindows, WindowEnd
-from pman_docker.job_objects import JobObjects, Summary
 from pman_docker.labels import KIND
-from pman_docker.settings import DockerSettings
-
-#: Finds a job; what has been listed anyway saves a question.
-Find = Callable[[str, Iterable[Summary] | None], JobInfo | None]
+from pman_docker.parts import Parts
+from pman_docker.reconcile import Reconciler
 
 #: What happens to containers and changes nothing of a job.
 _NO_CHANGE = ("exec_", "health_status", "attach", "detach", "resize", "top", "copy", "export")
@@ -33,26 +28,20 @@ _LONGEST_STEP_S = 0.5
 
 
 class Feed:
-    """The news of the jobs of one pman instance.
+    """The news of the jobs of one pman instance."""
 
-    :param find: finds a job.
-    """
-
-    def __init__(
-        self, engine: Engine, objects: JobObjects, find: Find, settings: DockerSettings
-    ) -> None:
-        self._engine = engine
-        self._objects = objects
-        self._find = find
-        self._settings = settings
+    def __init__(self, parts: Parts, reconciler: Reconciler) -> None:
+        self._parts = parts
+        self._reconciler = reconciler
 
     def news(self, freshness_s: float) -> Iterator[News]:
         """All jobs, and from then on what changes; see ``pman_watch``."""
+        settings = self._parts.settings
         windows = EventWindows(
-            self._engine,
-            [f"{INSTANCE_LABEL}={self._settings.instance}", JID_LABEL, KIND],
+            self._parts.engine,
+            [f"{INSTANCE_LABEL}={settings.instance}", JID_LABEL, KIND],
             min(freshness_s / _STEPS_IN_FRESHNESS, _LONGEST_STEP_S),
-            self._settings.engine_timeout_s,
+            settings.engine_timeout_s,
         )
         with contextlib.closing(windows):
             yield from self._news(windows)
@@ -75,22 +64,22 @@ class Feed:
     def _jid_of(self, event: Event) -> str | None:
         """The job of which an event may change something."""
         labels = event["Actor"].get("Attributes") or {}
-        is_ours = labels.get(INSTANCE_LABEL) == self._settings.instance and KIND in labels
+        is_ours = labels.get(INSTANCE_LABEL) == self._parts.settings.instance and KIND in labels
         if not is_ours or str(event.get("Action")).startswith(_NO_CHANGE):
             return None
         jid: str | None = labels.get(JID_LABEL)
         return jid
 
     def _all(self) -> Iterator[News]:
-        objects = self._objects.of_all()
-        for summary in self._objects.by_name(objects).values():
+        objects = self._parts.objects.of_all()
+        for summary in self._parts.objects.by_name(objects).values():
             jid = summary["Labels"][JID_LABEL]
-            info = listed(lambda jid: self._find(jid, objects), jid)
+            info = listed(lambda jid: self._reconciler.find(jid, objects), jid)
             if info:
                 yield info
 
     def _look(self, jid: str, ending: set[str]) -> Iterator[News]:
-        info = listed(lambda jid: self._find(jid, None), jid)
+        info = listed(self._reconciler.find, jid)
         if info is None or info.status.is_final:
             ending.discard(jid)
         yield info or Removed(jid)

@@ -283,10 +283,9 @@ class Podman(Runtime):
             return _state_of(_call(*words, timeout_s=_ANSWER_S))
         return None
 
-    def _not_started(self, state: _State | None) -> CannotStartError:
+    def _not_started(self, state: _State) -> CannotStartError:
         """Podman's reason; it is in the log where the container keeps none."""
-        words = state.error if state else ""
-        return self._not_begun(words or self.first_words() or "Podman gave no reason")
+        return self._not_begun(state.error or self.first_words() or "Podman gave no reason")
 
     def _not_begun(self, words: str) -> CannotStartError:
         return CannotStartError(f"{self.spec.argv[0]!r} in {self.spec.image}: {words}")

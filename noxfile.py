@@ -144,9 +144,7 @@ def kills(session: nox.Session) -> None:
 
     Needs the variables that ``engines/up`` prints.
     """
-    backend = session.posargs[0] if session.posargs else "process"
-    install(session, CORE, *_distributions_of(backend))
-    session.run("python", "tests/kills.py", *session.posargs)
+    _campaign(session, "tests/kills.py")
 
 
 @nox.session
@@ -155,9 +153,7 @@ def clients(session: nox.Session) -> None:
 
     Needs the variables that ``engines/up`` prints.
     """
-    backend = session.posargs[0] if session.posargs else "process"
-    install(session, CORE, *_distributions_of(backend))
-    session.run("python", "tests/many_clients.py", *session.posargs)
+    _campaign(session, "tests/many_clients.py")
 
 
 @nox.session
@@ -220,10 +216,13 @@ def bench(session: nox.Session) -> None:
         session.run("python", f"bench/{BENCHMARKS.get(name, name)}.py")
 
 
-def _distributions_of(backend: str) -> list[str]:
-    """What has to be installed for a backend, besides the core."""
+def _campaign(session: nox.Session, script: str) -> None:
+    """Run a script whose first argument is a backend, with what that needs."""
+    backend = session.posargs[0] if session.posargs else "process"
     plugins = {"podman": ["pman_docker"], "kubernetes": ["pman_k8s"]}
-    return plugins.get(backend, [*NEEDS.get(f"pman_{backend}", []), f"pman_{backend}"])
+    needed = plugins.get(backend, [*NEEDS.get(f"pman_{backend}", []), f"pman_{backend}"])
+    install(session, CORE, *needed)
+    session.run("python", script, *session.posargs)
 
 
 def install(session: nox.Session, *names: str, more: Sequence[str] = ()) -> None:

@@ -60,7 +60,7 @@ def settings_of(backend: str, folder: Path) -> dict[str, str]:
             "IGNORE_LIMITS": "cpu",
             "PROCESS_STATE_DIR": str(folder / "state"),
         },
-        "docker": {**host, "DOCKER_HOST": known("DOCKER_HOST", "")},
+        "docker": {**host, "DOCKER_HOST": known("DOCKER_HOST") or "unix:///var/run/docker.sock"},
         "podman": {**host, "DOCKER_HOST": known("PMAN_PODMAN_HOST", "")},
         "swarm": {**host, "DOCKER_HOST": known("PMAN_SWARM_HOST", "")},
         "kubernetes": {
@@ -80,10 +80,11 @@ def settings_of(backend: str, folder: Path) -> dict[str, str]:
 
 @attrs.define
 class Server:
-    """One ``pman serve`` with two workers, on a port that stays the same."""
+    """One ``pman serve`` with several workers, on a port that stays the same."""
 
     environ: Mapping[str, str]
     log: Path
+    workers: int = 2
     port: int = attrs.field(factory=lambda: free_port())
     process: subprocess.Popen[bytes] | None = None
 
@@ -93,7 +94,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = ["pman", "serve", "--workers", "2", "--port", str(self.port)]
+        command = ["pman", "serve", "--workers", str(self.workers), "--port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=self.environ, stdout=log, stderr=log, start_new_session=True
@@ -153,8 +154,8 @@ class Campaign:
     def round(self, operation: str) -> None:
         """One kill."""
         jid = f"kills-{uuid.uuid4().hex[:10]}"
-        out = self._directories(jid)
-        wanted = self._request(jid, ENDS if operation == "POST" else STAYS)
+        out = self.directories(jid)
+        wanted = self.request(jid, ENDS if operation == "POST" else STAYS)
         if operation == "POST":
             answer = self._interrupted("POST", "", wanted)
             assert answer.status_code == 201, answer.text
@@ -202,14 +203,16 @@ class Campaign:
         answer = self.server.ask("GET", f"{jid}/?logs=no")
         return "no answer" if answer is None else str(answer.json().get("status", answer.text))
 
-    def _directories(self, jid: str) -> Path:
+    def directories(self, jid: str) -> Path:
+        """Make the directories of a job; the one that it writes to."""
         for name in ("in", "out"):
             folder = self.storebase / jid / name
             folder.mkdir(parents=True)
             folder.chmod(0o777)
         return self.storebase / jid / "out"
 
-    def _request(self, jid: str, script: str) -> dict[str, Any]:
+    def request(self, jid: str, script: str) -> dict[str, Any]:
+        """The body of a POST for a job."""
         return {
             "args": [],
             "auid": "kills",
@@ -259,7 +262,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def campaign(backend: str, seed: int) -> Iterator[Campaign]:
+def campaign(backend: str, seed: int, workers: int = 2) -> Iterator[Campaign]:
     """A server and folders, which go away in the end."""
     with tempfile.TemporaryDirectory(prefix="pman-kills-") as name:
         folder = Path(name)
@@ -274,7 +277,7 @@ def campaign(backend: str, seed: int) -> Iterator[Campaign]:
             "CONTAINER_ENV": backend,
             "INSTANCE": instance,
         }
-        server = Server(environ, folder / "server.log")
+        server = Server(environ, folder / "server.log", workers)
         made = Campaign(backend, server, storebase, random.Random(seed))  # noqa: S311
         try:
             server.start()

@@ -78,8 +78,8 @@ class Clients:
             dice.choice((0, 0, 3)),
             dice.randint(SHORTEST_S, self.longest_s),
         )
-        self.running._directories(job.jid)
-        wanted = self.running._request(job.jid, f"sleep {job.seconds}; exit {job.code}")
+        self.running.directories(job.jid)
+        wanted = self.running.request(job.jid, f"sleep {job.seconds}; exit {job.code}")
         answer = requests.post(self.url, json=wanted, timeout=100)
         if answer.status_code != 201:
             self.fault("refused", f"{job.jid}: {answer.status_code} {answer.text}")

@@ -1,17 +1,13 @@
 """Several processes answer from what the engine reported, and never contradict one another."""
 
-import os
-import subprocess
-import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 import requests
+from kills import Campaign, campaign
 
 #: So many connections meet all processes of a server.
 CONNECTIONS = 12
@@ -26,36 +22,24 @@ PATIENCE_S = 60.0
 class Client:
     """Asks as many clients do: each time on a connection of its own."""
 
-    url: str
+    running: Campaign
 
     def post(self, jid: str, script: str) -> None:
-        wanted = {
-            "jid": jid,
-            "image": "local",
-            "entrypoint": ["sh", "-c", script],
-            "args": [],
-            "args_path_flags": [],
-            "auid": "test",
-            "number_of_workers": 1,
-            "cpu_limit": 1000,
-            "memory_limit": 300,
-            "gpu_limit": 0,
-            "type": "fs",
-            "env": [],
-            "input_dir": "in",
-            "output_dir": "out",
-        }
-        requests.post(self.url, json=wanted, timeout=60).raise_for_status()
+        self._ask("POST", "", self.running.request(jid, script))
 
     def cancel(self, jid: str) -> None:
-        requests.post(f"{self.url}{jid}/cancel/", timeout=60).raise_for_status()
+        self._ask("POST", f"{jid}/cancel/")
 
     def delete(self, jid: str) -> None:
-        requests.delete(f"{self.url}{jid}/", timeout=60).raise_for_status()
+        self._ask("DELETE", f"{jid}/")
+
+    def _ask(self, method: str, path: str, body: object = None) -> None:
+        url = self.running.server.url + path
+        requests.request(method, url, json=body, timeout=60).raise_for_status()
 
     def get(self, jid: str) -> dict[str, Any]:
         """The answer, or no job."""
-        answer = requests.get(f"{self.url}{jid}/?logs=no", timeout=60)
+        answer = requests.get(f"{self.running.server.url}{jid}/?logs=no", timeout=60)
         if answer.status_code == 404:
             return {}
         answer.raise_for_status()
@@ -76,34 +60,16 @@ class Client:
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
+def client() -> Iterator[Client]:
     """A pman with three processes, whose jobs are processes of this machine."""
-    for part in ("in", "out"):
-        (tmp_path / part).mkdir()
-    variables = {
-        "CONTAINER_ENV": "process",
-        "PROCESS_STATE_DIR": str(tmp_path / "state"),
-        "STOREBASE": str(tmp_path),
-        "IGNORE_LIMITS": "cpu",
-        "INSTANCE": f"test-{uuid.uuid4().hex[:8]}",
-    }
-    program = "from pman_core.cli import main; main()"
-    command = [sys.executable, "-c", program, "serve", "--port", "0", "--workers", "3"]
-    process = subprocess.Popen(
-        command, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout
-    try:
-        yield Client(process.stdout.readline().split()[-1])
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
+    with campaign("process", seed=0, workers=3) as running:
+        yield Client(running)
 
 
 @pytest.mark.parametrize("turn", range(3))
 def test_no_process_contradicts_what_another_one_answered(client: Client, turn: int) -> None:
     jid = f"job-{turn}"
+    client.running.directories(jid)
     client.post(jid, "sleep 1000")
     client.until(jid, "started".__eq__)
     client.cancel(jid)

@@ -1,7 +1,5 @@
 """A pman that is killed at any moment loses no job, doubles none, and leaves nothing behind."""
 
-import os
-
 import pytest
 from engine_subjects import why_missing
 from kills import OPERATIONS, campaign
@@ -12,12 +10,9 @@ ROUNDS = 20
 
 
 @pytest.mark.parametrize("backend", ["process", "docker"])
-def test_kills_lose_double_and_leave_nothing(
-    backend: str, engines: Engines, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_kills_lose_double_and_leave_nothing(backend: str, engines: Engines) -> None:
     if backend != "process":
         engines.need(backend, why_missing(backend))
-    monkeypatch.setenv("DOCKER_HOST", os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
     with campaign(backend, seed=ROUNDS) as running:
         for number in range(ROUNDS):
             running.round(OPERATIONS[number % len(OPERATIONS)])

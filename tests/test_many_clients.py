@@ -1,7 +1,5 @@
 """Many clients that ask as CUBE does see no wrong state and no error."""
 
-import os
-
 import pytest
 from engine_subjects import why_missing
 from kills import campaign
@@ -14,12 +12,9 @@ LONGEST_S = 6
 
 
 @pytest.mark.parametrize("backend", ["process", "docker"])
-def test_many_clients_see_no_wrong_state_and_no_error(
-    backend: str, engines: Engines, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_clients_see_no_wrong_state_and_no_error(backend: str, engines: Engines) -> None:
     if backend != "process":
         engines.need(backend, why_missing(backend))
-    monkeypatch.setenv("DOCKER_HOST", os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
     with campaign(backend, seed=JOBS) as running:
         clients = Clients(running, LONGEST_S)
         clients.run(JOBS, AT_ONCE, SECONDS)

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import attrs
 import pytest
@@ -105,17 +105,25 @@ def test_freshness_0_asks_the_engine_for_each_answer(
     assert with_table(start(counting, FRESHNESS="0"))._table is None
 
 
+def being_asked(
+    asked: Service, counting: Counting, lookup: Lookup, pool: ThreadPoolExecutor
+) -> Future[JobInfo]:
+    """A question for a job that the engine has got, and does not answer yet."""
+    asked.post()
+    counting.may_answer.clear()
+    before = counting.asked
+    first = pool.submit(lookup.status, JOB)
+    until(lambda: counting.asked, lambda count: count > before)
+    return first
+
+
 def test_who_asks_while_the_engine_is_being_asked_shares_the_next_answer(
     asked: Service, counting: Counting
 ) -> None:
     """The answer that comes first may be older than what he knows already."""
-    asked.post()
-    lookup = Lookup(asked.pman.jobs.backend, 20)
-    counting.may_answer.clear()
-    before = counting.asked
+    lookup, before = Lookup(asked.pman.jobs.backend, 20), counting.asked
     with ThreadPoolExecutor(8) as pool:
-        answers = [pool.submit(lookup.status, JOB)]
-        until(lambda: counting.asked, lambda count: count > before)
+        answers = [being_asked(asked, counting, lookup, pool)]
         answers += [pool.submit(lookup.status, JOB) for _ in range(7)]
         until(lambda: lookup._questions._turns[JOB].users, lambda users: users == 8)
         counting.may_answer.set()
@@ -127,13 +135,9 @@ def test_who_asks_while_the_engine_is_being_asked_shares_the_next_answer(
 def test_who_waits_for_an_answer_waits_no_longer_than_he_may(
     asked: Service, counting: Counting
 ) -> None:
-    asked.post()
     lookup = Lookup(asked.pman.jobs.backend, 20)
-    counting.may_answer.clear()
-    before = counting.asked
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(lookup.status, JOB)
-        until(lambda: counting.asked, lambda count: count > before)
+        first = being_asked(asked, counting, lookup, pool)
         with within(0.05), pytest.raises(EngineUnavailableError, match="slow"):
             lookup.status(JOB)
         counting.may_answer.set()

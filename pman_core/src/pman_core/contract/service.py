@@ -54,7 +54,7 @@ class Service:
         return self._jobs.submit(request, owner)
 
     def status(self, jid: str) -> JobInfo:
-        """The state of a job.
+        """The state of a job; as old as ``FRESHNESS`` at most, where the backend has a feed.
 
         :raises UnknownJobError: there is no such job, or who asks may not see it.
         """
